@@ -1,0 +1,175 @@
+package edge
+
+import (
+	"encoding/json"
+	"fmt"
+	"image"
+	"time"
+)
+
+// Decision is what becomes of a part. Its zero value is Unknown, which every
+// actuator treats as Reject.
+type Decision uint8
+
+// Decisions.
+const (
+	Unknown Decision = iota
+	Accept
+	Reject
+	Unsure
+)
+
+var decisionNames = [...]string{"unknown", "accept", "reject", "unsure"}
+
+func (d Decision) String() string {
+	if int(d) < len(decisionNames) {
+		return decisionNames[d]
+	}
+	return fmt.Sprintf("decision(%d)", uint8(d))
+}
+
+// MarshalText writes the name used in telemetry and records.
+func (d Decision) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText accepts the names that MarshalText writes.
+func (d *Decision) UnmarshalText(b []byte) error {
+	return unmarshalName(d, b, decisionNames[:], "decision")
+}
+
+// Reason says why a verdict is what it is, in a word that machines can compare.
+type Reason string
+
+// Reasons. An accepted part has none.
+const (
+	ReasonNone     Reason = ""
+	ReasonScore    Reason = "score"     // above the calibrated threshold
+	ReasonUnsure   Reason = "unsure"    // inside the unsure band
+	ReasonLate     Reason = "late"      // not ready by Due
+	ReasonNoFrame  Reason = "no-frame"  // the camera gave nothing in time
+	ReasonBadFrame Reason = "bad-frame" // torn, short, flagged by the driver, or flat
+	ReasonFault    Reason = "fault"     // the judge failed
+	ReasonOverrun  Reason = "overrun"   // triggered while no slot was free
+)
+
+// EventID names one part for ever: device, the boot it ran in, and a counter
+// that starts at 1 in each boot.
+type EventID struct {
+	Device string `json:"device"`
+	Boot   string `json:"boot"`
+	Seq    uint64 `json:"seq"`
+}
+
+func (id EventID) String() string { return fmt.Sprintf("%s/%s/%d", id.Device, id.Boot, id.Seq) }
+
+// Score is what the detector says of one part. Higher Fused is more anomalous.
+type Score struct {
+	Fused          float64 `json:"fused"`          // what the threshold is compared with
+	Latent         float64 `json:"latent"`         // standardized latent discrepancy
+	Reconstruction float64 `json:"reconstruction"` // standardized reconstruction error
+	LatentShare    float64 `json:"latent_share"`   // share of Latent in Fused, 0..1
+	PValue         float64 `json:"p_value"`        // conformal p-value against held-out good parts, 0..1
+	Threshold      float64 `json:"threshold"`      // the calibrated threshold in force
+}
+
+// Region is one connected anomalous area.
+type Region struct {
+	Box   image.Rectangle `json:"box"`   // pixels of the judged frame
+	Area  int             `json:"area"`  // pixels
+	Score float64         `json:"score"` // peak of the anomaly map inside it, in threshold units
+	Share float64         `json:"share"` // of the map's excess over the threshold, 0..1
+}
+
+// HeatmapSide is the number of rows and of columns of a Heatmap.
+const HeatmapSide = 16
+
+// Heatmap is the anomaly map summed up for telemetry and pictures: row-major
+// cells over the whole frame, 0 = nothing, 128 = at the threshold, 255 = twice
+// the threshold or more.
+type Heatmap [HeatmapSide * HeatmapSide]uint8
+
+// Verdict is the record of one part. The zero Verdict is an Unknown that
+// actuators reject.
+type Verdict struct {
+	ID       EventID
+	Decision Decision
+	Reason   Reason
+	Score    Score
+	Regions  []Region // at most MaxRegions, largest share first
+	Heatmap  Heatmap
+
+	Trigger Instant // the part was announced
+	Frame   Instant // its first frame was exposed
+	Scored  Instant // the decision was made
+	Due     Instant // the last instant at which it still counts
+	Wall    WallTime
+
+	Recipe string
+	Model  string // digest of the model package, short form
+}
+
+// MaxRegions bounds Verdict.Regions.
+const MaxRegions = 5
+
+// Fires reports whether the reject actuator acts on the decision; unsureFires
+// is the recipe's choice for Unsure. Anything that is not a clear Accept fires.
+func (v *Verdict) Fires(unsureFires bool) bool {
+	switch v.Decision {
+	case Accept:
+		return false
+	case Unsure:
+		return unsureFires
+	default:
+		return true
+	}
+}
+
+// Late turns v into a Reject with ReasonLate if now is after its Due, and
+// reports whether it did. A zero Due is never late.
+func (v *Verdict) Late(now Instant) bool {
+	if v.Due == 0 || !now.After(v.Due) {
+		return false
+	}
+	v.Decision, v.Reason = Reject, ReasonLate
+	return true
+}
+
+// Latency is the time from trigger to decision.
+func (v *Verdict) Latency() time.Duration { return v.Scored.Sub(v.Trigger) }
+
+// Certificate is the promise that a calibration makes about good parts.
+type Certificate struct {
+	Bound      float64 `json:"bound"`      // false-reject rate is at most this ...
+	Confidence float64 `json:"confidence"` // ... with this confidence ...
+	N          int     `json:"n"`          // ... from this many independent good parts
+	Method     string  `json:"method"`     // how the held-out scores were had: "split" or "cross"
+	Void       string  `json:"void,omitempty"`
+}
+
+// Counts is the ledger of a line: Triggers = Accept + Reject + Unsure + NoResult.
+type Counts struct {
+	Triggers  uint64 `json:"triggers"`
+	Accept    uint64 `json:"accept"`
+	Reject    uint64 `json:"reject"`
+	Unsure    uint64 `json:"unsure"`
+	NoResult  uint64 `json:"no_result"`
+	Confirmed uint64 `json:"confirmed"` // reject pulses seen by a confirmation sensor
+	Late      uint64 `json:"late"`      // of Reject: those that were late
+	Dropped   uint64 `json:"dropped"`   // records that the recorder could not take
+}
+
+// Balanced reports whether every trigger is accounted for.
+func (c Counts) Balanced() bool {
+	return c.Triggers == c.Accept+c.Reject+c.Unsure+c.NoResult
+}
+
+// unmarshalName sets *v to the index of b in names.
+func unmarshalName[T ~uint8](v *T, b []byte, names []string, what string) error {
+	for i, n := range names {
+		if n == string(b) {
+			*v = T(i)
+			return nil
+		}
+	}
+	quoted, _ := json.Marshal(names)
+	return fmt.Errorf("%s %q is not one of %s", what, b, quoted)
+}
