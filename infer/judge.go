@@ -1,0 +1,215 @@
+package infer
+
+import (
+	"fmt"
+	"sort"
+
+	"winnow/edge"
+	"winnow/models"
+)
+
+// Judge decides on parts with one model package on one engine. It is not safe
+// for concurrent use; give each goroutine its own.
+type Judge struct {
+	pkg     *models.Package
+	stats   *Statistics
+	session Session
+	pre     *Preprocessor
+	scorer  *Scorer
+	outputs [][]byte
+	finder  regionFinder
+}
+
+// Tolerant is implemented by engines whose outputs may differ from the golden
+// vectors by some steps of their quantization.
+type Tolerant interface{ Tolerance() int }
+
+// NewJudge loads the package's graph on the engine and replays its golden
+// vectors: an engine that does not give the package's answers is refused.
+func NewJudge(p *models.Package, e Engine, o Options) (*Judge, error) {
+	j, err := newJudge(p, e, o)
+	if err != nil {
+		return nil, err
+	}
+	tolerance := 0
+	if t, ok := e.(Tolerant); ok {
+		tolerance = t.Tolerance()
+	}
+	if err := p.Verify(j, tolerance); err != nil {
+		j.Close()
+		return nil, fmt.Errorf("engine %s does not give this package's answers: %w", e.Name(), err)
+	}
+	return j, nil
+}
+
+// newJudge does the same without the golden vectors, for whoever makes them.
+func newJudge(p *models.Package, e Engine, o Options) (*Judge, error) {
+	stats, err := ParseStatistics(p.Statistics)
+	if err != nil {
+		return nil, err
+	}
+	session, err := e.Load(p.Graph, o)
+	if err != nil {
+		return nil, fmt.Errorf("engine %s: %w", e.Name(), err)
+	}
+	m := p.Manifest.Preprocess
+	j := &Judge{
+		pkg: p, stats: stats, session: session,
+		pre:    NewPreprocessor(m.Width, m.Height, m.ROI),
+		scorer: NewScorer(stats),
+		finder: regionFinder{h: stats.Grid[0], w: stats.Grid[1]},
+	}
+	if err := j.checkShapes(); err != nil {
+		session.Close()
+		return nil, err
+	}
+	for i := range session.Outputs() {
+		j.outputs = append(j.outputs, session.Output(i))
+	}
+	return j, nil
+}
+
+// MakeGolden runs the package's graph on inputs and puts input, outputs and
+// score into the package as its golden vectors.
+func MakeGolden(p *models.Package, e Engine, o Options, inputs [][]byte) error {
+	p.Golden = nil
+	j, err := newJudge(p, e, o)
+	if err != nil {
+		return err
+	}
+	defer j.Close()
+	for _, in := range inputs {
+		outs, fused, err := j.RunGolden(in)
+		if err != nil {
+			return err
+		}
+		g := models.Golden{Input: append([]byte(nil), in...), Fused: fused}
+		for _, o := range outs {
+			g.Outputs = append(g.Outputs, append([]byte(nil), o...))
+		}
+		p.Golden = append(p.Golden, g)
+	}
+	return nil
+}
+
+func (j *Judge) checkShapes() error {
+	in, out := j.session.Inputs(), j.session.Outputs()
+	m := j.pkg.Manifest.Preprocess
+	if len(in) != 1 || in[0].Type != Int8 || in[0].Elements() != m.Width*m.Height*3 {
+		return fmt.Errorf("the graph's input is %v, a picture of %dx%dx3 int8 is needed", in, m.Width, m.Height)
+	}
+	n := j.stats.Grid[0] * j.stats.Grid[1] * j.stats.Channels
+	if len(out) < numOutputs || out[OutResidual].Elements() != n || out[OutFeatures].Elements() != n {
+		return fmt.Errorf("the graph's outputs %v do not fit its statistics (%d values)", out, n)
+	}
+	for _, o := range out {
+		if o.Type != Int8 {
+			return fmt.Errorf("output %q of the graph is %v, int8 is needed", o.Name, o.Type)
+		}
+	}
+	return nil
+}
+
+// Close releases the session.
+func (j *Judge) Close() error { return j.session.Close() }
+
+// Package that the judge judges with.
+func (j *Judge) Package() *models.Package { return j.pkg }
+
+// Session under the judge, for measurements.
+func (j *Judge) Session() Session { return j.session }
+
+// RunGolden implements models.Runner.
+func (j *Judge) RunGolden(input []byte) ([][]byte, float64, error) {
+	dst := j.session.Input(0)
+	if len(input) != len(dst) {
+		return nil, 0, fmt.Errorf("golden input has %d bytes, the graph takes %d", len(input), len(dst))
+	}
+	copy(dst, input)
+	var s edge.Score
+	if err := j.score(&s); err != nil {
+		return nil, 0, err
+	}
+	return j.outputs, s.Fused, nil
+}
+
+// score runs the graph on what its input holds and fuses the views.
+func (j *Judge) score(s *edge.Score) error {
+	if err := j.session.Run(); err != nil {
+		return err
+	}
+	for i := range j.outputs {
+		j.outputs[i] = j.session.Output(i)
+	}
+	rec, lat, err := j.scorer.Raw(j.outputs)
+	if err != nil {
+		return err
+	}
+	s.Reconstruction = j.stats.Views[0].Standardize(rec)
+	s.Latent = j.stats.Views[1].Standardize(lat)
+	s.Fused, s.LatentShare = j.stats.Fusion.Fuse(s.Reconstruction, s.Latent)
+	return nil
+}
+
+// Judge scores f and decides: v's Decision, Reason, Score, Regions, Heatmap and
+// Model are set. On an error the decision stays Unknown, which actuators
+// reject. A frame with any flag is never judged.
+func (j *Judge) Judge(f *edge.Frame, v *edge.Verdict) error {
+	v.Decision, v.Reason, v.Model = edge.Unknown, edge.ReasonFault, j.pkg.ShortDigest()
+	if f.Flags != 0 {
+		v.Decision, v.Reason = edge.Reject, edge.ReasonBadFrame
+		return nil
+	}
+	if err := j.pre.Run(f, j.session.Input(0)); err != nil {
+		return err
+	}
+	if err := j.score(&v.Score); err != nil {
+		return err
+	}
+	cal := &j.pkg.Calibration
+	v.Score.Threshold = cal.Threshold
+	v.Score.PValue = PValue(cal.Scores, v.Score.Fused)
+	v.Decision, v.Reason = decide(cal, v.Score.Fused)
+	j.explain(f, v)
+	return nil
+}
+
+// decide is written so that a score that is not a number is a reject.
+func decide(c *models.Calibration, fused float64) (edge.Decision, edge.Reason) {
+	switch {
+	case fused <= c.UnsureAbove:
+		return edge.Accept, edge.ReasonNone
+	case fused <= c.Threshold:
+		return edge.Unsure, edge.ReasonUnsure
+	}
+	return edge.Reject, edge.ReasonScore
+}
+
+// explain fills heatmap and regions from the anomaly map.
+func (j *Judge) explain(f *edge.Frame, v *edge.Verdict) {
+	m, scale := j.scorer.Map(), j.pkg.Calibration.MapScale
+	fillHeatmap(&v.Heatmap, m, j.stats.Grid[0], j.stats.Grid[1], scale)
+	x0, y0, x1, y1 := 0, 0, f.Width, f.Height
+	if r := j.pkg.Manifest.Preprocess.ROI; r != nil {
+		x0, y0, x1, y1 = r[0], r[1], r[2], r[3]
+	}
+	v.Regions = j.finder.find(v.Regions[:0], m, scale, box{x0, y0, x1, y1}, v.Decision != edge.Accept)
+}
+
+// Map returns the anomaly map of the last judged part in units of the
+// calibrated map scale (1 = at the threshold), row-major, and its height and
+// width. It is valid until the next call of Judge and must not be written to.
+func (j *Judge) Map() (m []float64, h, w int) {
+	return j.scorer.Map(), j.stats.Grid[0], j.stats.Grid[1]
+}
+
+// MapScale is the value of Map that is "at the threshold".
+func (j *Judge) MapScale() float64 { return j.pkg.Calibration.MapScale }
+
+// PValue is the conformal p-value of a score against n held-out scores of good
+// parts, ascending: (1 + number of them that are >= s) / (n + 1). Source: Vovk,
+// Gammerman, Shafer, Algorithmic Learning in a Random World, section 2.2.
+func PValue(ascending []float64, s float64) float64 {
+	below := sort.SearchFloat64s(ascending, s)
+	return float64(1+len(ascending)-below) / float64(len(ascending)+1)
+}

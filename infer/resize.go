@@ -1,0 +1,181 @@
+package infer
+
+import (
+	"fmt"
+
+	"winnow/edge"
+)
+
+// coefBits is the fixed-point precision of the resize weights.
+const coefBits = 14
+
+// taps are the weights of one output pixel: source pixels First.. with
+// Weight/2^coefBits each, which sum to exactly 1.
+type taps struct {
+	First  int
+	Weight []int32
+}
+
+// triangle returns the weights that bring n source pixels to m: a triangle
+// filter as wide as a source pixel when enlarging and as an output pixel when
+// reducing, so that nothing is skipped (the "bilinear" of most picture
+// libraries). It is computed in integers.
+func triangle(n, m int) []taps {
+	out := make([]taps, m)
+	support := max(n, m) // half width, in units of 1/(2m) source pixels: 2*max(n,m)
+	for i := range out {
+		centre := (2*i + 1) * n
+		first, last := (centre-2*support)/(2*m), (centre+2*support)/(2*m)
+		first, last = max(first, 0), min(last, n-1)
+		raw := make([]int64, 0, last-first+1)
+		sum := int64(0)
+		for j := first; j <= last; j++ {
+			d := (2*j+1)*m - centre
+			w := int64(max(0, 2*support-max(d, -d)))
+			raw, sum = append(raw, w), sum+w
+		}
+		out[i] = taps{First: first, Weight: normalize(raw, sum)}
+	}
+	return out
+}
+
+// normalize scales raw to sum to exactly 2^coefBits; what rounding leaves over
+// goes to the largest weight.
+func normalize(raw []int64, sum int64) []int32 {
+	w := make([]int32, len(raw))
+	left, best := int64(1)<<coefBits, 0
+	for i, r := range raw {
+		v := (r<<coefBits + sum/2) / sum
+		w[i] = int32(v)
+		left -= v
+		if r > raw[best] {
+			best = i
+		}
+	}
+	w[best] += int32(left)
+	return w
+}
+
+// Preprocessor brings frames to a graph's input: int8 NHWC [1][height][width][3],
+// value = pixel-128, grey repeated over the three channels. It keeps the
+// weights of the last frame size, so frames of one camera cost no allocation.
+// It is not safe for concurrent use.
+type Preprocessor struct {
+	width, height int
+	roi           *[4]int
+
+	srcW, srcH int
+	format     edge.PixelFormat
+	xs, ys     []taps
+	rows       []uint8 // source rows after the horizontal pass
+}
+
+// NewPreprocessor for graphs of width x height pixels; roi (x0,y0,x1,y1 in
+// frame pixels) may be nil for the whole frame.
+func NewPreprocessor(width, height int, roi *[4]int) *Preprocessor {
+	return &Preprocessor{width: width, height: height, roi: roi}
+}
+
+// MinSide is the smallest frame, in pixels a side, that can be judged.
+const MinSide = 16
+
+// Run writes f to dst, which has width*height*3 bytes.
+func (p *Preprocessor) Run(f *edge.Frame, dst []byte) error {
+	if err := f.Check(); err != nil {
+		return err
+	}
+	x0, y0, x1, y1 := 0, 0, f.Width, f.Height
+	if p.roi != nil {
+		x0, y0, x1, y1 = p.roi[0], p.roi[1], p.roi[2], p.roi[3]
+		if x1 > f.Width || y1 > f.Height {
+			return fmt.Errorf("region of interest %v lies outside the %dx%d frame", *p.roi, f.Width, f.Height)
+		}
+	}
+	if x1-x0 < MinSide || y1-y0 < MinSide {
+		return fmt.Errorf("picture of %dx%d pixels is too small to judge: at least %dx%d are needed", x1-x0, y1-y0, MinSide, MinSide)
+	}
+	if len(dst) != p.width*p.height*3 {
+		return fmt.Errorf("graph input has %d bytes, %dx%dx3 are needed", len(dst), p.width, p.height)
+	}
+	p.prepare(x1-x0, y1-y0, f.Format)
+	p.horizontal(f, x0, y0)
+	p.vertical(dst)
+	return nil
+}
+
+func (p *Preprocessor) prepare(w, h int, format edge.PixelFormat) {
+	if w == p.srcW && h == p.srcH && format == p.format && p.xs != nil {
+		return
+	}
+	p.srcW, p.srcH, p.format = w, h, format
+	p.xs, p.ys = triangle(w, p.width), triangle(h, p.height)
+	p.rows = make([]uint8, h*p.width*format.BytesPerPixel())
+}
+
+// horizontal resizes each source row to the output width.
+func (p *Preprocessor) horizontal(f *edge.Frame, x0, y0 int) {
+	c := f.Format.BytesPerPixel()
+	for y := range p.srcH {
+		src := f.Row(y0 + y)[x0*c:]
+		dst := p.rows[y*p.width*c:][:p.width*c]
+		if c == 1 {
+			grayRow(dst, src, p.xs)
+		} else {
+			rgbRow(dst, src, p.xs)
+		}
+	}
+}
+
+func grayRow(dst, src []uint8, xs []taps) {
+	for x := range xs {
+		t := &xs[x]
+		s := src[t.First:][:len(t.Weight)]
+		sum := int32(1) << (coefBits - 1)
+		for i, w := range t.Weight {
+			sum += w * int32(s[i])
+		}
+		dst[x] = clamp8(sum >> coefBits)
+	}
+}
+
+func rgbRow(dst, src []uint8, xs []taps) {
+	for x := range xs {
+		t := &xs[x]
+		s := src[t.First*3:][:len(t.Weight)*3]
+		const half = int32(1) << (coefBits - 1)
+		r, g, b := half, half, half
+		for i, w := range t.Weight {
+			q := s[i*3 : i*3+3 : i*3+3]
+			r += w * int32(q[0])
+			g += w * int32(q[1])
+			b += w * int32(q[2])
+		}
+		d := dst[x*3 : x*3+3 : x*3+3]
+		d[0], d[1], d[2] = clamp8(r>>coefBits), clamp8(g>>coefBits), clamp8(b>>coefBits)
+	}
+}
+
+// vertical resizes the columns and writes pixel-128 as int8.
+func (p *Preprocessor) vertical(dst []byte) {
+	c := p.format.BytesPerPixel()
+	row := p.width * c
+	for y := range p.height {
+		t := &p.ys[y]
+		src := p.rows[t.First*row:]
+		out := dst[y*p.width*3:][:p.width*3]
+		for x := range row {
+			sum := int32(1) << (coefBits - 1)
+			for i, w := range t.Weight {
+				sum += w * int32(src[i*row+x])
+			}
+			v := clamp8(sum>>coefBits) ^ 0x80
+			if c == 3 {
+				out[x] = v
+				continue
+			}
+			out[3*x], out[3*x+1], out[3*x+2] = v, v, v
+		}
+	}
+}
+
+func clamp8(v int32) uint8 { return uint8(max(0, min(255, v))) }

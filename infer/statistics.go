@@ -1,0 +1,145 @@
+package infer
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+)
+
+// StatisticsSchema is the version of Statistics that this program knows.
+const StatisticsSchema = 1
+
+// Outputs of a package's graph, in order. h and w are the feature grid, c its
+// channels; all are int8.
+const (
+	OutCode     = iota // [1,k]      latent code of the closed-form autoencoder
+	OutResidual        // [1,h,w,c]  reconstruction residual, whitened
+	OutFeatures        // [1,h,w,c]  standardized features: what was encoded
+	numOutputs
+)
+
+// Statistics is what is known of good parts beside the graph: how to turn the
+// graph's outputs into two views of one part and fuse them. It is fitted by
+// infer/fit and travels in the package as JSON.
+type Statistics struct {
+	Schema   int    `json:"schema"`
+	Grid     [2]int `json:"grid"` // height, width of the feature map
+	Channels int    `json:"channels"`
+
+	// PositionWeight multiplies the anomaly map, row-major over the grid: learned
+	// from normal variability, times the recipe's mask. 0 takes a cell out.
+	PositionWeight []float64 `json:"position_weight"`
+	ResidualScale  float64   `json:"residual_scale"` // real value of one step of OutResidual
+
+	Latent LatentModel `json:"latent"`
+	Views  [2]View     `json:"views"` // reconstruction, latent
+	Fusion Fusion      `json:"fusion"`
+}
+
+// LatentModel is a Gaussian over the pooled descriptor: mean and standard
+// deviation over the grid of each channel from FirstChannel on. It is low-rank
+// plus isotropic: variance Variance[i] along Basis[i], Rest across them.
+type LatentModel struct {
+	FirstChannel int         `json:"first_channel"`
+	Mean         []float64   `json:"mean"`  // 2*(channels-first): means, then deviations
+	Scale        []float64   `json:"scale"` // of the same length, > 0
+	Basis        [][]float64 `json:"basis"` // k rows, orthonormal, over the standardized descriptor
+	Variance     []float64   `json:"variance"`
+	Rest         float64     `json:"rest"`
+}
+
+// View standardizes one raw score in the log domain by the median and the
+// scale (1.4826 MAD, bounded below) of held-out good parts.
+type View struct {
+	LogMedian float64 `json:"log_median"`
+	LogScale  float64 `json:"log_scale"`
+}
+
+// Standardize returns how many scales the raw score lies above the median.
+func (v View) Standardize(raw float64) float64 { return (Log(raw) - v.LogMedian) / v.LogScale }
+
+// Fusion is the monotone map from two standardized views to one score:
+// more deviation in either never lowers it, since both weights are >= 0.
+type Fusion struct {
+	Reconstruction float64 `json:"reconstruction"`
+	Latent         float64 `json:"latent"`
+}
+
+// Fuse returns the fused score and the latent view's share of it (0..1).
+func (f Fusion) Fuse(rec, lat float64) (score, latentShare float64) {
+	r, l := mul(f.Reconstruction, rec), mul(f.Latent, lat)
+	score = r + l
+	pr, pl := max(r, 0), max(l, 0)
+	if pr+pl > 0 {
+		latentShare = pl / (pr + pl)
+	}
+	return score, latentShare
+}
+
+// ParseStatistics reads and checks what Encode wrote.
+func ParseStatistics(b []byte) (*Statistics, error) {
+	s := new(Statistics)
+	if err := json.Unmarshal(b, s); err != nil {
+		return nil, fmt.Errorf("statistics: %w", err)
+	}
+	if err := s.check(); err != nil {
+		return nil, fmt.Errorf("statistics: %w", err)
+	}
+	return s, nil
+}
+
+// Encode returns the JSON form.
+func (s *Statistics) Encode() ([]byte, error) {
+	s.Schema = StatisticsSchema
+	if err := s.check(); err != nil {
+		return nil, fmt.Errorf("statistics: %w", err)
+	}
+	return json.Marshal(s)
+}
+
+func (s *Statistics) check() error {
+	cells := s.Grid[0] * s.Grid[1]
+	d := 2 * (s.Channels - s.Latent.FirstChannel)
+	switch {
+	case s.Schema != StatisticsSchema:
+		return fmt.Errorf("schema %d; this program knows %d", s.Schema, StatisticsSchema)
+	case s.Grid[0] < 1 || s.Grid[1] < 1 || s.Grid[0] > 512 || s.Grid[1] > 512 || s.Channels < 1 || s.Channels > 4096:
+		return fmt.Errorf("grid %v with %d channels", s.Grid, s.Channels)
+	case len(s.PositionWeight) != cells:
+		return fmt.Errorf("%d position weights for %d cells", len(s.PositionWeight), cells)
+	case s.Latent.FirstChannel < 0 || d < 2 || len(s.Latent.Mean) != d || len(s.Latent.Scale) != d:
+		return fmt.Errorf("latent model of %d means and %d scales for %d", len(s.Latent.Mean), len(s.Latent.Scale), d)
+	case len(s.Latent.Basis) != len(s.Latent.Variance) || !(s.Latent.Rest > 0):
+		return errors.New("latent model: basis and variances do not fit")
+	case !(s.ResidualScale > 0):
+		return fmt.Errorf("residual scale %g", s.ResidualScale)
+	case !(s.Fusion.Reconstruction >= 0 && s.Fusion.Latent >= 0):
+		return fmt.Errorf("fusion weights %+v are not monotone", s.Fusion)
+	}
+	return s.checkNumbers()
+}
+
+func (s *Statistics) checkNumbers() error {
+	for i, b := range s.Latent.Basis {
+		if len(b) != len(s.Latent.Mean) || !(s.Latent.Variance[i] >= 0) {
+			return fmt.Errorf("latent basis vector %d", i)
+		}
+	}
+	for i, v := range s.Latent.Scale {
+		if !(v > 0) || math.IsInf(v, 0) {
+			return fmt.Errorf("latent scale %d is %g", i, v)
+		}
+	}
+	for i, v := range s.PositionWeight {
+		if !(v >= 0) || math.IsInf(v, 0) {
+			return fmt.Errorf("position weight %d is %g", i, v)
+		}
+	}
+	for i, v := range s.Views {
+		if !(v.LogScale > 0) || math.IsNaN(v.LogMedian) || math.IsInf(v.LogMedian, 0) || math.IsInf(v.LogScale, 0) {
+			return fmt.Errorf("view %d: %+v", i, v)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,238 @@
+package models
+
+import (
+	"bytes"
+	"compress/flate"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+
+	"winnow/edge"
+)
+
+// Schema is the version of the package format that this program writes and the
+// only one that it reads.
+const Schema = 1
+
+// Manifest says what a package is and how a frame becomes its input.
+type Manifest struct {
+	Schema      int        `json:"schema"`
+	Recipe      string     `json:"recipe"`            // what it inspects, for people
+	Program     string     `json:"program"`           // name and version of what wrote it
+	Created     string     `json:"created,omitempty"` // RFC 3339, UTC; empty in reproducible runs
+	Preprocess  Preprocess `json:"preprocess"`
+	Encoder     Encoder    `json:"encoder"`
+	Taught      Taught     `json:"taught"`
+	GraphDigest string     `json:"graph_sha256"`
+	FileDigests []Digest   `json:"files"` // every associated file but this one
+}
+
+// Preprocess brings a frame to the graph's input: crop to ROI, resize with a
+// triangle filter in integers, grey to three equal channels, minus 128.
+type Preprocess struct {
+	Width  int     `json:"width"`         // pixels of the graph's input
+	Height int     `json:"height"`        // pixels of the graph's input
+	Resize string  `json:"resize"`        // "triangle"
+	ROI    *[4]int `json:"roi,omitempty"` // x0, y0, x1, y1 in frame pixels
+}
+
+// Encoder names the frozen network whose features are used.
+type Encoder struct {
+	Name   string `json:"name"`
+	Digest string `json:"sha256"`
+}
+
+// Taught describes the teach set.
+type Taught struct {
+	Parts  int    `json:"parts"`
+	Groups int    `json:"groups"` // independent groups among them
+	Digest string `json:"sha256"` // over the preprocessed inputs, in order
+}
+
+// Digest of one associated file.
+type Digest struct {
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256"`
+}
+
+// Calibration turns a score into a decision: held-out scores of good parts,
+// the thresholds drawn from them, and the promise that goes with them.
+type Calibration struct {
+	Scores      []float64        `json:"scores"`       // of held-out good parts, ascending; one a group where parts are not independent
+	FalseReject float64          `json:"false_reject"` // the rate that was asked for
+	Threshold   float64          `json:"threshold"`    // a part whose fused score is above it is rejected
+	UnsureAbove float64          `json:"unsure_above"` // above this and not above Threshold: unsure; equal to Threshold: no such band
+	MapScale    float64          `json:"map_scale"`    // anomaly-map value that a heatmap shows as "at the threshold"
+	Certificate edge.Certificate `json:"certificate"`
+}
+
+// Golden is one input of the graph with the outputs that it must give bit for
+// bit on the native engine, and the fused score that follows.
+type Golden struct {
+	Input   []byte
+	Outputs [][]byte
+	Fused   float64
+}
+
+func (m Manifest) encode() ([]byte, error) { return json.MarshalIndent(m, "", " ") }
+
+// encode returns every associated file but the manifest, and lists them in it.
+func (p *Package) encode() (map[string][]byte, error) {
+	if err := p.Calibration.check(); err != nil {
+		return nil, err
+	}
+	cal, err := json.MarshalIndent(p.Calibration, "", " ")
+	if err != nil {
+		return nil, fmt.Errorf("calibration: %w", err)
+	}
+	files := map[string][]byte{StatisticsFile: p.Statistics, CalibrationFile: cal}
+	if p.Report != nil {
+		files[ReportFile] = p.Report
+	}
+	for i, g := range p.Golden {
+		files[goldenName(i, "input")] = g.Input
+		files[goldenName(i, "outputs")] = join(g.Outputs)
+		files[goldenName(i, "fused")] = fmt.Appendf(nil, "%016x", math.Float64bits(g.Fused))
+	}
+	p.Manifest.Schema = Schema
+	p.Manifest.FileDigests = nil
+	for name, b := range files {
+		p.Manifest.FileDigests = append(p.Manifest.FileDigests, Digest{name, digest(b)})
+	}
+	slices.SortFunc(p.Manifest.FileDigests, func(a, b Digest) int { return bytes.Compare([]byte(a.Name), []byte(b.Name)) })
+	return files, nil
+}
+
+// decode fills p from its associated files and checks them against the manifest.
+func (p *Package) decode(files map[string][]byte) error {
+	b, ok := files[ManifestFile]
+	if !ok {
+		return broken("P6", "the archive behind the model has no %s: it is no model package of ours", ManifestFile)
+	}
+	if err := json.Unmarshal(b, &p.Manifest); err != nil {
+		return broken("P6", "%s: %w", ManifestFile, err)
+	}
+	if p.Manifest.Schema != Schema {
+		return broken("P7", "package schema %d; this program reads schema %d: teach again or use a program that knows it", p.Manifest.Schema, Schema)
+	}
+	if got := digest(p.Graph); got != p.Manifest.GraphDigest {
+		return broken("P8", "the model has SHA-256 %.12s…, the manifest says %.12s…: the file was changed", got, p.Manifest.GraphDigest)
+	}
+	if err := p.checkDigests(files); err != nil {
+		return err
+	}
+	if err := p.Manifest.Preprocess.check(); err != nil {
+		return broken("P10", "%s: %w", ManifestFile, err)
+	}
+	if err := json.Unmarshal(files[CalibrationFile], &p.Calibration); err != nil {
+		return broken("P11", "%s: %w", CalibrationFile, err)
+	}
+	if err := p.Calibration.check(); err != nil {
+		return broken("P11", "%w", err)
+	}
+	return p.decodeGolden(files)
+}
+
+func (p *Package) checkDigests(files map[string][]byte) error {
+	listed := map[string]bool{ManifestFile: true}
+	for _, d := range p.Manifest.FileDigests {
+		b, ok := files[d.Name]
+		if !ok {
+			return broken("P9", "associated file %q is missing", d.Name)
+		}
+		if digest(b) != d.SHA256 {
+			return broken("P9", "associated file %q was changed: its SHA-256 is not the manifest's", d.Name)
+		}
+		listed[d.Name] = true
+	}
+	for name := range files {
+		if !listed[name] {
+			return broken("P9", "associated file %q is not in the manifest", name)
+		}
+	}
+	for _, name := range []string{StatisticsFile, CalibrationFile} {
+		if !listed[name] {
+			return broken("P9", "associated file %q is missing", name)
+		}
+	}
+	return nil
+}
+
+func (p *Package) decodeGolden(files map[string][]byte) error {
+	for i := 0; ; i++ {
+		in, ok := files[goldenName(i, "input")]
+		if !ok {
+			break
+		}
+		outs, err := cut(files[goldenName(i, "outputs")])
+		if err != nil || len(outs) == 0 {
+			return broken("P12", "golden vector %d: outputs: %v", i, err)
+		}
+		var bits uint64
+		if _, err := fmt.Sscanf(string(files[goldenName(i, "fused")]), "%16x", &bits); err != nil {
+			return broken("P12", "golden vector %d: score: %v", i, err)
+		}
+		p.Golden = append(p.Golden, Golden{Input: in, Outputs: outs, Fused: math.Float64frombits(bits)})
+	}
+	if len(p.Golden) == 0 {
+		return broken("P12", "no golden vector: there is nothing to check the engine with")
+	}
+	for name := range files {
+		if i, _, ok := golden(name); ok && i >= len(p.Golden) {
+			return broken("P12", "golden vector %d has no predecessor", i)
+		}
+	}
+	return nil
+}
+
+// MaxSide bounds the input size of a graph, in pixels.
+const MaxSide = 2048
+
+func (p Preprocess) check() error {
+	if p.Width < 32 || p.Height < 32 || p.Width > MaxSide || p.Height > MaxSide {
+		return fmt.Errorf("input size %dx%d is not within 32..%d", p.Width, p.Height, MaxSide)
+	}
+	if p.Resize != "triangle" {
+		return fmt.Errorf("resize method %q is unknown", p.Resize)
+	}
+	if r := p.ROI; r != nil && (r[0] < 0 || r[1] < 0 || r[2] <= r[0] || r[3] <= r[1]) {
+		return fmt.Errorf("region of interest %v is empty or negative", *r)
+	}
+	return nil
+}
+
+func (c Calibration) check() error {
+	for i, s := range c.Scores {
+		if math.IsNaN(s) || math.IsInf(s, 0) || i > 0 && s < c.Scores[i-1] {
+			return fmt.Errorf("calibration: score %d is not a number or out of order", i)
+		}
+	}
+	switch {
+	case len(c.Scores) == 0:
+		return fmt.Errorf("calibration: no held-out scores")
+	case math.IsNaN(c.Threshold) || math.IsInf(c.Threshold, 0):
+		return fmt.Errorf("calibration: the threshold is not a number")
+	case math.IsNaN(c.UnsureAbove) || c.UnsureAbove > c.Threshold:
+		return fmt.Errorf("calibration: the unsure band starts at %g, above the threshold %g", c.UnsureAbove, c.Threshold)
+	case !(c.MapScale > 0) || math.IsInf(c.MapScale, 0):
+		return fmt.Errorf("calibration: map scale %g is not positive", c.MapScale)
+	}
+	return nil
+}
+
+func deflate(b []byte) ([]byte, error) {
+	var out bytes.Buffer
+	w, err := flate.NewWriter(&out, flate.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.Copy(w, bytes.NewReader(b)); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
