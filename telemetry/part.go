@@ -1,0 +1,90 @@
+package telemetry
+
+import (
+	"encoding/json"
+	"math"
+	"time"
+
+	"winnow/edge"
+)
+
+// Part is the payload of part: one verdict.
+type Part struct {
+	Header
+	Record    uint64        `json:"record"`  // number in the outbox; a gap is a lost record
+	Verdict   edge.Decision `json:"verdict"` // readers treat "unknown" as a reject
+	Reason    edge.Reason   `json:"reason"`
+	Score     Score         `json:"score"`
+	FrameUS   *int64        `json:"frame_us"`      // trigger to exposure, null without a frame
+	LatencyUS *int64        `json:"latency_us"`    // trigger to decision, null without one
+	MarginUS  *int64        `json:"due_margin_us"` // decision to due, below 0 when late, null without a due
+	Recipe    string        `json:"recipe"`
+	Model     string        `json:"model"`
+}
+
+// Score is edge.Score on the wire.
+type Score struct {
+	Fused               Number `json:"fused"`
+	Latent              Number `json:"latent"`
+	Reconstruction      Number `json:"reconstruction"`
+	LatentShare         Number `json:"latent_share"`
+	ReconstructionShare Number `json:"reconstruction_share"`
+	PValue              Number `json:"p_value"`
+	Threshold           Number `json:"threshold"`
+}
+
+// PartOf returns v as written on the wire. A part that was never scored
+// carries null for every score.
+func PartOf(v *edge.Verdict, record uint64) Part {
+	return Part{
+		Header:    Header{Schema: Version, ID: v.ID, At: Stamp(v.Wall)},
+		Record:    record,
+		Verdict:   knownDecision(v.Decision),
+		Reason:    v.Reason,
+		Score:     scoreOf(v),
+		FrameUS:   micros(v.Trigger, v.Frame),
+		LatencyUS: micros(v.Trigger, v.Scored),
+		MarginUS:  micros(v.Scored, v.Due),
+		Recipe:    clip(v.Recipe),
+		Model:     clip(v.Model),
+	}
+}
+
+// knownDecision turns what is no decision into Unknown, which is a reject.
+func knownDecision(d edge.Decision) edge.Decision {
+	if d > edge.Unsure {
+		return edge.Unknown
+	}
+	return d
+}
+
+func scoreOf(v *edge.Verdict) Score {
+	s := v.Score
+	if s == (edge.Score{}) {
+		nan := Number(math.NaN())
+		return Score{nan, nan, nan, nan, nan, nan, nan}
+	}
+	return Score{
+		Fused:               Number(s.Fused),
+		Latent:              Number(s.Latent),
+		Reconstruction:      Number(s.Reconstruction),
+		LatentShare:         Number(s.LatentShare),
+		ReconstructionShare: Number(1 - s.LatentShare),
+		PValue:              Number(s.PValue),
+		Threshold:           Number(s.Threshold),
+	}
+}
+
+// micros is the time from one instant to another; an instant of zero is unknown.
+func micros(from, to edge.Instant) *int64 {
+	if from == 0 || to == 0 {
+		return nil
+	}
+	us := int64(to.Sub(from) / time.Microsecond)
+	return &us
+}
+
+// EncodePart returns the JSON of v's part record.
+func EncodePart(v *edge.Verdict, record uint64) ([]byte, error) {
+	return json.Marshal(PartOf(v, record))
+}
