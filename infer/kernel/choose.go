@@ -1,0 +1,93 @@
+package kernel
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Env is the environment variable whose value the command hands to Choose.
+const Env = "WINNOW_KERNEL"
+
+// isa is an instruction set that kernels are written for.
+type isa uint8
+
+const (
+	isaGeneric isa = iota
+	isaAVX2
+	isaVNNI
+	isaNEON
+	isaDot
+)
+
+func (i isa) String() string {
+	return [...]string{"generic", "avx2", "avx512vnni", "neon", "dotprod"}[i]
+}
+
+// Set is the kernels of one instruction set. It is immutable; the zero value is
+// the generic set.
+type Set struct{ isa isa }
+
+// Name is generic, avx2, avx512vnni, neon or dotprod.
+func (s *Set) Name() string { return s.isa.String() }
+
+// Sets are the sets that this CPU runs, best first; the last one is generic.
+func Sets() []*Set {
+	var all []*Set
+	for _, i := range available() {
+		all = append(all, &Set{i})
+	}
+	return append(all, &Set{isaGeneric})
+}
+
+// Choose returns the set of that name, or the best one for name "".
+func Choose(name string) (*Set, error) {
+	all := Sets()
+	if name == "" {
+		return all[0], nil
+	}
+	var names []string
+	for _, s := range all {
+		if s.Name() == name {
+			return s, nil
+		}
+		names = append(names, s.Name())
+	}
+	return nil, fmt.Errorf("%s=%s: this CPU has no such kernels; choose from %s", Env, name, strings.Join(names, ", "))
+}
+
+// Conv prepares a convolution.
+func (s *Set) Conv(d Conv) (Op, error) {
+	d, err := d.normal()
+	if err != nil {
+		return nil, err
+	}
+	d.Weights = append([]int8(nil), d.Weights...)
+	return &refConv{d}, nil
+}
+
+// Depthwise prepares a depthwise convolution.
+func (s *Set) Depthwise(d Depthwise) (Op, error) {
+	d, err := d.normal()
+	if err != nil {
+		return nil, err
+	}
+	d.Weights = append([]int8(nil), d.Weights...)
+	return &refDepthwise{d}, nil
+}
+
+// FullyConnected prepares a matrix product.
+func (s *Set) FullyConnected(d FullyConnected) (Op, error) {
+	if err := d.check(); err != nil {
+		return nil, err
+	}
+	d.Weights = append([]int8(nil), d.Weights...)
+	return &refFC{d}, nil
+}
+
+// AvgPool prepares an average pool.
+func (s *Set) AvgPool(d AvgPool) (Op, error) {
+	if err := d.check(); err != nil {
+		return nil, err
+	}
+	return &refPool{d}, nil
+}
