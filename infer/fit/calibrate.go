@@ -1,0 +1,149 @@
+package fit
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"winnow/edge"
+	"winnow/infer"
+	"winnow/models"
+)
+
+// Confidence of every certificate.
+const Confidence = 0.95
+
+// Calibrate draws a threshold from held-out scores of good parts for an asked
+// false-reject rate, and the certificate that goes with it. Parts of one group
+// are not independent, so each group speaks through one of its parts, drawn by
+// seed. method is "split" where the scorer never saw the parts, "cross" where
+// each was scored by a model of the other folds.
+//
+// The threshold is the k-th largest of n scores with k = floor(rate*(n+1)), at
+// least 1: a new good part exceeds it with probability at most k/(n+1) (Vovk et
+// al., section 2.2). The certificate is the exact upper confidence bound on the
+// rate given the calibration set: the x at which Binomial(n, x) has at most
+// k-1 successes with probability 1-Confidence (Clopper and Pearson, 1934).
+func Calibrate(scores []float64, groups []int, rate float64, method string, seed uint64) (models.Calibration, error) {
+	var c models.Calibration
+	if len(scores) == 0 || len(groups) != len(scores) {
+		return c, fmt.Errorf("calibration needs held-out good parts: %d scores, %d groups", len(scores), len(groups))
+	}
+	if !(rate > 0 && rate < 1) {
+		return c, fmt.Errorf("a false-reject rate of %g cannot be asked for: it lies between 0 and 1", rate)
+	}
+	for i, s := range scores {
+		if math.IsNaN(s) || math.IsInf(s, 0) {
+			return c, fmt.Errorf("held-out part %d has score %g", i, s)
+		}
+	}
+	c.Scores = representatives(scores, groups, seed)
+	n := len(c.Scores)
+	k := max(1, int(math.Floor(rate*float64(n+1))))
+	c.FalseReject = rate
+	c.Threshold = c.Scores[n-k]
+	c.UnsureAbove = c.Threshold
+	c.MapScale = 1
+	c.Certificate = edge.Certificate{Bound: UpperBound(k-1, n, Confidence), Confidence: Confidence, N: n, Method: method}
+	return c, nil
+}
+
+// representatives returns one score a group, ascending.
+func representatives(scores []float64, groups []int, seed uint64) []float64 {
+	members := map[int][]float64{}
+	var order []int
+	for i, g := range groups {
+		if members[g] == nil {
+			order = append(order, g)
+		}
+		members[g] = append(members[g], scores[i])
+	}
+	slices.Sort(order)
+	r := rand.New(rand.NewPCG(seed, 0x63616c))
+	out := make([]float64, 0, len(order))
+	for _, g := range order {
+		out = append(out, members[g][r.IntN(len(members[g]))])
+	}
+	slices.Sort(out)
+	return out
+}
+
+// UpperBound is the exact one-sided upper confidence bound on a rate of which
+// x events were seen in n independent trials.
+func UpperBound(x, n int, confidence float64) float64 {
+	if x >= n {
+		return 1
+	}
+	lo, hi := float64(x)/float64(n), 1.0
+	for range 100 {
+		mid := (lo + hi) / 2
+		if binomialCDF(x, n, mid) > 1-confidence {
+			lo = mid
+		} else {
+			hi = mid
+		}
+	}
+	return hi
+}
+
+// binomialCDF is the probability of at most x successes in n trials.
+func binomialCDF(x, n int, p float64) float64 {
+	if p <= 0 {
+		return 1
+	}
+	sum := 0.0
+	lg := func(v int) float64 { l, _ := math.Lgamma(float64(v + 1)); return l }
+	for i := 0; i <= x; i++ {
+		sum += math.Exp(lg(n) - lg(i) - lg(n-i) + float64(i)*math.Log(p) + float64(n-i)*math.Log1p(-p))
+	}
+	return min(sum, 1)
+}
+
+// PartsFor is how many independent good parts it takes to prove a rate when
+// none of them may exceed the threshold.
+func PartsFor(rate, confidence float64) int {
+	return int(math.Ceil(math.Log(1-confidence) / math.Log1p(-rate)))
+}
+
+// Promise says in one sentence what a certificate is worth, and what would be
+// needed for the rate that was asked for.
+func Promise(c models.Calibration) string {
+	cert := c.Certificate
+	s := fmt.Sprintf("false-reject rate at most %.2g %% at %.0f %% confidence, from %d good parts", 100*cert.Bound, 100*cert.Confidence, cert.N)
+	if cert.Method == "cross" {
+		s += " (cross-fitted: each was judged by a model that had not seen it)"
+	}
+	if best := UpperBound(0, cert.N, cert.Confidence); best > c.FalseReject {
+		s += fmt.Sprintf("; %.2g %% was asked for: %d good parts can prove that, %d prove %.2g %% at best",
+			100*c.FalseReject, PartsFor(c.FalseReject, cert.Confidence), cert.N, 100*best)
+	}
+	return s
+}
+
+// view fits the log-domain standardization of one raw score: median and
+// 1.4826 MAD, not below half the standard deviation.
+func view(raw []float64) infer.View {
+	l := make([]float64, len(raw))
+	mean := 0.0
+	for i, v := range raw {
+		l[i] = infer.Log(v)
+		mean += l[i] / float64(len(raw))
+	}
+	dev := 0.0
+	for _, v := range l {
+		dev += (v - mean) * (v - mean) / float64(len(raw))
+	}
+	m := median(l)
+	for i, v := range l {
+		l[i] = math.Abs(v - m)
+	}
+	return infer.View{LogMedian: m, LogScale: max(1.4826*median(l), 0.5*math.Sqrt(dev), 1e-3)}
+}
+
+// median of v, which it sorts.
+func median(v []float64) float64 {
+	slices.Sort(v)
+	n := len(v)
+	return (v[(n-1)/2] + v[n/2]) / 2
+}

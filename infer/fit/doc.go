@@ -1,0 +1,9 @@
+// Package fit learns normality from the features of good parts: a closed-form
+// autoencoder, the statistics of its residuals, and the calibration that turns
+// a score into a promise. It composes the graph that a model package carries
+// and scores held-out parts by running that very graph, so that what is
+// calibrated is what will be used.
+//
+// It reads no file, owns no device and takes its engine from the caller. All
+// memory beyond the features themselves is bounded by a few feature maps.
+package fit

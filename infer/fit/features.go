@@ -1,0 +1,108 @@
+package fit
+
+import (
+	"fmt"
+	"math"
+)
+
+// Tap is one feature map that an encoder gives: int8 [1,Height,Width,Channels].
+type Tap struct {
+	Name                    string
+	Height, Width, Channels int
+	Scale                   float32
+	ZeroPoint               int32
+}
+
+func (t Tap) size() int { return t.Height * t.Width * t.Channels }
+
+// Features are the encoder's taps for a set of good parts.
+type Features struct {
+	Taps  []Tap
+	parts [][][]byte // part, tap, values
+	// group of each part: parts of one group (frames of one part, siblings, a
+	// lot) are never split between what is fitted and what is held out.
+	groups []int
+}
+
+// NewFeatures for an encoder with these taps.
+func NewFeatures(taps []Tap) *Features { return &Features{Taps: taps} }
+
+// Add copies the taps of one part.
+func (f *Features) Add(group int, taps [][]byte) error {
+	if len(taps) != len(f.Taps) {
+		return fmt.Errorf("%d feature maps, the encoder has %d", len(taps), len(f.Taps))
+	}
+	own := make([][]byte, len(taps))
+	for i, t := range taps {
+		if len(t) != f.Taps[i].size() {
+			return fmt.Errorf("feature map %s has %d values, %d are needed", f.Taps[i].Name, len(t), f.Taps[i].size())
+		}
+		own[i] = append([]byte(nil), t...)
+	}
+	f.parts = append(f.parts, own)
+	f.groups = append(f.groups, group)
+	return nil
+}
+
+// Len is the number of parts.
+func (f *Features) Len() int { return len(f.parts) }
+
+// Groups is the number of different groups.
+func (f *Features) Groups() int {
+	seen := map[int]bool{}
+	for _, g := range f.groups {
+		seen[g] = true
+	}
+	return len(seen)
+}
+
+// channelStats are mean and standard deviation of each channel of one tap over
+// all parts and places, after 3x3 pooling, in real units.
+type channelStats struct{ mean, dev []float64 }
+
+// stats of tap t. Pooled sums are exact integers; places at the border use
+// their own part of the window.
+func (f *Features) stats(t int) channelStats {
+	tap := f.Taps[t]
+	c := tap.Channels
+	sum, sqr := make([]float64, c), make([]float64, c)
+	win := make([]int32, c)
+	for _, p := range f.parts {
+		for y := range tap.Height {
+			for x := range tap.Width {
+				n := pool3(win, p[t], tap, y, x)
+				for i, v := range win {
+					m := float64(v)/float64(n) - float64(tap.ZeroPoint)
+					sum[i] += m
+					sqr[i] += m * m
+				}
+			}
+		}
+	}
+	s := channelStats{make([]float64, c), make([]float64, c)}
+	total := float64(len(f.parts) * tap.Height * tap.Width)
+	for i := range c {
+		m := sum[i] / total
+		v := max(0, sqr[i]/total-m*m)
+		s.mean[i] = m * float64(tap.Scale)
+		s.dev[i] = math.Sqrt(v)*float64(tap.Scale) + 1e-3*float64(tap.Scale)
+	}
+	return s
+}
+
+// pool3 sums the 3x3 window around (y, x) into win, channel by channel, and
+// returns how many places it has.
+func pool3(win []int32, m []byte, tap Tap, y, x int) int {
+	clear(win)
+	n := 0
+	for yy := max(y-1, 0); yy <= min(y+1, tap.Height-1); yy++ {
+		for xx := max(x-1, 0); xx <= min(x+1, tap.Width-1); xx++ {
+			row := m[(yy*tap.Width+xx)*tap.Channels:][:len(win)]
+			for i, b := range row {
+				win[i] += int32(int8(b))
+			}
+			n++
+		}
+	}
+	return n
+}

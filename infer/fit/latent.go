@@ -1,0 +1,52 @@
+package fit
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+
+	"winnow/infer"
+)
+
+// latentFloor is added to every variance of the latent model, in units of the
+// standardized descriptor's.
+const latentFloor = 0.05
+
+// latentModel fits a low-rank plus isotropic Gaussian to the descriptors idx.
+func latentModel(desc [][]float64, idx []int, first, codeSize int) (infer.LatentModel, error) {
+	d, n := len(desc[0]), len(idx)
+	m := infer.LatentModel{FirstChannel: first, Mean: make([]float64, d), Scale: make([]float64, d)}
+	x := mat.NewDense(n, d, nil)
+	for j := range d {
+		sum, sqr := 0.0, 0.0
+		for _, i := range idx {
+			sum += desc[i][j]
+			sqr += desc[i][j] * desc[i][j]
+		}
+		m.Mean[j] = sum / float64(n)
+		m.Scale[j] = math.Sqrt(max(0, sqr/float64(n)-m.Mean[j]*m.Mean[j])) + 1e-3
+		for r, i := range idx {
+			x.Set(r, j, (desc[i][j]-m.Mean[j])/m.Scale[j])
+		}
+	}
+	var g mat.SymDense
+	g.SymOuterK(1, x)
+	values, u, err := leading(&g, max(2, CodeSize(n, codeSize)))
+	if err != nil {
+		return m, err
+	}
+	total := 0.0
+	for i := range n {
+		total += g.At(i, i)
+	}
+	for k, v := range values {
+		var b mat.VecDense
+		b.MulVec(x.T(), u.ColView(k))
+		b.ScaleVec(1/math.Sqrt(v), &b)
+		m.Basis = append(m.Basis, b.RawVector().Data)
+		m.Variance = append(m.Variance, v/float64(n)+latentFloor)
+		total -= v
+	}
+	m.Rest = max(0, total)/float64(n)/float64(max(1, d-len(values))) + latentFloor
+	return m, nil
+}
