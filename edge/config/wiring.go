@@ -1,0 +1,141 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// ChipSim is the simulated GPIO chip, which every machine has.
+const ChipSim = "sim"
+
+// maxLine is the highest line offset that a chip may have.
+const maxLine = 1023
+
+// chip refuses what is no chip's name and, with a lister, what is not there.
+func (k *checker) chip(key, chip string) {
+	if chip == ChipSim {
+		return
+	}
+	n, ok := strings.CutPrefix(chip, "gpiochip")
+	if _, err := strconv.ParseUint(n, 10, 16); !ok || err != nil {
+		k.refuse(key, chip, `"sim" or the name of a chip, such as "gpiochip0"`)
+		return
+	}
+	if k.chips == nil {
+		return
+	}
+	present, err := k.chips()
+	if err != nil {
+		k.problem(key, fmt.Sprintf("the GPIO chips of this machine cannot be listed: %v", err), "run where they are, or use \"sim\"")
+		return
+	}
+	if !slices.Contains(present, chip) {
+		k.refuse(key, chip, oneOf(append([]string{ChipSim}, present...))+" on this machine")
+	}
+}
+
+func (k *checker) line(key string, line int) {
+	within(k, key, line, 0, maxLine, "(the line's offset in its chip)")
+}
+
+// wire is one GPIO line that the configuration uses.
+type wire struct {
+	key   string
+	chip  string
+	line  int
+	input bool
+}
+
+func (c *Config) wires() []wire {
+	var ws []wire
+	if c.Trigger.Kind == TriggerGPIO {
+		ws = append(ws, wire{"trigger", c.Trigger.Chip, c.Trigger.Line, true})
+	}
+	for i, a := range c.Actuators {
+		ws = append(ws, wire{fmt.Sprintf("actuator[%d]", i), a.Chip, a.Line, false})
+	}
+	return ws
+}
+
+// checkWiring refuses a line used twice, names used twice, and an unsure
+// output that nobody drives or asks for.
+func (c *Config) checkWiring(k *checker) {
+	ws := c.wires()
+	for i, w := range ws {
+		for _, other := range ws[:i] {
+			if w.chip == other.chip && w.line == other.line {
+				k.problem(w.key+".line", clash(w, other), "give each its own line")
+				break
+			}
+		}
+	}
+	names := map[string]int{}
+	unsure := 0
+	for i, a := range c.Actuators {
+		key := fmt.Sprintf("actuator[%d]", i)
+		if j, twice := names[a.Name]; twice {
+			k.problem(key+".name", fmt.Sprintf("%q is the name of actuator[%d] too", a.Name, j), "give each its own name")
+		}
+		names[a.Name] = i
+		if a.On == FiresUnsure {
+			unsure++
+			if c.Recipe.Unsure != UnsureOutput {
+				k.problem(key+".on", fmt.Sprintf(`never fires, since recipe.unsure is %q`, c.Recipe.Unsure), `set recipe.unsure = "output"`)
+			}
+		}
+	}
+	if c.Recipe.Unsure == UnsureOutput && unsure == 0 {
+		k.problem("recipe.unsure", `no actuator has on = "unsure"`, `add one, or choose "reject" or "accept"`)
+	}
+}
+
+func clash(w, other wire) string {
+	if w.input != other.input {
+		return fmt.Sprintf("%s line %d is an output here and the input of %s", w.chip, w.line, other.key)
+	}
+	return fmt.Sprintf("%s line %d is used by %s already", w.chip, w.line, other.key)
+}
+
+// checkTiming refuses pulses that run into the next part and actuators that a
+// part passes before its picture or its verdict.
+func (c *Config) checkTiming(k *checker) {
+	for i, a := range c.Actuators {
+		c.checkPulse(k, fmt.Sprintf("actuator[%d]", i), a)
+		c.checkPosition(k, fmt.Sprintf("actuator[%d]", i), i)
+	}
+}
+
+func (c *Config) checkPulse(k *checker, key string, a Actuator) {
+	if a.MinGap > 0 && a.Pulse > a.MinGap {
+		k.refuse(key+".pulse", a.Pulse.String(), fmt.Sprintf("at most %s.min_gap (%v): a pulse must end before the next may start", key, a.MinGap))
+		return
+	}
+	if part := c.PartInterval(); part > 0 && a.Pulse.Std() > part {
+		k.refuse(key+".pulse", a.Pulse.String(), fmt.Sprintf("at most the %v from part to part: a longer pulse hits the next part", part))
+	}
+}
+
+func (c *Config) checkPosition(k *checker, key string, i int) {
+	a := c.Actuators[i]
+	from := key + ".delay"
+	if a.DistanceMM > 0 {
+		from = key + ".distance_mm"
+		if a.Delay > 0 {
+			k.problem(key+".delay", "is given beside distance_mm", "give one of them")
+			return
+		}
+		if c.Belt.Speed <= 0 {
+			k.problem(from, "needs the speed of the belt", "set belt.speed_mm_per_s, or give a delay")
+			return
+		}
+	}
+	delay, camera, deadline := c.ActuatorDelay(i), c.CameraDelay(), c.Recipe.Deadline.Std()
+	switch {
+	case delay <= camera:
+		k.problem(from, fmt.Sprintf("the part is there after %v, before its picture is taken (%v)", delay, camera), "the actuator must come after the camera")
+	case deadline > delay:
+		k.problem(from, fmt.Sprintf("the part is there after %v, but its verdict may take until recipe.deadline (%v)", delay, deadline), "move the actuator, or shorten the deadline")
+	}
+}
