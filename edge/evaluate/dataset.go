@@ -1,0 +1,206 @@
+package evaluate
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Picture is one file of a dataset.
+type Picture struct {
+	Path   string
+	Defect string // "" for a good part
+	Mask   string // file that marks the defective pixels; "" where there is none
+	Group  string // parts of one group are not independent; "" = a group of its own
+}
+
+// Dataset is a folder of pictures: taught from Teach, judged on Test.
+type Dataset struct {
+	Teach, Test []Picture
+}
+
+// extensions of files that count as pictures.
+var extensions = []string{".png", ".jpg", ".jpeg", ".bmp", ".gif"}
+
+// OpenDataset lists the pictures in dir: MVTec layout (train/good, test/KIND,
+// ground_truth/KIND), or a plain folder, whose pictures are all good and all to
+// be taught. With split, a CSV file with the columns path, split (teach|test)
+// and optionally group, the lists come from there.
+func OpenDataset(dir, split string) (*Dataset, error) {
+	st, err := os.Stat(dir)
+	if err != nil {
+		return nil, err
+	}
+	if !st.IsDir() {
+		return nil, fmt.Errorf("%s is a file; a folder of pictures is needed", dir)
+	}
+	if split != "" {
+		return readSplit(dir, split)
+	}
+	d := new(Dataset)
+	if isDir(filepath.Join(dir, "train", "good")) {
+		d.Teach, err = list(filepath.Join(dir, "train", "good"), "", "")
+	} else if !isDir(filepath.Join(dir, "test")) {
+		d.Teach, err = list(dir, "", "")
+	}
+	if err != nil {
+		return nil, err
+	}
+	if isDir(filepath.Join(dir, "test")) {
+		d.Test, err = listTest(dir)
+	}
+	return d, err
+}
+
+func isDir(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.IsDir()
+}
+
+// list returns the pictures directly in dir, in name order.
+func list(dir, defect, masks string) ([]Picture, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var out []Picture
+	for _, e := range entries {
+		if e.IsDir() || !slices.Contains(extensions, strings.ToLower(filepath.Ext(e.Name()))) {
+			continue
+		}
+		p := Picture{Path: filepath.Join(dir, e.Name()), Defect: defect}
+		if defect != "" {
+			p.Mask = findMask(masks, e.Name())
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// findMask of picture name in dir: the same base name, with or without "_mask".
+func findMask(dir, name string) string {
+	base := strings.TrimSuffix(name, filepath.Ext(name))
+	for _, suffix := range []string{"_mask", ""} {
+		for _, ext := range extensions {
+			p := filepath.Join(dir, base+suffix+ext)
+			if _, err := os.Stat(p); err == nil {
+				return p
+			}
+		}
+	}
+	return ""
+}
+
+func listTest(dir string) ([]Picture, error) {
+	kinds, err := os.ReadDir(filepath.Join(dir, "test"))
+	if err != nil {
+		return nil, err
+	}
+	var out []Picture
+	for _, k := range kinds {
+		if !k.IsDir() {
+			continue
+		}
+		defect := k.Name()
+		if defect == "good" {
+			defect = ""
+		}
+		ps, err := list(filepath.Join(dir, "test", k.Name()), defect, filepath.Join(dir, "ground_truth", k.Name()))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, ps...)
+	}
+	return out, nil
+}
+
+// readSplit reads a split file; every fault names its line.
+func readSplit(dir, path string) (*Dataset, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	r := csv.NewReader(f)
+	r.FieldsPerRecord = -1
+	header, err := r.Read()
+	if err != nil {
+		return nil, fmt.Errorf("%s: the first line must name the columns path,split,group: %w", path, err)
+	}
+	pathCol, splitCol, groupCol := slices.Index(header, "path"), slices.Index(header, "split"), slices.Index(header, "group")
+	if pathCol < 0 || splitCol < 0 {
+		return nil, fmt.Errorf("%s:1: columns %q; path and split are needed, group is optional", path, header)
+	}
+	d := new(Dataset)
+	for {
+		rec, err := r.Read()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		line, _ := r.FieldPos(0)
+		if err := d.addRow(dir, rec, pathCol, splitCol, groupCol); err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", path, line, err)
+		}
+	}
+	return d, nil
+}
+
+func (d *Dataset) addRow(dir string, rec []string, pathCol, splitCol, groupCol int) error {
+	if len(rec) <= max(pathCol, splitCol, groupCol) {
+		return fmt.Errorf("%d columns, the first line has more", len(rec))
+	}
+	rel := filepath.FromSlash(rec[pathCol])
+	if !filepath.IsLocal(rel) {
+		return fmt.Errorf("path %q leaves the folder", rec[pathCol])
+	}
+	p := Picture{Path: filepath.Join(dir, rel)}
+	if groupCol >= 0 {
+		p.Group = rec[groupCol]
+	}
+	if _, err := os.Stat(p.Path); err != nil {
+		return err
+	}
+	if kind := filepath.Base(filepath.Dir(rel)); kind != "good" && kind != "." {
+		p.Defect = kind
+		p.Mask = findMask(filepath.Join(dir, "ground_truth", kind), filepath.Base(rel))
+	}
+	switch rec[splitCol] {
+	case "teach":
+		if p.Defect != "" {
+			return errors.New("a defective picture cannot be taught: teach takes good parts only")
+		}
+		d.Teach = append(d.Teach, p)
+	case "test":
+		d.Test = append(d.Test, p)
+	default:
+		return fmt.Errorf("split %q is neither teach nor test", rec[splitCol])
+	}
+	return nil
+}
+
+// GroupNumbers numbers the groups of ps; a picture without a group is one of its own.
+func GroupNumbers(ps []Picture) []int {
+	seen := map[string]int{}
+	out := make([]int, len(ps))
+	for i, p := range ps {
+		key := p.Group
+		if key == "" {
+			key = "\x00" + p.Path
+		}
+		n, ok := seen[key]
+		if !ok {
+			n = len(seen)
+			seen[key] = n
+		}
+		out[i] = n
+	}
+	return out
+}

@@ -1,0 +1,76 @@
+package evaluate
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// folder makes empty files and returns their root.
+func folder(t *testing.T, names ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, n := range names {
+		p := filepath.Join(dir, filepath.FromSlash(n))
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(p, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestMVTecLayout(t *testing.T) {
+	dir := folder(t, "train/good/a.png", "train/good/b.JPG", "train/good/notes.txt", "test/good/c.png",
+		"test/crack/d.png", "test/crack/e.bmp", "ground_truth/crack/d_mask.png", "ground_truth/crack/e.png")
+	d, err := OpenDataset(dir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(d.Teach) != 2 || len(d.Test) != 3 {
+		t.Fatalf("%d to teach, %d to test: %+v", len(d.Teach), len(d.Test), d)
+	}
+	for _, p := range d.Test {
+		if bad := p.Defect == "crack"; bad != (p.Mask != "") {
+			t.Errorf("%+v", p)
+		}
+	}
+}
+
+func TestPlainFolderIsTaught(t *testing.T) {
+	d, err := OpenDataset(folder(t, "1.png", "2.gif", "x.toml"), "")
+	if err != nil || len(d.Teach) != 2 || len(d.Test) != 0 {
+		t.Errorf("%+v, %v", d, err)
+	}
+}
+
+func TestSplitFaultsNameTheirLine(t *testing.T) {
+	dir := folder(t, "train/good/a.png", "test/crack/d.png")
+	for name, c := range map[string]struct{ csv, want string }{
+		"columns":  {"file,split\n", ":1:"},
+		"missing":  {"path,split\ntrain/good/none.png,teach\n", ":2:"},
+		"word":     {"path,split\ntrain/good/a.png,teach\ntrain/good/a.png,learn\n", ":3:"},
+		"defect":   {"path,split\ntest/crack/d.png,teach\n", "good parts only"},
+		"escape":   {"path,split\n../a.png,teach\n", "leaves the folder"},
+		"short":    {"path,split,group\ntrain/good/a.png,teach\n", ":2:"},
+		"no lines": {"", "first line"},
+	} {
+		f := filepath.Join(t.TempDir(), "split.csv")
+		if err := os.WriteFile(f, []byte(c.csv), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := OpenDataset(dir, f); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want one with %q", name, err, c.want)
+		}
+	}
+}
+
+func TestGroupNumbers(t *testing.T) {
+	got := GroupNumbers([]Picture{{Path: "a", Group: "x"}, {Path: "b"}, {Path: "c", Group: "x"}, {Path: "d"}})
+	if got[0] != got[2] || got[1] == got[3] || got[0] == got[1] {
+		t.Errorf("groups %v", got)
+	}
+}
