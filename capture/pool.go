@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -28,6 +29,8 @@ type Pool struct {
 	out    []bool       // frames[i] is with a consumer
 	free   []int        // stack of indices that are not out
 	stats  PoolStats
+
+	returned chan struct{} // holds a token after a Put, for one waiter
 }
 
 // PoolStats counts what happened to a pool. Gets = frames handed out, Drops =
@@ -47,6 +50,7 @@ func NewPool(n, width, height int, format edge.PixelFormat) *Pool {
 	p := &Pool{
 		width: width, height: height, format: format,
 		frames: make([]edge.Frame, n), out: make([]bool, n), free: make([]int, 0, n),
+		returned: make(chan struct{}, 1),
 	}
 	for i := range p.frames {
 		Reshape(&p.frames[i], width, height, format)
@@ -61,8 +65,39 @@ func NewPool(n, width, height int, format edge.PixelFormat) *Pool {
 func (p *Pool) Get() *edge.Frame {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.free) == 0 {
+	f := p.take()
+	if f == nil {
 		p.stats.Drops++
+	}
+	return f
+}
+
+// Wait is Get for sources that can be held up: it waits for a frame to come
+// back instead of dropping, or returns ctx's error.
+func (p *Pool) Wait(ctx context.Context) (*edge.Frame, error) {
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		p.mu.Lock()
+		f := p.take()
+		if f != nil && len(p.free) > 0 {
+			p.signal() // another waiter may have missed its token
+		}
+		p.mu.Unlock()
+		if f != nil {
+			return f, nil
+		}
+		select {
+		case <-p.returned:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// take hands out a free frame or nil; p.mu is held.
+func (p *Pool) take() *edge.Frame {
+	if len(p.free) == 0 {
 		return nil
 	}
 	i := p.free[len(p.free)-1]
@@ -91,7 +126,16 @@ func (p *Pool) Put(f *edge.Frame) error {
 	}
 	p.out[i] = false
 	p.free = append(p.free, i)
+	p.signal()
 	return nil
+}
+
+// signal wakes one waiter, now or at its next wait.
+func (p *Pool) signal() {
+	select {
+	case p.returned <- struct{}{}:
+	default:
+	}
 }
 
 // Stats returns the counters so far.

@@ -1,9 +1,11 @@
 package capture_test
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"winnow/capture"
 	"winnow/edge"
@@ -112,4 +114,36 @@ func TestReshapeStopsAllocating(t *testing.T) {
 	}); n != 0 {
 		t.Errorf("%v allocations for frames no larger than the first", n)
 	}
+}
+
+func TestPoolWaitsForAFrame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := capture.NewPool(2, 2, 2, edge.Gray8)
+		out := []*edge.Frame{p.Get(), p.Get()}
+		ctx, cancel := context.WithCancel(t.Context())
+		var served, ended int
+		var mu sync.Mutex
+		for range 3 {
+			go func() {
+				f, err := p.Wait(ctx)
+				mu.Lock()
+				defer mu.Unlock()
+				if f != nil {
+					served++
+				} else if errors.Is(err, context.Canceled) {
+					ended++
+				}
+			}()
+		}
+		synctest.Wait()
+		for _, f := range out {
+			_ = p.Put(f)
+		}
+		synctest.Wait()
+		cancel()
+		synctest.Wait()
+		if served != 2 || ended != 1 || p.Stats().Drops != 0 {
+			t.Errorf("%d served, %d ended by the context, %d drops; want 2, 1, 0", served, ended, p.Stats().Drops)
+		}
+	})
 }
