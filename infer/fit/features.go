@@ -10,7 +10,7 @@ type Tap struct {
 	Name                    string
 	Height, Width, Channels int
 	Scale                   float32
-	ZeroPoint               int32
+	ZeroPoint               int
 }
 
 func (t Tap) size() int { return t.Height * t.Width * t.Channels }

@@ -141,14 +141,12 @@ func (ft *fitter) standardize() error {
 	for i := range f.Taps {
 		ft.stats = append(ft.stats, f.stats(i))
 	}
-	m := &tflite.Model{Version: 3, Description: "standardization of features"}
-	c := &composer{m: m, grid: ft.grid}
+	c := &composer{Builder: tflite.NewBuilder("standardization of features"), grid: ft.grid}
 	var in []int
 	for _, t := range f.Taps {
-		in = append(in, c.activation(t.Name, t.Scale, int64(t.ZeroPoint), 1, t.Height, t.Width, t.Channels))
+		in = append(in, c.AddInput(t.Name, []int{1, t.Height, t.Width, t.Channels}, tflite.Quant{Scale: t.Scale, ZeroPoint: t.ZeroPoint}))
 	}
-	m.Inputs, m.Outputs = in, []int{c.head(f.Taps, in, ft.stats)}
-	s, err := ft.load(m)
+	s, err := ft.load(c, c.head(f.Taps, in, ft.stats))
 	if err != nil {
 		return err
 	}
@@ -184,7 +182,12 @@ func (ft *fitter) firstLatent() int {
 	return ft.features.Taps[0].Channels
 }
 
-func (ft *fitter) load(m *tflite.Model) (infer.Session, error) {
+// load makes a session of what c has composed.
+func (ft *fitter) load(c *composer, outputs ...int) (infer.Session, error) {
+	m, err := c.Model(outputs...)
+	if err != nil {
+		return nil, err
+	}
 	b, err := m.Marshal()
 	if err != nil {
 		return nil, err
@@ -254,16 +257,13 @@ func (ft *fitter) statistics(m *normality, residualStep float64) *infer.Statisti
 }
 
 func (ft *fitter) scoreFold(m *normality, parts []int, held []HeldOut) error {
-	g := &tflite.Model{Version: 3, Description: "one fold"}
-	c := &composer{m: g, grid: ft.grid}
-	in := c.activation("features", featureStep, 0, 1, ft.grid[0], ft.grid[1], ft.x.channels)
-	g.Inputs = []int{in}
-	outs, step, err := c.tail(in, m.basis, m.residual, m.codeMax)
+	c := &composer{Builder: tflite.NewBuilder("one fold"), grid: ft.grid}
+	in := c.AddInput("features", []int{1, ft.grid[0], ft.grid[1], ft.x.channels}, featureQuant)
+	code, residual, step, err := c.tail(in, m)
 	if err != nil {
 		return err
 	}
-	g.Outputs = outs[:2] // an input is no output
-	s, err := ft.load(g)
+	s, err := ft.load(c, code, residual)
 	if err != nil {
 		return err
 	}
@@ -296,17 +296,17 @@ func (ft *fitter) final(encoder *tflite.Model, g *mat.SymDense, res *residuals) 
 	if err != nil {
 		return nil, err
 	}
-	graph := &tflite.Model{
-		Version: encoder.Version, Description: "Winnow closed-form autoencoder on frozen features",
-		Tensors: append([]tflite.Tensor(nil), encoder.Tensors...), Ops: append([]tflite.Op(nil), encoder.Ops...),
-		Inputs: encoder.Inputs,
-	}
-	c := &composer{m: graph, grid: ft.grid}
-	outs, step, err := c.tail(c.head(ft.features.Taps, encoder.Outputs, ft.stats), m.basis, m.residual, m.codeMax)
+	c := &composer{Builder: tflite.Extend(encoder), grid: ft.grid}
+	features := c.head(ft.features.Taps, encoder.Outputs, ft.stats)
+	code, residual, step, err := c.tail(features, m)
 	if err != nil {
 		return nil, err
 	}
-	graph.Outputs = outs
+	graph, err := c.Model(code, residual, features)
+	if err != nil {
+		return nil, err
+	}
+	graph.Description = "Winnow: closed-form autoencoder on frozen features"
 	return &Result{Graph: graph, Statistics: ft.statistics(m, step)}, nil
 }
 
