@@ -53,6 +53,17 @@ static int fill(void *lib, int major, int minor, char *msg, size_t n)
 	return WINNOW_TF_LOADED;
 }
 
+// hush keeps what the library has to say below an error off standard error: it
+// logs through Abseil, which heeds no environment variable. The name is the one
+// of Abseil 20230802 in TensorFlow 2.16 to 2.18; elsewhere nothing happens.
+static void hush(void *lib)
+{
+	const char *level = getenv("TF_CPP_MIN_LOG_LEVEL");
+	void (*set)(int) = (void (*)(int))dlsym(lib, "_ZN4absl12lts_2023080214SetMinLogLevelENS0_18LogSeverityAtLeastE");
+	if (set && level)
+		set(atoi(level));
+}
+
 static int load(const char *path, int major, int minor, char *msg, size_t n)
 {
 	if (loaded) {
@@ -74,10 +85,12 @@ static int load(const char *path, int major, int minor, char *msg, size_t n)
 		return WINNOW_TF_CANNOT_OPEN;
 	}
 	int result = fill(lib, major, minor, msg, n);
-	if (result == WINNOW_TF_LOADED)
-		loaded = strdup(path);
-	else
+	if (result != WINNOW_TF_LOADED) {
 		dlclose(lib);
+		return result;
+	}
+	hush(lib);
+	loaded = strdup(path);
 	return result;
 }
 

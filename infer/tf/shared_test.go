@@ -1,0 +1,99 @@
+package tf_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"winnow/infer"
+	"winnow/infer/tf"
+)
+
+// open returns the engine. Without the library the test is skipped, or fails
+// where STRICT=1 says that everything has to be there.
+func open(t *testing.T, mode tf.Mode) infer.Engine {
+	t.Helper()
+	e, err := tf.Open(tf.Config{Mode: mode})
+	if err != nil {
+		if tf.Built && os.Getenv("STRICT") == "1" {
+			t.Fatal(err)
+		}
+		t.Skipf("not here: %v", err)
+	}
+	return e
+}
+
+// sharedModels lists the real .tflite files beside the repository.
+func sharedModels(t *testing.T) []string {
+	t.Helper()
+	dir := os.Getenv("WINNOW_SHARED")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "..", "shared")
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "models", "*.tflite"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) == 0 {
+		t.Skipf("not here: real .tflite files in %s", filepath.Join(dir, "models"))
+	}
+	return files
+}
+
+// load makes a session that is closed with the test.
+func load(t *testing.T, e infer.Engine, model []byte) infer.Session {
+	t.Helper()
+	s, err := e.Load(model, infer.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// difference of two int8 tensors: how many values differ and by how much at most.
+func difference(a, b []byte) (count, most int) {
+	for i := range a {
+		if d := int(int8(a[i])) - int(int8(b[i])); d != 0 {
+			count, most = count+1, max(most, d, -d)
+		}
+	}
+	return count, most
+}
+
+// TestSharedModels: what LiteRT with XNNPACK gives for real files is what exact
+// mode gives, byte for byte, and fast mode nearly.
+func TestSharedModels(t *testing.T) {
+	for _, file := range sharedModels(t) {
+		name := strings.TrimSuffix(filepath.Base(file), ".tflite")
+		model, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		recorded := readNPZ(t, strings.TrimSuffix(file, ".tflite")+".xnnpack.npz")
+		for _, mode := range []tf.Mode{tf.Exact, tf.Fast} {
+			t.Run(name+"/"+mode.String(), func(t *testing.T) {
+				s := load(t, open(t, mode), model)
+				copy(s.Input(0), recorded["input"])
+				if err := s.Run(); err != nil {
+					t.Fatal(err)
+				}
+				for i := range s.Outputs() {
+					want := recorded[fmt.Sprintf("output%d", i)]
+					count, most := difference(want, s.Output(i))
+					t.Logf("%s %s output %d: %d of %d values differ, by %d at most", name, mode, i, count, len(want), most)
+					if mode == tf.Exact && !bytes.Equal(want, s.Output(i)) {
+						t.Errorf("output %d differs in %d of %d values, by %d at most", i, count, len(want), most)
+					}
+				}
+			})
+		}
+	}
+}
