@@ -37,6 +37,9 @@ func (l *lowering) kernelOf(o tflite.Op, x *tflite.Tensor, iw, ib int, outer int
 	if err != nil {
 		return nil, err
 	}
+	if len(t.Scales) == 0 || len(x.Scales) == 0 || len(y.Scales) == 0 {
+		return nil, errors.New("a tensor has no scale")
+	}
 	channels := t.Shape[outer]
 	k := &kernel{bias: make([]int32, channels), scale: make([]float32, channels)}
 	for c := range channels {
@@ -117,13 +120,22 @@ func (l *lowering) conv(o tflite.Op) (output, error) {
 	if err != nil {
 		return output{}, err
 	}
-	if k.dims[2] != x.Shape[3] {
-		return output{}, fmt.Errorf("convolution in groups: %d input channels, weights for %d", x.Shape[3], k.dims[2])
-	}
 	k.dilate(opt.DilationH, opt.DilationW)
 	strides := []int64{1, int64(opt.StrideH), int64(opt.StrideW), 1}
+	groups := x.Shape[3] / k.dims[2]
 	return l.linear(in, k, targetOf(l.result(o), opt.Activation), func(x, w output) output {
-		return op.Conv2D(l.s(), x, w, strides, padding(opt.Padding))
+		if groups == 1 {
+			return op.Conv2D(l.s(), x, w, strides, padding(opt.Padding))
+		}
+		// TensorFlow's CPU kernels take no groups: one convolution for each.
+		axis := scalar(&l.builder, int32(3))
+		xs := op.Split(l.s(), axis, x, int64(groups))
+		ws := op.Split(l.s(), axis, w, int64(groups))
+		ys := make([]output, min(len(xs), len(ws))) // empty after an error
+		for g := range ys {
+			ys[g] = op.Conv2D(l.s(), xs[g], ws[g], strides, padding(opt.Padding))
+		}
+		return op.ConcatV2(l.s(), ys, axis)
 	}), nil
 }
 

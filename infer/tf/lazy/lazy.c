@@ -53,17 +53,6 @@ static int fill(void *lib, int major, int minor, char *msg, size_t n)
 	return WINNOW_TF_LOADED;
 }
 
-// hush keeps what the library has to say below an error off standard error: it
-// logs through Abseil, which heeds no environment variable. The name is the one
-// of Abseil 20230802 in TensorFlow 2.16 to 2.18; elsewhere nothing happens.
-static void hush(void *lib)
-{
-	const char *level = getenv("TF_CPP_MIN_LOG_LEVEL");
-	void (*set)(int) = (void (*)(int))dlsym(lib, "_ZN4absl12lts_2023080214SetMinLogLevelENS0_18LogSeverityAtLeastE");
-	if (set && level)
-		set(atoi(level));
-}
-
 static int load(const char *path, int major, int minor, char *msg, size_t n)
 {
 	if (loaded) {
@@ -72,7 +61,7 @@ static int load(const char *path, int major, int minor, char *msg, size_t n)
 		snprintf(msg, n, "%s", loaded);
 		return WINNOW_TF_OTHER_LOADED;
 	}
-	// Read once, when the library starts: no banner on standard error, and on
+	// Read once, when the library starts: less chatter on standard error, and on
 	// arm64 no oneDNN, whose convolutions may take Winograd's transform and
 	// then do not keep integers whole. The user's own settings stay.
 	setenv("TF_CPP_MIN_LOG_LEVEL", "2", 0);
@@ -89,7 +78,6 @@ static int load(const char *path, int major, int minor, char *msg, size_t n)
 		dlclose(lib);
 		return result;
 	}
-	hush(lib);
 	loaded = strdup(path);
 	return result;
 }
