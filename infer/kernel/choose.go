@@ -61,6 +61,11 @@ func (s *Set) Conv(d Conv) (Op, error) {
 	if err != nil {
 		return nil, err
 	}
+	if l := s.isa.layout(); l != nil {
+		if c := newBlockConv(s, l, d); c != nil {
+			return c, nil
+		}
+	}
 	d.Weights = append([]int8(nil), d.Weights...)
 	return &refConv{d}, nil
 }

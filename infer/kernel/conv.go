@@ -1,0 +1,291 @@
+package kernel
+
+// blockConv runs a convolution by block kernels. Its units are (band, panel)
+// pairs, bands outermost; a band is a range of q rows whose input is packed once
+// into scratch.
+type blockConv struct {
+	set    *Set
+	lay    *layout
+	d      Conv
+	y, x   axis
+	y0, x0 int // upper left corner of the window, relative to step*q
+	cols   int // packed columns
+	pitch  int // elements of a packed row
+	rows   int // q rows of a band
+	bands  int
+	panels int // panels of every phase
+	phases []phase
+	tables []table
+	info   Info
+}
+
+// phase is one of the interleaved plain convolutions that make up the operator.
+type phase struct {
+	ry, rx int
+	panels []panel
+}
+
+// table lists the pixels of a band, padded to whole tiles with the last one.
+type table struct {
+	rows, cols, tiles int
+	px                []int32 // in, out byte offsets, to write in place
+	staged            []int32 // the same, to write panels of a given width one after the other
+}
+
+const (
+	bandBytes    = 48 << 10  // packed activations that leave room in L2 ...
+	bandBytesBig = 192 << 10 // ... and more where weights would be streamed again for every band
+	slack        = 64        // bytes behind the packed rows that blocks may read
+)
+
+// newBlockConv is nil where block kernels do not fit.
+func newBlockConv(s *Set, l *layout, d Conv) *blockConv {
+	if d.KH*d.KW > 128 {
+		return nil // merged weights might not fit 16 bits
+	}
+	if d.KH == 1 && d.KW == 1 && d.StrideH == 1 && d.StrideW == 1 && d.PadTop == 0 && d.PadLeft == 0 &&
+		d.Up == 1 && d.InH == d.OutH && d.InW == d.OutW {
+		d.InH, d.OutH, d.InW, d.OutW = d.InH*d.InW, d.OutH*d.OutW, 1, 1
+	}
+	var best *blockConv
+	for _, t := range groups(&d) {
+		if c := packConv(s, l, d, t); best == nil || c.info.Done < best.info.Done {
+			best = c
+		}
+	}
+	best.d.Weights = nil
+	best.info.MACs = d.macs()
+	best.info.Density = density(d.Weights, d.OutC, d.KH*d.KW, d.InC)
+	best.band()
+	return best
+}
+
+// groups lists the group sizes that may pay.
+func groups(d *Conv) []int {
+	ts := []int{1}
+	switch {
+	case d.Transposed || d.OutC > 8:
+	case d.Up > 1:
+		if d.OutW%d.Up == 0 && d.Up*d.OutC <= 16 {
+			ts = append(ts, d.Up)
+		}
+	case d.KW > 1 && d.StrideW == 1:
+		for t := 2; t*d.OutC <= 16; t++ {
+			if d.OutW%t == 0 {
+				ts = append(ts, t)
+			}
+		}
+	}
+	return ts
+}
+
+func packConv(s *Set, l *layout, d Conv, group int) *blockConv {
+	c := &blockConv{set: s, lay: l, d: d}
+	c.y, c.x = d.axes()
+	c.x.split(group)
+	var x1 int
+	c.y0, _ = c.y.window()
+	c.x0, x1 = c.x.window()
+	c.cols = (c.x.count(0)-1)*c.x.step + x1 - c.x0 + 1
+	c.pitch = (c.cols*d.InC + 3) &^ 3
+	if c.cols == 1 {
+		c.pitch = d.InC
+	}
+	for ry := range c.y.phases {
+		for rx := range c.x.phases {
+			m := d.merge(&c.y, &c.x, ry, rx)
+			ps := m.panels(l, &c.d, m.runs(c.y0, c.x0, c.pitch))
+			c.phases = append(c.phases, phase{ry, rx, ps})
+			c.count(ps, int64(c.y.count(ry))*int64(c.x.count(rx)))
+		}
+	}
+	for _, p := range c.phases {
+		c.panels = max(c.panels, len(p.panels))
+	}
+	return c
+}
+
+// count adds the work of a phase to info, with an epilogue taken as one and a
+// half blocks.
+func (c *blockConv) count(ps []panel, pixels int64) {
+	for _, p := range ps {
+		c.info.Done += pixels * int64(p.width*(4*len(p.offs)+6))
+		c.info.Packed += len(p.w) + 4*len(p.offs) + 8*p.width
+	}
+}
+
+// band chooses the bands and lays out their tables.
+func (c *blockConv) band() {
+	budget := bandBytes
+	if c.info.Packed > 128<<10 {
+		budget = bandBytesBig
+	}
+	all := c.y.count(0)
+	row := c.pitch * c.lay.elem * c.y.step
+	c.rows = max(1, min(all, (budget-c.inRows(1)*c.pitch*c.lay.elem)/row+1))
+	if tile := c.lay.mr; c.x.count(0) < tile && c.rows > tile && c.rows < all {
+		c.rows -= c.rows % tile
+	}
+	c.bands = (all + c.rows - 1) / c.rows
+	c.rows = (all + c.bands - 1) / c.bands
+	if tile := c.lay.mr; c.x.count(0) == 1 && c.bands > 1 {
+		c.rows = (c.rows + tile - 1) / tile * tile
+	}
+	c.bands = (all + c.rows - 1) / c.rows
+	for _, p := range c.phases {
+		for _, b := range []int{0, c.bands - 1} {
+			c.addTable(c.bandRows(b, p.ry), c.x.count(p.rx))
+		}
+	}
+	c.info.Kernel = c.set.Name() + " blocks"
+	for _, t := range c.tables {
+		c.info.Packed += 4 * (len(t.px) + len(t.staged))
+	}
+}
+
+// inRows is the number of input rows that n q rows read.
+func (c *blockConv) inRows(n int) int {
+	_, y1 := c.y.window()
+	return (n-1)*c.y.step + y1 - c.y0 + 1
+}
+
+// bandRows is the number of q rows of phase ry in band b.
+func (c *blockConv) bandRows(b, ry int) int {
+	return min(c.rows, c.y.count(ry)-b*c.rows)
+}
+
+func (c *blockConv) addTable(rows, cols int) {
+	if rows < 1 || cols < 1 || c.tableOf(rows, cols) != nil {
+		return
+	}
+	n := rows * cols
+	t := table{rows: rows, cols: cols, tiles: (n + c.lay.mr - 1) / c.lay.mr}
+	staged := c.partial()
+	outX := c.x.phases * c.x.group * c.d.OutC
+	outY := c.y.phases * c.d.OutW * c.d.OutC
+	for i := range t.tiles * c.lay.mr {
+		q, g := min(i, n-1)/cols, min(i, n-1)%cols
+		in := (q*c.y.step*c.pitch + g*c.x.step*c.d.InC) * c.lay.elem
+		t.px = append(t.px, int32(in), int32(q*outY+g*outX))
+		if staged > 0 {
+			t.staged = append(t.staged, int32(in), int32(i*staged))
+		}
+	}
+	c.tables = append(c.tables, t)
+}
+
+func (c *blockConv) tableOf(rows, cols int) *table {
+	for i := range c.tables {
+		if t := &c.tables[i]; t.rows == rows && t.cols == cols {
+			return t
+		}
+	}
+	return nil
+}
+
+// partial is the width of the panels that are not full, 0 without.
+func (c *blockConv) partial() int {
+	for _, p := range c.phases {
+		for _, q := range p.panels {
+			if q.valid < q.width {
+				return q.width
+			}
+		}
+	}
+	return 0
+}
+
+func (c *blockConv) Info() Info { return c.info }
+func (c *blockConv) Units() int { return c.bands * c.panels }
+
+func (c *blockConv) Scratch() int {
+	return 64 + c.packedBytes() + c.stageBytes()
+}
+
+func (c *blockConv) packedBytes() int {
+	return (c.inRows(c.rows)*c.pitch*c.lay.elem + slack + 63) &^ 63
+}
+
+func (c *blockConv) stageBytes() int {
+	n := 0
+	for _, t := range c.tables {
+		n = max(n, t.tiles*c.lay.mr*c.partial())
+	}
+	return n
+}
+
+func (c *blockConv) Run(dst, src []int8, scratch []byte, from, to int) {
+	dst, src = dst[:c.d.OutH*c.d.OutW*c.d.OutC], src[:c.d.InH*c.d.InW*c.d.InC]
+	buf := align(scratch[:c.Scratch()])
+	packed := -1
+	for u := from; u < to; u++ {
+		b := u / c.panels
+		if b != packed {
+			c.pack(buf, src, b)
+			packed = b
+		}
+		for i := range c.phases {
+			if p := &c.phases[i]; u%c.panels < len(p.panels) {
+				c.panel(dst, buf, b, p, &p.panels[u%c.panels])
+			}
+		}
+	}
+}
+
+// pack brings the input rows of a band to buf.
+func (c *blockConv) pack(buf []byte, src []int8, b int) {
+	first := b*c.rows*c.y.step + c.y0
+	n := c.inRows(c.bandRows(b, 0))
+	row := c.d.InW * c.d.InC
+	if c.cols == c.d.InW && c.x0 == 0 && c.pitch == row && first >= 0 && first+n <= c.d.InH {
+		c.set.packRow(c.lay, buf, 0, src[first*row:(first+n)*row])
+		return
+	}
+	for i := range n {
+		c.packLine(buf, i*c.pitch, src, first+i)
+	}
+}
+
+// packLine packs the window's columns of input row iy at element at.
+func (c *blockConv) packLine(buf []byte, at int, src []int8, iy int) {
+	inC := c.d.InC
+	if iy < 0 || iy >= c.d.InH {
+		c.lay.fill(buf, at, c.cols*inC, c.d.InZero)
+		return
+	}
+	left := max(0, min(-c.x0, c.cols))
+	a := max(c.x0, 0)
+	z := max(a, min(c.d.InW, c.x0+c.cols))
+	c.lay.fill(buf, at, left*inC, c.d.InZero)
+	c.set.packRow(c.lay, buf, at+left*inC, src[(iy*c.d.InW+a)*inC:(iy*c.d.InW+z)*inC])
+	done := left + z - a
+	c.lay.fill(buf, at+done*inC, (c.cols-done)*inC, c.d.InZero)
+}
+
+// panel computes one panel of one phase of a band.
+func (c *blockConv) panel(dst []int8, buf []byte, b int, p *phase, q *panel) {
+	t := c.tableOf(c.bandRows(b, p.ry), c.x.count(p.rx))
+	if t == nil {
+		return // the last band has no row of this phase
+	}
+	base := ((b*c.rows*c.y.phases+p.ry)*c.d.OutW+p.rx)*c.d.OutC + q.first
+	a := blockArgs{in: ptr(buf), px: ptr(t.px), tiles: t.tiles, offs: ptr(q.offs), n: len(q.offs),
+		w: ptr(q.w), bias: ptr(q.bias), scale: ptr(q.scale)}
+	a.requant(&c.d.Requant)
+	if q.valid == q.width {
+		a.out = ptr(dst[base:])
+		c.set.blocks(q.width, &a)
+		return
+	}
+	stage := buf[c.packedBytes():]
+	a.px, a.out = ptr(t.staged), ptr(stage)
+	c.set.blocks(q.width, &a)
+	unstage(dst[base:], int8s(stage), t.px, t.rows*t.cols, q.valid, q.width)
+}
+
+// unstage moves n pixels of valid channels from a panel to their places.
+func unstage(dst, stage []int8, px []int32, n, valid, width int) {
+	for i := range n {
+		copy(dst[px[2*i+1]:][:valid], stage[i*width:])
+	}
+}

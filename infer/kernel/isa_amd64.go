@@ -1,0 +1,77 @@
+package kernel
+
+import "golang.org/x/sys/cpu"
+
+//go:generate go run ./internal/asmgen
+
+func available() []isa {
+	var all []isa
+	if x := &cpu.X86; x.HasAVX512F && x.HasAVX512BW && x.HasAVX512VL && x.HasAVX512DQ && x.HasAVX512VNNI && x.HasAVX2 {
+		all = append(all, isaVNNI)
+	}
+	if cpu.X86.HasAVX2 {
+		all = append(all, isaAVX2)
+	}
+	return all
+}
+
+func (i isa) layout() *layout {
+	switch i {
+	case isaVNNI:
+		return &layout{elem: 1, flip: 0x80, wElem: 1, wMin: -128, wMax: 127, pair: 4, mr: 8, widths: []int{32, 16}}
+	case isaAVX2:
+		return &layout{elem: 2, wElem: 2, wMin: -32768, wMax: 32767, pair: 2, mr: 6, widths: []int{16, 8}}
+	}
+	return nil
+}
+
+//go:noescape
+func blocks16AVX2(a *blockArgs)
+
+//go:noescape
+func blocks8AVX2(a *blockArgs)
+
+//go:noescape
+func blocks16VNNI(a *blockArgs)
+
+//go:noescape
+func blocks32VNNI(a *blockArgs)
+
+//go:noescape
+func widenAVX2(dst *int16, src *int8, n int)
+
+//go:noescape
+func flipVNNI(dst, src *byte, n int)
+
+// blocks runs the block kernel of that panel width.
+func (s *Set) blocks(width int, a *blockArgs) {
+	switch {
+	case s.isa == isaVNNI && width == 32:
+		blocks32VNNI(a)
+	case s.isa == isaVNNI:
+		blocks16VNNI(a)
+	case width == 16:
+		blocks16AVX2(a)
+	default:
+		blocks8AVX2(a)
+	}
+}
+
+func (s *Set) widenHead(dst []int16, src []int8) int {
+	if s.isa != isaAVX2 || len(src) < 16 {
+		return 0
+	}
+	widenAVX2(&dst[:len(src)][0], &src[0], len(src))
+	return len(src)
+}
+
+func (s *Set) flipHead(dst, src []byte, _ byte) int {
+	if s.isa != isaVNNI || len(src) < 64 {
+		return 0
+	}
+	flipVNNI(&dst[:len(src)][0], &src[0], len(src))
+	return len(src)
+}
+
+func (s *Set) addHead(dst, a, b []int8, p *Add) int  { return 0 }
+func (s *Set) mapHead(dst, src []int8, t *Table) int { return 0 }

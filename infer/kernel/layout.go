@@ -1,0 +1,81 @@
+package kernel
+
+import "unsafe"
+
+// layout says how an instruction set wants its operands.
+//
+// Weights are packed in blocks of width output channels x 4 inputs, a block as
+// [4/pair][width][pair], so that one vector holds pair neighbouring inputs of
+// each channel. Activations are packed as elem bytes each, value ^ flip for
+// one byte elements.
+type layout struct {
+	elem   int   // bytes of a packed activation
+	flip   byte  // 0x80 where the instruction takes unsigned activations
+	wElem  int   // bytes of a packed weight
+	wMin   int32 // what one packed weight can hold; a merged weight outside is
+	wMax   int32 // split over several blocks with the same offset
+	pair   int   // inputs that one instruction sums
+	mr     int   // pixels a tile
+	widths []int // panel widths, widest first; all but 32 pack a block alone
+
+	dwRows  int // input rows that are interleaved for depthwise kernels
+	dwWidth int // channels a depthwise tile
+	dwMR    int // pixels a depthwise tile
+}
+
+// offset is what packing adds to every activation, as the kernels see it.
+func (l *layout) offset() int32 { return int32(l.flip) }
+
+// blockArgs is what a block kernel gets; the generated assembly knows its layout.
+//
+//	for each tile of mr pixels:  acc[p][c] = bias[c]
+//	    for each block b:        acc[p][c] += in[px[p].in + offs[b] ...] . w[b][c]
+//	    out[px[p].out + c] = requantized acc[p][c]
+type blockArgs struct {
+	in    unsafe.Pointer // 0: packed activations
+	px    unsafe.Pointer // 8: pairs of int32 byte offsets (in, out), tiles*mr of them
+	tiles int            // 16
+	offs  unsafe.Pointer // 24: n int32 byte offsets
+	n     int            // 32
+	w     unsafe.Pointer // 40: n blocks
+	bias  unsafe.Pointer // 48: width int32
+	scale unsafe.Pointer // 56: width float32
+	out   unsafe.Pointer // 64
+	zero  int32          // 72
+	lo    int32          // 76
+	hi    int32          // 80
+	hiF   float32        // 84: hi - zero
+	zero2 int32          // 88: zero in both 16-bit halves
+	lo4   int32          // 92: lo in all four bytes
+}
+
+func (a *blockArgs) requant(r *Requant) {
+	a.zero, a.lo, a.hi = r.Zero, int32(r.Min), int32(r.Max)
+	a.hiF = float32(a.hi - a.zero)
+	a.zero2 = int32(uint32(uint16(a.zero)) * 0x10001)
+	a.lo4 = int32(uint32(uint8(a.lo)) * 0x1010101)
+}
+
+// aligned returns n zero bytes that start on a cache line, the rest of which is
+// readable too.
+func aligned(n int) []byte {
+	b := make([]byte, n+127)
+	return align(b)[: n : n+64]
+}
+
+// align cuts b so that it starts on a cache line; it loses at most 63 bytes.
+func align(b []byte) []byte {
+	return b[-uintptr(unsafe.Pointer(&b[0]))&63:]
+}
+
+func int16s(b []byte) []int16 {
+	return unsafe.Slice((*int16)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/2)
+}
+
+func int8s(b []byte) []int8 {
+	return unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData(b))), len(b))
+}
+
+func bytesOf(b []int8) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(b))), len(b))
+}

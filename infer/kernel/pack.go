@@ -1,0 +1,245 @@
+package kernel
+
+import (
+	"maps"
+	"slices"
+	"unsafe"
+)
+
+// panel is width neighbouring (virtual) output channels with their weights.
+type panel struct {
+	first, valid, width int     // channels first..first+valid-1 are real
+	offs                []int32 // of the blocks, in bytes of packed activations
+	w                   []byte  // the blocks, on a cache line
+	bias                []int32 // width of them, zero points folded in
+	scale               []float32
+}
+
+// tapWeights are the merged weights of one phase: [channel][dy][dx][InC], where
+// channel t*OutC+o is output channel o of member t of the group.
+type tapWeights struct {
+	dys, dxs []int
+	channels int
+	inC      int
+	w        []int32
+}
+
+func (d *Conv) merge(y, x *axis, ry, rx int) *tapWeights {
+	m := &tapWeights{dys: y.taps(ry), dxs: x.taps(rx), channels: x.group * d.OutC, inC: d.InC}
+	m.w = make([]int32, m.channels*len(m.dys)*len(m.dxs)*m.inC)
+	for ky := range d.KH {
+		dy, ok := y.tap(ry, 0, ky)
+		if !ok {
+			continue
+		}
+		iy := slices.Index(m.dys, dy)
+		for t := range x.group {
+			for kx := range d.KW {
+				if dx, ok := x.tap(rx, t, kx); ok {
+					m.add(d, t, iy, slices.Index(m.dxs, dx), ky, kx)
+				}
+			}
+		}
+	}
+	return m
+}
+
+// add adds the weights of tap ky, kx to place iy, ix of member t.
+func (m *tapWeights) add(d *Conv, t, iy, ix, ky, kx int) {
+	for o := range d.OutC {
+		to := m.w[(((t*d.OutC+o)*len(m.dys)+iy)*len(m.dxs)+ix)*m.inC:][:m.inC]
+		from := d.Weights[((o*d.KH+ky)*d.KW+kx)*d.InC:][:d.InC]
+		for i, v := range from {
+			to[i] += int32(v)
+		}
+	}
+}
+
+// run is a stretch of weights whose activations lie one after the other.
+type run struct{ at, n, off int } // index into a channel's weights, length, offset in elements
+
+// runs cuts the window into runs; pitch is the elements of a packed row, and the
+// window's upper left corner is y0, x0.
+func (m *tapWeights) runs(y0, x0, pitch int) []run {
+	var rs []run
+	for iy, dy := range m.dys {
+		for ix, dx := range m.dxs {
+			off := (dy-y0)*pitch + (dx-x0)*m.inC
+			at := (iy*len(m.dxs) + ix) * m.inC
+			if ix > 0 && m.dxs[ix-1] == dx-1 {
+				rs[len(rs)-1].n += m.inC
+				continue
+			}
+			rs = append(rs, run{at, m.inC, off})
+		}
+	}
+	return rs
+}
+
+// block gathers the weights of channels c0..c0+width-1 at 4 places of r from k
+// on, [width][4], zero outside; false if all are zero.
+func (m *tapWeights) block(b []int32, c0, width int, r run, k int) bool {
+	clear(b)
+	size := len(m.dys) * len(m.dxs) * m.inC
+	any := int32(0)
+	for c := range min(width, m.channels-c0) {
+		from := m.w[(c0+c)*size+r.at+k:][:min(4, r.n-k)]
+		for i, v := range from {
+			b[c*4+i] = v
+			any |= v
+		}
+	}
+	return any != 0
+}
+
+// panelOf packs the channels c0..c0+width-1.
+func (m *tapWeights) panelOf(l *layout, rs []run, c0, width int) panel {
+	p := panel{first: c0, width: width, valid: min(width, m.channels-c0)}
+	var w []byte
+	b, part := make([]int32, width*4), make([]int32, width*4)
+	for _, r := range rs {
+		for k := 0; k < r.n; k += 4 {
+			for m.block(b, c0, width, r, k); l.cut(part, b); {
+				w = l.appendBlock(w, part, width)
+				p.offs = append(p.offs, int32((r.off+k)*l.elem))
+			}
+		}
+	}
+	p.w = aligned(len(w))
+	copy(p.w, w)
+	return p
+}
+
+// cut moves what fits a packed weight from rest to part; false if rest was zero.
+func (l *layout) cut(part, rest []int32) bool {
+	any := int32(0)
+	for i, v := range rest {
+		any |= v
+		part[i] = max(l.wMin, min(l.wMax, v))
+		rest[i] = v - part[i]
+	}
+	return any != 0
+}
+
+// appendBlock appends a [width][4] block as [4/pair][width][pair].
+func (l *layout) appendBlock(w []byte, b []int32, width int) []byte {
+	for k := 0; k < 4; k += l.pair {
+		for c := range width {
+			for _, v := range b[c*4+k : c*4+k+l.pair] {
+				w = append(w, byte(v))
+				if l.wElem == 2 {
+					w = append(w, byte(v>>8))
+				}
+			}
+		}
+	}
+	return w
+}
+
+// sums are the sums of each channel's weights, as int32 wraps.
+func (m *tapWeights) sums() []int32 {
+	s := make([]int32, m.channels)
+	size := len(m.w) / max(1, m.channels)
+	for c := range s {
+		for _, v := range m.w[c*size : (c+1)*size] {
+			s[c] += v
+		}
+	}
+	return s
+}
+
+// panels packs a whole phase.
+func (m *tapWeights) panels(l *layout, d *Conv, rs []run) []panel {
+	var ps []panel
+	for c := 0; c < m.channels; {
+		p := m.bestPanel(l, rs, c)
+		c += p.width
+		ps = append(ps, p)
+	}
+	sums := m.sums()
+	for i := range ps {
+		ps[i].finish(d.Bias, &d.Requant, sums, d.InZero+l.offset(), d.OutC)
+	}
+	return ps
+}
+
+// bestPanel takes the narrowest panel that holds what is left, else the widest
+// one that pays: a double panel reads activations once for both halves but
+// cannot skip what only one of them does not need.
+func (m *tapWeights) bestPanel(l *layout, rs []run, c int) panel {
+	narrow := slices.Index(l.widths, 16)
+	for i := len(l.widths) - 1; i >= narrow; i-- {
+		if w := l.widths[i]; m.channels-c <= w || w == 16 {
+			narrow = i
+			break
+		}
+	}
+	p := m.panelOf(l, rs, c, l.widths[narrow])
+	if l.widths[0] == 32 && m.channels-c > 16 {
+		q, both := m.panelOf(l, rs, c+16, 16), m.panelOf(l, rs, c, 32)
+		if 20*len(both.offs) <= 11*(len(p.offs)+len(q.offs)) {
+			return both
+		}
+	}
+	return p
+}
+
+// finish fills bias and scale: sum((a-zero)*w) = sum(a*w) - zero*sum(w).
+func (p *panel) finish(bias []int32, r *Requant, sums []int32, zero int32, outC int) {
+	p.bias, p.scale = make([]int32, p.width), make([]float32, p.width)
+	for i := range p.valid {
+		c := p.first + i
+		p.bias[i] = biasOf(bias, c%outC) - zero*sums[c]
+		p.scale[i] = r.Scale[c%outC]
+	}
+}
+
+func sortedKeys(m map[int]bool) []int { return slices.Sorted(maps.Keys(m)) }
+
+// packRow writes n activations of src at element at of buf.
+func (s *Set) packRow(l *layout, buf []byte, at int, src []int8) {
+	if l.elem == 2 {
+		s.widen(int16s(buf)[at:at+len(src)], src)
+		return
+	}
+	to := buf[at : at+len(src)]
+	if l.flip == 0 {
+		copy(to, bytesOf(src))
+		return
+	}
+	s.flip(to, bytesOf(src), l.flip)
+}
+
+// fill writes n zero points at element at of buf.
+func (l *layout) fill(buf []byte, at, n int, zero int32) {
+	if n <= 0 {
+		return
+	}
+	if l.elem == 2 {
+		b := int16s(buf)[at : at+n]
+		for i := range b {
+			b[i] = int16(zero)
+		}
+		return
+	}
+	b := buf[at : at+n]
+	for i := range b {
+		b[i] = byte(zero) ^ l.flip
+	}
+}
+
+// widen sign-extends src.
+func (s *Set) widen(dst []int16, src []int8) {
+	for i := s.widenHead(dst, src); i < len(src); i++ {
+		dst[i] = int16(src[i])
+	}
+}
+
+// flip writes src with the bits of m inverted.
+func (s *Set) flip(dst, src []byte, m byte) {
+	for i := s.flipHead(dst, src, m); i < len(src); i++ {
+		dst[i] = src[i] ^ m
+	}
+}
+
+func ptr[T any](s []T) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(s)) }
