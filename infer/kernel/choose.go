@@ -76,6 +76,11 @@ func (s *Set) Depthwise(d Depthwise) (Op, error) {
 	if err != nil {
 		return nil, err
 	}
+	if l := s.isa.layout(); l != nil {
+		if o := newBlockDW(s, l, d); o != nil {
+			return o, nil
+		}
+	}
 	d.Weights = append([]int8(nil), d.Weights...)
 	return &refDepthwise{d}, nil
 }

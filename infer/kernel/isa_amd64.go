@@ -18,9 +18,11 @@ func available() []isa {
 func (i isa) layout() *layout {
 	switch i {
 	case isaVNNI:
-		return &layout{elem: 1, flip: 0x80, wElem: 1, wMin: -128, wMax: 127, pair: 4, mr: 8, widths: []int{32, 16}}
+		return &layout{elem: 1, flip: 0x80, wElem: 1, wMin: -128, wMax: 127, pair: 4, mr: 8, widths: []int{32, 16},
+			dwRows: 4, dwWidth: 16, dwMR: 8}
 	case isaAVX2:
-		return &layout{elem: 2, wElem: 2, wMin: -32768, wMax: 32767, pair: 2, mr: 6, widths: []int{16, 8}}
+		return &layout{elem: 2, wElem: 2, wMin: -32768, wMax: 32767, pair: 2, mr: 6, widths: []int{16, 8},
+			dwRows: 2, dwWidth: 8, dwMR: 8}
 	}
 	return nil
 }
@@ -42,6 +44,44 @@ func widenAVX2(dst *int16, src *int8, n int)
 
 //go:noescape
 func flipVNNI(dst, src *byte, n int)
+
+//go:noescape
+func depthwiseAVX2(a *blockArgs)
+
+//go:noescape
+func depthwiseVNNI(a *blockArgs)
+
+//go:noescape
+func zipAVX2(a *zipArgs)
+
+//go:noescape
+func zipVNNI(a *zipArgs)
+
+// depthwise runs the depthwise kernel.
+func (s *Set) depthwise(a *blockArgs) {
+	if s.isa == isaVNNI {
+		depthwiseVNNI(a)
+		return
+	}
+	depthwiseAVX2(a)
+}
+
+// zipStep is the number of channels that the zip kernel takes at a time.
+func (s *Set) zipStep() int {
+	if s.isa == isaVNNI {
+		return 16
+	}
+	return 8
+}
+
+// zip interleaves rows.
+func (s *Set) zip(a *zipArgs) {
+	if s.isa == isaVNNI {
+		zipVNNI(a)
+		return
+	}
+	zipAVX2(a)
+}
 
 // blocks runs the block kernel of that panel width.
 func (s *Set) blocks(width int, a *blockArgs) {

@@ -8,6 +8,10 @@ func (i isa) layout() *layout { return nil }
 
 func (s *Set) blocks(width int, a *blockArgs) { panic("kernel: no block kernels") }
 
+func (s *Set) depthwise(a *blockArgs) { panic("kernel: no depthwise kernel") }
+func (s *Set) zip(a *zipArgs)         { panic("kernel: no zip kernel") }
+func (s *Set) zipStep() int           { return 1 }
+
 func (s *Set) widenHead(dst []int16, src []int8) int { return 0 }
 func (s *Set) flipHead(dst, src []byte, _ byte) int  { return 0 }
 func (s *Set) addHead(dst, a, b []int8, p *Add) int  { return 0 }

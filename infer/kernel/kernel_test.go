@@ -103,3 +103,31 @@ func TestConvRandom(t *testing.T) {
 		})
 	}
 }
+
+func checkDepthwise(t *testing.T, s *Set, r rng, d Depthwise) {
+	t.Helper()
+	n, err := d.normal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	op, err := s.Depthwise(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	src := r.int8s(d.InH * d.InW * d.InC)
+	want := reference(&refDepthwise{n}, src, d.OutH*d.OutW*d.OutC)
+	d.Weights, d.Bias, d.Scale = nil, nil, nil
+	compare(t, fmt.Sprintf("%s %+v", s.Name(), d), op, src, want)
+}
+
+func TestDepthwiseRandom(t *testing.T) {
+	for _, s := range fast(t) {
+		t.Run(s.Name(), func(t *testing.T) {
+			t.Parallel()
+			for i := range rounds(10000) {
+				r := newRNG(uint64(i))
+				checkDepthwise(t, s, r, r.depthwise())
+			}
+		})
+	}
+}

@@ -16,6 +16,8 @@ func avx2() *file {
 	avx2Blocks16(f)
 	avx2Blocks8(f)
 	avx2Widen(f)
+	avx2Depthwise(f)
+	avx2Zip(f)
 	return f
 }
 
@@ -145,18 +147,7 @@ Y14, Y15 two inputs of a pixel in every lane.`)
 	f.p("JNZ block")
 	f.label("done")
 	avx2Scale(f, mr, 1)
-	for i := 0; i < mr; i += 2 { // pixel i in the low half, i+1 in the high half
-		f.p("VPACKSSDW Y%d, Y%d, Y%d", i+1, i, i)
-		f.p("VPERMQ $0xD8, Y%d, Y%d", i, i)
-		f.p("VPADDSW Y14, Y%d, Y%d", i, i)
-		f.p("VPACKSSWB Y%d, Y%d, Y%d", i, i, i)
-		f.p("VPMAXSB Y15, Y%d, Y%d", i, i)
-		f.p("MOVLQSX %d(BX), R8", 8*i+4)
-		f.p("MOVLQSX %d(BX), R9", 8*i+12)
-		f.p("VEXTRACTI128 $1, Y%d, X%d", i, i+1)
-		f.p("VMOVQ X%d, (DI)(R8*1)", i)
-		f.p("VMOVQ X%d, (DI)(R9*1)", i+1)
-	}
+	avx2Store8(f, mr)
 	tileFoot(f, mr)
 }
 

@@ -9,6 +9,8 @@ func vnni() *file {
 	vnniBlocks(f, "blocks16VNNI", 1)
 	vnniBlocks(f, "blocks32VNNI", 2)
 	vnniFlip(f)
+	vnniDepthwise(f)
+	vnniZip(f)
 	return f
 }
 

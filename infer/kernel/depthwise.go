@@ -1,0 +1,316 @@
+package kernel
+
+import "unsafe"
+
+// blockDW runs a depthwise convolution of multiplier 1. Input rows are
+// interleaved in groups (dwRows neighbouring rows of a channel side by side), so
+// that one instruction sums several rows of several channels. Groups start every
+// dwEvery rows; output rows fall into phases by where in a group they start.
+//
+// Its units are (channel block, band) pairs, each with an input of its own.
+type blockDW struct {
+	set      *Set
+	lay      *layout
+	d        Depthwise
+	phases   int // output row = phases*q + phase
+	advance  int // groups from one q to the next
+	block    int // channels of a channel block, a multiple of the width
+	blocks   int
+	rows     int // q rows of a band
+	bands    int
+	cols     int       // packed columns
+	perGroup int       // elements of a packed group of rows
+	groups   int       // groups of a band
+	weights  [][]panel // [phase][channels / width]
+	tables   []table
+	info     Info
+}
+
+// dwEvery is how far groups of rows lie apart: interleaved pairs follow each
+// other, quadruples overlap by half, so that three rows always lie in one.
+const dwEvery = 2
+
+// dwBytes bounds the packed input of a unit.
+const dwBytes = 64 << 10
+
+// newBlockDW is nil where the method does not fit.
+func newBlockDW(s *Set, l *layout, d Depthwise) *blockDW {
+	if d.OutC != d.InC || l.dwRows == 0 || d.KH*d.KW > 128 || d.DilationH > 64 {
+		return nil
+	}
+	o := &blockDW{set: s, lay: l, d: d}
+	o.phases = dwEvery / gcd(dwEvery, d.StrideH)
+	o.advance = o.phases * d.StrideH / dwEvery
+	o.cols = (d.OutW-1)*d.StrideW + (d.KW-1)*d.DilationW + 1
+	o.plan()
+	for p := range o.phases {
+		o.weights = append(o.weights, o.packPhase(p))
+	}
+	for _, b := range []int{0, o.bands - 1} {
+		for p := range o.phases {
+			o.addTable(o.bandRows(b, p))
+		}
+	}
+	o.d.Weights = nil
+	o.info.MACs, o.info.Density = d.macs(), 1
+	o.info.Kernel = s.Name() + " depthwise"
+	return o
+}
+
+// plan chooses channel block and band so that a packed unit stays near L1.
+func (o *blockDW) plan() {
+	d, l := &o.d, o.lay
+	all := (d.OutH + o.phases - 1) / o.phases
+	bytes := func(block, rows int) int { return o.bandGroups(rows) * o.cols * block * l.dwRows * l.elem }
+	o.block, o.rows = 16, all
+	for o.rows > 1 && bytes(16, o.rows) > dwBytes {
+		o.rows--
+	}
+	for o.block*2 < 2*d.OutC && o.block < 128 && bytes(o.block*2, o.rows) <= dwBytes/2 {
+		o.block *= 2
+	}
+	o.block = min(o.block, (d.OutC+l.dwWidth-1)/l.dwWidth*l.dwWidth)
+	o.blocks = (d.OutC + o.block - 1) / o.block
+	o.bands = (all + o.rows - 1) / o.rows
+	o.rows = (all + o.bands - 1) / o.bands
+	o.bands = (all + o.rows - 1) / o.rows
+	o.perGroup = o.cols * o.block * l.dwRows
+	o.groups = o.bandGroups(o.rows)
+}
+
+// bandGroups is the number of row groups that q rows read.
+func (o *blockDW) bandGroups(q int) int {
+	last := (q*o.phases-1)*o.d.StrideH + (o.d.KH-1)*o.d.DilationH
+	return last/dwEvery + 1
+}
+
+func (o *blockDW) bandRows(b, phase int) int {
+	return min(o.rows, (o.d.OutH-phase+o.phases-1)/o.phases-b*o.rows)
+}
+
+// packPhase packs the weights of output rows phase, phase+phases, ...
+func (o *blockDW) packPhase(phase int) []panel {
+	var ps []panel
+	for c := 0; c < o.d.OutC; c += o.lay.dwWidth {
+		ps = append(ps, o.packChannels(phase, c))
+	}
+	return ps
+}
+
+// packChannels covers the kernel's rows by as few groups as there can be, for
+// each column of the kernel.
+func (o *blockDW) packChannels(phase, c0 int) panel {
+	d, l := &o.d, o.lay
+	p := panel{first: c0, width: l.dwWidth, valid: min(l.dwWidth, d.OutC-c0)}
+	sums := make([]int32, d.OutC)
+	var w []byte
+	for ky := 0; ky < d.KH; {
+		row := phase*d.StrideH + ky*d.DilationH
+		group := row / dwEvery
+		next := ky
+		for next < d.KH && phase*d.StrideH+next*d.DilationH < group*dwEvery+l.dwRows {
+			next++
+		}
+		for kx := range d.KW {
+			off := group*o.perGroup + kx*d.DilationW*o.block*l.dwRows
+			w = o.appendTap(w, &p, off, ky, next, kx, phase*d.StrideH-group*dwEvery)
+		}
+		ky = next
+	}
+	for c := range p.valid {
+		for t := range d.KH * d.KW {
+			sums[c0+c] += int32(d.Weights[t*d.OutC+c0+c])
+		}
+	}
+	p.w = aligned(len(w))
+	copy(p.w, w)
+	p.finish(d.Bias, &d.Requant, sums, d.InZero+l.offset(), d.OutC)
+	px := int64((d.OutH-phase+o.phases-1)/o.phases) * int64(d.OutW)
+	o.info.Done += px * int64(len(p.offs)*l.dwWidth*l.dwRows)
+	o.info.Packed += len(w) + 4*len(p.offs) + 8*p.width
+	return p
+}
+
+// appendTap appends the weights of rows from..to-1 of column kx, once for each
+// part that the packed type can hold; row ky sits in slot first+ky*dilation.
+func (o *blockDW) appendTap(w []byte, p *panel, off, from, to, kx, first int) []byte {
+	d, l := &o.d, o.lay
+	b, part := make([]int32, l.dwWidth*l.dwRows), make([]int32, l.dwWidth*l.dwRows)
+	for ky := from; ky < to; ky++ {
+		for c := range p.valid {
+			b[c*l.dwRows+first+ky*d.DilationH] = int32(d.Weights[(ky*d.KW+kx)*d.OutC+p.first+c])
+		}
+	}
+	for once := true; l.cut(part, b) || once; once = false {
+		p.offs = append(p.offs, int32(off*l.elem))
+		for _, v := range part {
+			w = append(w, byte(v))
+			if l.wElem == 2 {
+				w = append(w, byte(v>>8))
+			}
+		}
+	}
+	return w
+}
+
+func (o *blockDW) addTable(rows int) {
+	if rows < 1 || o.tableOf(rows) != nil {
+		return
+	}
+	d, l := &o.d, o.lay
+	n := rows * d.OutW
+	t := table{rows: rows, cols: d.OutW, tiles: (n + l.dwMR - 1) / l.dwMR}
+	for i := range t.tiles * l.dwMR {
+		q, x := min(i, n-1)/d.OutW, min(i, n-1)%d.OutW
+		in := (q*o.advance*o.perGroup + x*d.StrideW*o.block*l.dwRows) * l.elem
+		t.px = append(t.px, int32(in), int32((q*o.phases*d.OutW+x)*d.OutC))
+		if d.OutC%l.dwWidth != 0 {
+			t.staged = append(t.staged, int32(in), int32(i*l.dwWidth))
+		}
+	}
+	o.info.Packed += 4 * (len(t.px) + len(t.staged))
+	o.tables = append(o.tables, t)
+}
+
+func (o *blockDW) tableOf(rows int) *table {
+	for i := range o.tables {
+		if o.tables[i].rows == rows {
+			return &o.tables[i]
+		}
+	}
+	return nil
+}
+
+func (o *blockDW) Info() Info { return o.info }
+func (o *blockDW) Units() int { return o.blocks * o.bands }
+
+// Scratch: packed groups, a line of zero points, staged outputs.
+func (o *blockDW) Scratch() int { return 64 + o.packedBytes() + o.lineBytes() + o.stageBytes() }
+
+func (o *blockDW) packedBytes() int { return (o.groups*o.perGroup*o.lay.elem + slack + 63) &^ 63 }
+func (o *blockDW) lineBytes() int   { return (o.d.InW*o.d.InC + 63) &^ 63 }
+func (o *blockDW) stageBytes() int {
+	n := 0
+	for _, t := range o.tables {
+		n = max(n, len(t.staged)/2*o.lay.dwWidth)
+	}
+	return n
+}
+
+func (o *blockDW) Run(dst, src []int8, scratch []byte, from, to int) {
+	dst, src = dst[:o.d.OutH*o.d.OutW*o.d.OutC], src[:o.d.InH*o.d.InW*o.d.InC]
+	buf := align(scratch[:o.Scratch()])
+	line := int8s(buf[o.packedBytes():][:o.d.InW*o.d.InC])
+	for i := range line {
+		line[i] = int8(o.d.InZero)
+	}
+	for u := from; u < to; u++ {
+		o.unit(dst, src, buf, line, u/o.bands*o.block, u%o.bands)
+	}
+}
+
+// unit computes band b of the channel block that starts at c0.
+func (o *blockDW) unit(dst, src []int8, buf []byte, line []int8, c0, b int) {
+	d, l := &o.d, o.lay
+	n := min(o.block, d.OutC-c0)
+	first := b*o.rows*o.phases*d.StrideH - d.PadTop
+	for g := range o.bandGroups(o.bandRows(b, 0)) {
+		o.packGroup(buf, g*o.perGroup, src, line, first+g*dwEvery, c0, n)
+	}
+	for p, ps := range o.weights {
+		t := o.tableOf(o.bandRows(b, p))
+		if t == nil {
+			continue
+		}
+		base := (b*o.rows*o.phases + p) * d.OutW * d.OutC
+		for c := c0; c < c0+n; c += l.dwWidth {
+			in := buf[(c-c0)*l.dwRows*l.elem:]
+			o.channels(dst[base+c:], in, buf, t, &ps[c/l.dwWidth])
+		}
+	}
+}
+
+func (o *blockDW) channels(dst []int8, in, buf []byte, t *table, q *panel) {
+	a := blockArgs{in: ptr(in), px: ptr(t.px), tiles: t.tiles, offs: ptr(q.offs), n: len(q.offs),
+		w: ptr(q.w), bias: ptr(q.bias), scale: ptr(q.scale)}
+	a.requant(&o.d.Requant)
+	if q.valid == q.width {
+		a.out = ptr(dst)
+		o.set.depthwise(&a)
+		return
+	}
+	stage := buf[o.packedBytes()+o.lineBytes():]
+	a.px, a.out = ptr(t.staged), ptr(stage)
+	o.set.depthwise(&a)
+	unstage(dst, int8s(stage), t.px, t.rows*t.cols, q.valid, q.width)
+}
+
+// zipArgs is what a zip kernel gets: for each pixel and channel it writes the
+// values of the rows side by side. The generated assembly knows its layout.
+type zipArgs struct {
+	dst     unsafe.Pointer    // 0
+	rows    [4]unsafe.Pointer // 8, 16, 24, 32
+	n       int               // 40: channels, a multiple of the zip kernel's step
+	pixels  int               // 48
+	srcStep int               // 56: bytes from pixel to pixel
+	dstStep int               // 64
+}
+
+// packGroup interleaves the rows from iy on, n channels from c0 on.
+func (o *blockDW) packGroup(buf []byte, at int, src, line []int8, iy, c0, n int) {
+	d, l := &o.d, o.lay
+	left := min(d.PadLeft, o.cols)
+	right := max(left, min(o.cols, left+d.InW))
+	px := o.block * l.dwRows
+	l.fill(buf, at, left*px, d.InZero)
+	l.fill(buf, at+right*px, (o.cols-right)*px, d.InZero)
+	if right == left {
+		return
+	}
+	var rows [4][]int8
+	for i := range l.dwRows {
+		rows[i] = line[c0:]
+		if y := iy + i; y >= 0 && y < d.InH {
+			rows[i] = src[y*d.InW*d.InC+c0 : (y+1)*d.InW*d.InC]
+		}
+	}
+	fast := n &^ (o.set.zipStep() - 1)
+	at += left * px
+	if fast > 0 {
+		a := zipArgs{dst: ptr(buf[at*l.elem:]), n: fast, pixels: right - left, srcStep: d.InC, dstStep: px * l.elem}
+		for i, r := range rows[:l.dwRows] {
+			a.rows[i] = ptr(r)
+		}
+		o.set.zip(&a)
+	}
+	if fast < n {
+		l.zip(buf, at, &rows, d.InC, px, right-left, fast, n)
+	}
+}
+
+// zip is the plain form of the zip kernels, for channels c..n-1.
+func (l *layout) zip(buf []byte, at int, rows *[4][]int8, srcStep, dstStep, pixels, c, n int) {
+	for x := range pixels {
+		for i := c; i < n; i++ {
+			for r := range l.dwRows {
+				l.put(buf, at+x*dstStep+i*l.dwRows+r, rows[r][x*srcStep+i])
+			}
+		}
+	}
+}
+
+// put writes one activation at element at.
+func (l *layout) put(buf []byte, at int, v int8) {
+	if l.elem == 2 {
+		int16s(buf)[at] = int16(v)
+		return
+	}
+	buf[at] = byte(v) ^ l.flip
+}
+
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
