@@ -115,3 +115,62 @@ func BenchmarkDepthwise(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkFullyConnected times the two layers of a closed-form code.
+func BenchmarkFullyConnected(b *testing.B) {
+	for _, s := range Sets()[:len(Sets())-1] {
+		for _, n := range [][2]int{{98304, 32}, {32, 98304}, {1280, 1000}} {
+			b.Run(fmt.Sprintf("%s/%dto%d", s.Name(), n[0], n[1]), func(b *testing.B) {
+				r := newRNG(1)
+				d := FullyConnected{Rows: 1, In: n[0], Out: n[1], Weights: make([]int8, n[0]*n[1]),
+					Requant: Requant{Scale: make([]float32, n[1]), Min: -128, Max: 127}}
+				for i := range d.Weights {
+					d.Weights[i] = int8(r.between(-127, 127))
+				}
+				op, err := s.FullyConnected(d)
+				if err != nil {
+					b.Fatal(err)
+				}
+				benchOp(b, op, d.Out, d.In)
+			})
+		}
+	}
+}
+
+func BenchmarkElementwise(b *testing.B) {
+	r := newRNG(1)
+	x, y := r.int8s(98304), make([]int8, 98304)
+	p, err := NewAdd(0.7, 0.9, 3, -4, 5, -128, 127)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, s := range Sets() {
+		b.Run("add/"+s.Name(), func(b *testing.B) {
+			b.SetBytes(int64(len(x)))
+			for b.Loop() {
+				s.Add(y, x, x, &p)
+			}
+		})
+		b.Run("map/"+s.Name(), func(b *testing.B) {
+			b.SetBytes(int64(len(x)))
+			for b.Loop() {
+				s.Map(y, x, new(Table))
+			}
+		})
+	}
+}
+
+func BenchmarkPool(b *testing.B) {
+	for _, s := range Sets() {
+		for _, n := range [][2]int{{64, 24}, {32, 40}, {16, 112}, {8, 192}} {
+			b.Run(fmt.Sprintf("%s/%dx%dx%d", s.Name(), n[0], n[0], n[1]), func(b *testing.B) {
+				op, err := s.AvgPool(AvgPool{InH: n[0], InW: n[0], C: n[1], OutH: n[0], OutW: n[0], KH: 3, KW: 3,
+					StrideH: 1, StrideW: 1, PadTop: 1, PadLeft: 1, Min: -128, Max: 127})
+				if err != nil {
+					b.Fatal(err)
+				}
+				benchOp(b, op, n[0]*n[0]*n[1], n[0]*n[0]*n[1])
+			})
+		}
+	}
+}

@@ -62,6 +62,10 @@ func (s *Set) Conv(d Conv) (Op, error) {
 		return nil, err
 	}
 	if l := s.isa.layout(); l != nil {
+		if n := d.OutH * d.OutW; d.pointwise() && n < fcRows {
+			return s.fullyConnected(l, FullyConnected{Rows: n, In: d.InC, Out: d.OutC, InZero: d.InZero,
+				Weights: d.Weights, Bias: d.Bias, Requant: d.Requant})
+		}
 		if c := newBlockConv(s, l, d); c != nil {
 			return c, nil
 		}
@@ -90,6 +94,9 @@ func (s *Set) FullyConnected(d FullyConnected) (Op, error) {
 	if err := d.check(); err != nil {
 		return nil, err
 	}
+	if l := s.isa.layout(); l != nil {
+		return s.fullyConnected(l, d)
+	}
 	d.Weights = append([]int8(nil), d.Weights...)
 	return &refFC{d}, nil
 }
@@ -99,5 +106,20 @@ func (s *Set) AvgPool(d AvgPool) (Op, error) {
 	if err := d.check(); err != nil {
 		return nil, err
 	}
+	if l := s.isa.layout(); l != nil {
+		if o := newBlockPool(s, l, d); o != nil {
+			return o, nil
+		}
+	}
 	return &refPool{d}, nil
+}
+
+// fullyConnected takes the convolution's tiles for many rows.
+func (s *Set) fullyConnected(l *layout, d FullyConnected) (Op, error) {
+	if d.Rows < fcRows {
+		return newBlockFC(s, l, d), nil
+	}
+	c := Conv{InH: d.Rows, InW: 1, InC: d.In, OutH: d.Rows, OutW: 1, OutC: d.Out, KH: 1, KW: 1, StrideH: 1, StrideW: 1,
+		DilationH: 1, DilationW: 1, Up: 1, InZero: d.InZero, Weights: d.Weights, Bias: d.Bias, Requant: d.Requant}
+	return newBlockConv(s, l, c), nil
 }

@@ -38,13 +38,12 @@ const (
 	slack        = 64        // bytes behind the packed rows that blocks may read
 )
 
-// newBlockConv is nil where block kernels do not fit.
+// newBlockConv is nil where block kernels do not fit (kernels of more than 128 taps).
 func newBlockConv(s *Set, l *layout, d Conv) *blockConv {
 	if d.KH*d.KW > 128 {
 		return nil // merged weights might not fit 16 bits
 	}
-	if d.KH == 1 && d.KW == 1 && d.StrideH == 1 && d.StrideW == 1 && d.PadTop == 0 && d.PadLeft == 0 &&
-		d.Up == 1 && d.InH == d.OutH && d.InW == d.OutW {
+	if d.pointwise() {
 		d.InH, d.OutH, d.InW, d.OutW = d.InH*d.InW, d.OutH*d.OutW, 1, 1
 	}
 	var best *blockConv
@@ -58,6 +57,12 @@ func newBlockConv(s *Set, l *layout, d Conv) *blockConv {
 	best.info.Density = density(d.Weights, d.OutC, d.KH*d.KW, d.InC)
 	best.band()
 	return best
+}
+
+// pointwise says whether every output pixel reads just its own input pixel.
+func (d *Conv) pointwise() bool {
+	return d.KH == 1 && d.KW == 1 && d.StrideH == 1 && d.StrideW == 1 && d.PadTop == 0 && d.PadLeft == 0 &&
+		d.Up == 1 && d.InH == d.OutH && d.InW == d.OutW
 }
 
 // groups lists the group sizes that may pay.

@@ -176,13 +176,13 @@ func (o *refPool) Run(dst, src []int8, _ []byte, from, to int) {
 	d := &o.d
 	for y := from; y < to; y++ {
 		for x := range d.OutW {
-			o.pixel(dst[(y*d.OutW+x)*d.C:][:d.C], src, y*d.StrideH-d.PadTop, x*d.StrideW-d.PadLeft)
+			o.pixel(dst[(y*d.OutW+x)*d.C:][:d.C], src, y*d.StrideH-d.PadTop, x*d.StrideW-d.PadLeft, 0)
 		}
 	}
 }
 
-// pixel averages the window whose upper left corner is y0, x0.
-func (o *refPool) pixel(dst, src []int8, y0, x0 int) {
+// pixel averages the window whose upper left corner is y0, x0, from channel c0 on.
+func (o *refPool) pixel(dst, src []int8, y0, x0, c0 int) {
 	d := &o.d
 	ya, yb := max(y0, 0), min(y0+d.KH, d.InH)
 	xa, xb := max(x0, 0), min(x0+d.KW, d.InW)
@@ -191,7 +191,7 @@ func (o *refPool) pixel(dst, src []int8, y0, x0 int) {
 		var s int32
 		for y := ya; y < yb; y++ {
 			for x := xa; x < xb; x++ {
-				s += int32(src[(y*d.InW+x)*d.C+c])
+				s += int32(src[(y*d.InW+x)*d.C+c0+c])
 			}
 		}
 		dst[c] = max(d.Min, min(d.Max, int8(divRound(s, n))))

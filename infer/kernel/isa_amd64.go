@@ -113,5 +113,41 @@ func (s *Set) flipHead(dst, src []byte, _ byte) int {
 	return len(src)
 }
 
-func (s *Set) addHead(dst, a, b []int8, p *Add) int  { return 0 }
-func (s *Set) mapHead(dst, src []int8, t *Table) int { return 0 }
+// vector runs the matrix-vector kernel.
+func (s *Set) vector(a *blockArgs) {
+	if s.isa == isaVNNI {
+		vectorVNNI(a)
+		return
+	}
+	vectorAVX2(a)
+}
+
+//go:noescape
+func vectorAVX2(a *blockArgs)
+
+//go:noescape
+func vectorVNNI(a *blockArgs)
+
+//go:noescape
+func addAVX2(dst, a, b *int8, n int, p *Add)
+
+//go:noescape
+func mapAVX2(dst, src *int8, n int, t *Table)
+
+func (s *Set) addHead(dst, a, b []int8, p *Add) int {
+	n := len(dst) &^ 15
+	if s.isa == isaGeneric || n == 0 {
+		return 0
+	}
+	addAVX2(&dst[0], &a[0], &b[0], n, p)
+	return n
+}
+
+func (s *Set) mapHead(dst, src []int8, t *Table) int {
+	n := len(dst) &^ 31
+	if s.isa == isaGeneric || n == 0 {
+		return 0
+	}
+	mapAVX2(&dst[0], &src[0], n, t)
+	return n
+}

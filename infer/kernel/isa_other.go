@@ -9,6 +9,7 @@ func (i isa) layout() *layout { return nil }
 func (s *Set) blocks(width int, a *blockArgs) { panic("kernel: no block kernels") }
 
 func (s *Set) depthwise(a *blockArgs) { panic("kernel: no depthwise kernel") }
+func (s *Set) vector(a *blockArgs)    { panic("kernel: no vector kernel") }
 func (s *Set) zip(a *zipArgs)         { panic("kernel: no zip kernel") }
 func (s *Set) zipStep() int           { return 1 }
 

@@ -560,3 +560,49 @@ channels:
 	JNZ pixel
 	VZEROUPPER
 	RET
+
+// AX args, BX blocks of the panels, CX blocks left, DX offsets, DI weights,
+// SI block offset, R8 activations, R9 bias, R10 scale, R11 output. Z0 sums, Z1 activations.
+TEXT ·vectorVNNI(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	MOVQ 8(AX), BX
+	MOVQ 24(AX), DX
+	MOVQ 40(AX), DI
+	MOVQ 0(AX), R8
+	MOVQ 48(AX), R9
+	MOVQ 56(AX), R10
+	MOVQ 64(AX), R11
+panel:
+	MOVLQSX (BX), CX
+	VMOVDQU32 (R9), Z0
+	TESTQ CX, CX
+	JZ done
+block:
+	MOVLQSX (DX), SI
+	VPBROADCASTD (R8)(SI*1), Z1
+	VPDPBUSD (DI), Z1, Z0
+	PREFETCHT0 1024(DI)
+	ADDQ $64, DI
+	ADDQ $4, DX
+	DECQ CX
+	JNZ block
+done:
+	VBROADCASTSS 84(AX), Z29
+	VPBROADCASTD 72(AX), Z28
+	VPBROADCASTD 76(AX), Z27
+	VPSUBD Z28, Z27, Z27
+	VCVTDQ2PS Z0, Z0
+	VMULPS (R10), Z0, Z0
+	VMINPS Z29, Z0, Z0
+	VCVTPS2DQ Z0, Z0
+	VPMAXSD Z27, Z0, Z0
+	VPADDD Z28, Z0, Z0
+	VPMOVSDB Z0, (R11)
+	ADDQ $4, BX
+	ADDQ $64, R9
+	ADDQ $64, R10
+	ADDQ $16, R11
+	DECQ 16(AX)
+	JNZ panel
+	VZEROUPPER
+	RET

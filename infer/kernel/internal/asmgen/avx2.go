@@ -18,6 +18,9 @@ func avx2() *file {
 	avx2Widen(f)
 	avx2Depthwise(f)
 	avx2Zip(f)
+	avx2Vector(f)
+	avx2Add(f)
+	avx2Map(f)
 	return f
 }
 

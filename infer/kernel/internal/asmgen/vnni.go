@@ -11,6 +11,7 @@ func vnni() *file {
 	vnniFlip(f)
 	vnniDepthwise(f)
 	vnniZip(f)
+	vnniVector(f)
 	return f
 }
 
