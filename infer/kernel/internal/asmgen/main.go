@@ -62,4 +62,7 @@ func (f *file) save(name string) {
 func main() {
 	avx2().save("avx2_amd64.s")
 	vnni().save("vnni_amd64.s")
+	dot().save("dot_arm64.s")
+	neon().save("neon_arm64.s")
+	armElementwise().save("elementwise_arm64.s")
 }

@@ -1,0 +1,333 @@
+package main
+
+import "fmt"
+
+// Instructions that Go's assembler does not know, as words.
+
+func (f *file) word(v uint32, format string, a ...any) {
+	f.p("WORD $0x%08X // %s", v, fmt.Sprintf(format, a...))
+}
+
+// op2 is an instruction of two vector registers.
+func (f *file) op2(op uint32, name string, n, d int) {
+	f.word(op|uint32(n)<<5|uint32(d), "%s V%d, V%d", name, n, d)
+}
+
+// op3 is an instruction of three vector registers, d = n op m.
+func (f *file) op3(op uint32, name string, m, n, d int) {
+	f.word(op|uint32(m)<<16|uint32(n)<<5|uint32(d), "%s V%d, V%d, V%d", name, m, n, d)
+}
+
+const (
+	opSDOTElem = 0x4F80E000 // 4S += 16B . 4B[0]
+	opSDOT     = 0x4E809400 // 4S += 16B . 16B
+	opSMULL    = 0x0E20C000 // 8H = 8B * 8B
+	opSMULL2   = 0x4E20C000
+	opSMLAL    = 0x0E208000 // 8H += 8B * 8B
+	opSMLAL2   = 0x4E208000
+	opSADALP   = 0x4E606800 // 4S += neighbours of 8H
+	opSCVTF    = 0x4E21D800 // 4S
+	opFMUL     = 0x6E20DC00 // 4S
+	opFCVTNS   = 0x4E21A800 // 4S
+	opSQXTN4   = 0x0E614800 // 4H from 4S
+	opSQXTN42  = 0x4E614800
+	opSQXTN8   = 0x0E214800 // 8B from 8H
+	opSQXTN82  = 0x4E214800
+	opSQADD    = 0x4E600C00 // 8H
+	opSMAX     = 0x4E206400 // 16B
+	opSMIN     = 0x4E206C00 // 16B
+	opSXTL8    = 0x0F08A400 // 8H from 8B
+	opSXTL82   = 0x4F08A400
+	opSXTL4    = 0x0F10A400 // 4S from 4H
+	opSXTL42   = 0x4F10A400
+	opMLA      = 0x4EA09400 // 4S
+	opSSHL     = 0x4EA04400 // 4S, by a register
+	opTBL4     = 0x4E006000 // 16B, four registers
+	opTBX4     = 0x4E007000
+	opSUB16    = 0x6E208400 // 16B
+)
+
+// armMR is the number of pixels of a tile: with 16 channels their sums fill
+// V0..V23.
+const armMR = 6
+
+const armPlan = `R0 args, R1 pixel table, R2 activations, R3 output, R4 tiles left, R5 weights,
+R6 blocks left, R7 offsets, R8..R13 pixels of the tile, R14 block offset, R15 temporary.
+V0..V23 sums: pixel i, channels 4j.. in V(i*vectors+j).`
+
+// armISA is what differs between the two instruction sets.
+type armISA struct {
+	name string
+	// block adds one block of nv*4 channels to the sums of all pixels.
+	block func(f *file, nv int)
+	// rows adds one block of 16 channels x rows to the sums of all pixels.
+	rows func(f *file)
+	// vector adds one block of 16 outputs to V0..V3; activations in V28.
+	vector func(f *file)
+	zip    func(f *file)
+}
+
+func arm(isa armISA) *file {
+	f := newFile()
+	armBlocks(f, "blocks16"+isa.name, 4, isa.block)
+	armBlocks(f, "blocks8"+isa.name, 2, isa.block)
+	armBlocks(f, "depthwise"+isa.name, 4, func(f *file, _ int) { isa.rows(f) })
+	armVector(f, isa)
+	isa.zip(f)
+	return f
+}
+
+// armBlocks writes a block kernel of 6 pixels x nv*4 channels.
+func armBlocks(f *file, name string, nv int, block func(*file, int)) {
+	f.text(name, 8, armPlan)
+	f.p("MOVD a+0(FP), R0")
+	f.p("MOVD %d(R0), R1", argPx)
+	f.p("MOVD %d(R0), R2", argIn)
+	f.p("MOVD %d(R0), R3", argOut)
+	f.p("MOVD %d(R0), R4", argTiles)
+	f.label("tile")
+	for i := range armMR {
+		f.p("MOVW %d(R1), R%d", 8*i, 8+i)
+	}
+	for i := range armMR {
+		f.p("ADD R2, R%d, R%d", 8+i, 8+i)
+	}
+	f.p("MOVD %d(R0), R5", argW)
+	f.p("MOVD %d(R0), R6", argN)
+	f.p("MOVD %d(R0), R7", argOffs)
+	f.p("MOVD %d(R0), R15", argBias)
+	f.p("VLD1 (R15), %s", regs(0, nv))
+	for i := 1; i < armMR; i++ {
+		for j := range nv {
+			f.p("VORR V%d.B16, V%d.B16, V%d.B16", j, j, i*nv+j)
+		}
+	}
+	f.p("CBZ R6, done")
+	f.label("block")
+	f.p("MOVW.P 4(R7), R14")
+	block(f, nv)
+	f.p("SUBS $1, R6, R6")
+	f.p("BNE block")
+	f.label("done")
+	armConsts(f, nv)
+	for i := range armMR {
+		f.p("MOVW %d(R1), R15", 8*i+4)
+		f.p("ADD R3, R15, R15")
+		armStore(f, i*nv, nv)
+	}
+	f.p("ADD $%d, R1, R1", 8*armMR)
+	f.p("SUBS $1, R4, R4")
+	f.p("BNE tile")
+	f.p("RET")
+}
+
+// armConsts loads scales to V24.., zero point to V28, least to V29, greatest to V30.
+func armConsts(f *file, nv int) {
+	f.p("MOVD %d(R0), R15", argScale)
+	f.p("VLD1 (R15), %s", regs(24, nv))
+	f.p("MOVW %d(R0), R15", argZero)
+	f.p("VDUP R15, V28.H8")
+	f.p("MOVW %d(R0), R15", argLo)
+	f.p("VDUP R15, V29.B16")
+	f.p("MOVW %d(R0), R15", argHi)
+	f.p("VDUP R15, V30.B16")
+}
+
+// armStore requantizes the sums in Va.. and stores them at R15.
+func armStore(f *file, a, nv int) {
+	for j := range nv {
+		f.op2(opSCVTF, "SCVTF", a+j, a+j)
+	}
+	for j := range nv {
+		f.op3(opFMUL, "FMUL", 24+j, a+j, a+j)
+	}
+	for j := range nv {
+		f.op2(opFCVTNS, "FCVTNS", a+j, a+j)
+	}
+	for j := 0; j < nv; j += 2 {
+		f.op2(opSQXTN4, "SQXTN", a+j, a+j)
+		f.op2(opSQXTN42, "SQXTN2", a+j+1, a+j)
+		f.op3(opSQADD, "SQADD", 28, a+j, a+j)
+	}
+	f.op2(opSQXTN8, "SQXTN", a, a)
+	if nv == 4 {
+		f.op2(opSQXTN82, "SQXTN2", a+2, a)
+	}
+	f.op3(opSMAX, "SMAX", 29, a, a)
+	f.op3(opSMIN, "SMIN", 30, a, a)
+	if nv == 4 {
+		f.p("VST1 [V%d.B16], (R15)", a)
+	} else {
+		f.p("VST1 [V%d.B8], (R15)", a)
+	}
+}
+
+// regs lists n registers from first on.
+func regs(first, n int) string {
+	s := "["
+	for i := range n {
+		if i > 0 {
+			s += ", "
+		}
+		s += fmt.Sprintf("V%d.B16", first+i)
+	}
+	return s + "]"
+}
+
+func armVector(f *file, isa armISA) {
+	f.text("vector"+isa.name, 8, `R0 args, R1 blocks of the panels, R2 activations, R3 output, R4 panels left, R5 weights,
+R6 blocks left, R7 offsets, R8 bias, R9 scale, R14 block offset, R15 temporary. V0..V3 sums;
+V16..V18 keep the constants of V28..V30 while blocks are added.`)
+	f.p("MOVD a+0(FP), R0")
+	for i, off := range []int{argPx, argIn, argOut, argTiles, argW} {
+		f.p("MOVD %d(R0), R%d", off, 1+i)
+	}
+	f.p("MOVD %d(R0), R7", argOffs)
+	f.p("MOVD %d(R0), R8", argBias)
+	armConsts(f, 4)
+	for i := range 3 {
+		f.p("VORR V%d.B16, V%d.B16, V%d.B16", 28+i, 28+i, 16+i)
+	}
+	f.p("MOVD %d(R0), R9", argScale)
+	f.label("panel")
+	f.p("MOVW.P 4(R1), R6")
+	f.p("VLD1.P 64(R8), %s", regs(0, 4))
+	f.p("CBZ R6, done")
+	f.label("block")
+	f.p("MOVW.P 4(R7), R14")
+	f.p("VLD1.P 64(R5), %s", regs(24, 4))
+	f.p("FMOVS (R2)(R14), F28")
+	isa.vector(f)
+	f.p("SUBS $1, R6, R6")
+	f.p("BNE block")
+	f.label("done")
+	f.p("VLD1.P 64(R9), %s", regs(24, 4))
+	for i := range 3 {
+		f.p("VORR V%d.B16, V%d.B16, V%d.B16", 16+i, 16+i, 28+i)
+	}
+	f.p("MOVD R3, R15")
+	armStore(f, 0, 4)
+	f.p("ADD $16, R3, R3")
+	f.p("SUBS $1, R4, R4")
+	f.p("BNE panel")
+	f.p("RET")
+}
+
+// armZip writes n rows side by side, 16 channels at a time.
+func armZip(f *file, name string, rows int) {
+	f.text(name, 8, `R0 args, R1 destination of the pixel, R2 pixels left, R3 channels, R4, R5 steps,
+R6 channel, R7 destination of the channel, R8.. the rows at the pixel, R15 temporary.`)
+	f.p("MOVD a+0(FP), R0")
+	for i, off := range []int{zipDst, zipPixels, zipN, zipSrcStep, zipDstStep} {
+		f.p("MOVD %d(R0), R%d", off, 1+i)
+	}
+	for i := range rows {
+		f.p("MOVD %d(R0), R%d", zipRow+8*i, 8+i)
+	}
+	f.label("pixel")
+	f.p("MOVD $0, R6")
+	f.p("MOVD R1, R7")
+	f.label("channels")
+	for i := range rows {
+		f.p("ADD R6, R%d, R15", 8+i)
+		f.p("VLD1 (R15), [V%d.B16]", i)
+	}
+	f.p("VST%d.P %s, %d(R7)", rows, regs(0, rows), 16*rows)
+	f.p("ADD $16, R6, R6")
+	f.p("CMP R3, R6")
+	f.p("BLT channels")
+	f.p("ADD R5, R1, R1")
+	for i := range rows {
+		f.p("ADD R4, R%d, R%d", 8+i, 8+i)
+	}
+	f.p("SUBS $1, R2, R2")
+	f.p("BNE pixel")
+	f.p("RET")
+}
+
+// armElementwise writes what both sets share.
+func armElementwise() *file {
+	f := newFile()
+	armMap(f)
+	armAdd(f)
+	return f
+}
+
+// armMap writes the table lookup of n bytes, a multiple of 16: TBL gives 0 and
+// TBX leaves its destination where the index is outside of its 64 entries.
+func armMap(f *file) {
+	f.text("mapNEON", 32, `R0 dst, R1 src, R2 bytes left, R3 table. V0..V15 table, V16 index, V17 result, V18 64.`)
+	for i, n := range []string{"dst+0", "src+8", "n+16", "t+24"} {
+		f.p("MOVD %s(FP), R%d", n, i)
+	}
+	for i := range 4 {
+		f.p("VLD1.P 64(R3), %s", regs(4*i, 4))
+	}
+	f.p("MOVD $64, R4")
+	f.p("VDUP R4, V18.B16")
+	f.label("next")
+	f.p("VLD1.P 16(R1), [V16.B16]")
+	f.op3(opTBL4, "TBL", 16, 0, 17)
+	for i := 1; i < 4; i++ {
+		f.op3(opSUB16, "SUB", 18, 16, 16)
+		f.op3(opTBX4, "TBX", 16, 4*i, 17)
+	}
+	f.p("VST1.P [V17.B16], 16(R0)")
+	f.p("SUBS $16, R2, R2")
+	f.p("BNE next")
+	f.p("RET")
+}
+
+// armAdd writes the quantized addition of n elements, a multiple of 16.
+func armAdd(f *file) {
+	f.text("addNEON", 40, `R0 dst, R1 a, R2 b, R3 elements left, R4 parameters. V16 multiplier of a, V17 of b,
+V18 bias, V19 minus shift, V28 zero point, V29 least, V30 greatest value; V0..V3 sums.`)
+	for i, n := range []string{"dst+0", "a+8", "b+16", "n+24", "p+32"} {
+		f.p("MOVD %s(FP), R%d", n, i)
+	}
+	for i, off := range []int{addMulA, addMulB, addBias} {
+		f.p("MOVW %d(R4), R5", off)
+		f.p("VDUP R5, V%d.S4", 16+i)
+	}
+	f.p("MOVW %d(R4), R5", addShift)
+	f.p("NEG R5, R5")
+	f.p("VDUP R5, V19.S4")
+	f.p("MOVW %d(R4), R5", addZero)
+	f.p("VDUP R5, V28.H8")
+	f.p("MOVB %d(R4), R5", addMin)
+	f.p("VDUP R5, V29.B16")
+	f.p("MOVB %d(R4), R5", addMax)
+	f.p("VDUP R5, V30.B16")
+	f.label("next")
+	f.p("VLD1.P 16(R1), [V20.B16]")
+	f.p("VLD1.P 16(R2), [V21.B16]")
+	for j := range 4 {
+		f.p("VORR V18.B16, V18.B16, V%d.B16", j)
+	}
+	for i := range 2 { // a, then b
+		f.op2(opSXTL8, "SXTL", 20+i, 22)
+		f.op2(opSXTL82, "SXTL2", 20+i, 23)
+		for h := range 2 {
+			f.op2(opSXTL4, "SXTL", 22+h, 24)
+			f.op2(opSXTL42, "SXTL2", 22+h, 25)
+			f.op3(opMLA, "MLA", 16+i, 24, 2*h)
+			f.op3(opMLA, "MLA", 16+i, 25, 2*h+1)
+		}
+	}
+	for j := range 4 {
+		f.op3(opSSHL, "SSHL", 19, j, j)
+	}
+	for j := 0; j < 4; j += 2 {
+		f.op2(opSQXTN4, "SQXTN", j, j)
+		f.op2(opSQXTN42, "SQXTN2", j+1, j)
+		f.op3(opSQADD, "SQADD", 28, j, j)
+	}
+	f.op2(opSQXTN8, "SQXTN", 0, 0)
+	f.op2(opSQXTN82, "SQXTN2", 2, 0)
+	f.op3(opSMAX, "SMAX", 29, 0, 0)
+	f.op3(opSMIN, "SMIN", 30, 0, 0)
+	f.p("VST1.P [V0.B16], 16(R0)")
+	f.p("SUBS $16, R3, R3")
+	f.p("BNE next")
+	f.p("RET")
+}

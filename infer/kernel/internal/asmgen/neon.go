@@ -1,0 +1,50 @@
+package main
+
+// The kernels for cores without dot product: SMULL and SMLAL sum two products of
+// bytes in 16 bits, which is exact because packed weights lie in -127..127
+// (2*127*128 < 2^15); SADALP adds neighbouring lanes to 32 bits. A block is
+// [2][channels][2]: V24.. inputs 0, 1 of the channels, then inputs 2, 3.
+// V28, V29 activations; V30, V31 products.
+
+func neon() *file {
+	return arm(armISA{
+		name: "NEON",
+		block: func(f *file, nv int) {
+			f.p("VLD1.P %d(R5), %s", 16*nv, regs(24, nv))
+			for i := range armMR {
+				f.p("FMOVS (R%d)(R14), F28", 8+i)
+				neonDot(f, i*nv, nv)
+			}
+		},
+		rows: func(f *file) {
+			f.p("VLD1.P 32(R5), %s", regs(24, 2))
+			for i := range armMR {
+				f.p("ADD R14, R%d, R15", 8+i)
+				f.p("VLD1 (R15), %s", regs(28, 2))
+				for j := range 2 {
+					f.op3(opSMULL, "SMULL", 28+j, 24+j, 30)
+					f.op2(opSADALP, "SADALP", 30, i*4+2*j)
+					f.op3(opSMULL2, "SMULL2", 28+j, 24+j, 31)
+					f.op2(opSADALP, "SADALP", 31, i*4+2*j+1)
+				}
+			}
+		},
+		vector: func(f *file) { neonDot(f, 0, 4) },
+		zip:    func(f *file) { armZip(f, "zipNEON", 2) },
+	})
+}
+
+// neonDot adds a block times the four activations in V28 to Vacc...
+func neonDot(f *file, acc, nv int) {
+	f.p("VDUP V28.H[1], V29.H8")
+	f.p("VDUP V28.H[0], V28.H8")
+	for j := range nv / 2 {
+		lo, hi := 24+j, 24+nv/2+j
+		f.op3(opSMULL, "SMULL", 28, lo, 30)
+		f.op3(opSMLAL, "SMLAL", 29, hi, 30)
+		f.op3(opSMULL2, "SMULL2", 28, lo, 31)
+		f.op3(opSMLAL2, "SMLAL2", 29, hi, 31)
+		f.op2(opSADALP, "SADALP", 30, acc+2*j)
+		f.op2(opSADALP, "SADALP", 31, acc+2*j+1)
+	}
+}

@@ -1,0 +1,125 @@
+package kernel
+
+import "golang.org/x/sys/cpu"
+
+//go:generate go run ./internal/asmgen
+
+func available() []isa {
+	if cpu.ARM64.HasASIMDDP {
+		return []isa{isaDot, isaNEON}
+	}
+	return []isa{isaNEON}
+}
+
+func (i isa) layout() *layout {
+	switch i {
+	case isaDot:
+		return &layout{elem: 1, wElem: 1, wMin: -128, wMax: 127, pair: 4, mr: 6, widths: []int{16, 8},
+			dwRows: 4, dwWidth: 16, dwMR: 6}
+	case isaNEON:
+		return &layout{elem: 1, wElem: 1, wMin: -127, wMax: 127, pair: 2, mr: 6, widths: []int{16, 8},
+			dwRows: 2, dwWidth: 16, dwMR: 6}
+	}
+	return nil
+}
+
+//go:noescape
+func blocks16Dot(a *blockArgs)
+
+//go:noescape
+func blocks8Dot(a *blockArgs)
+
+//go:noescape
+func depthwiseDot(a *blockArgs)
+
+//go:noescape
+func vectorDot(a *blockArgs)
+
+//go:noescape
+func zipDot(a *zipArgs)
+
+//go:noescape
+func blocks16NEON(a *blockArgs)
+
+//go:noescape
+func blocks8NEON(a *blockArgs)
+
+//go:noescape
+func depthwiseNEON(a *blockArgs)
+
+//go:noescape
+func vectorNEON(a *blockArgs)
+
+//go:noescape
+func zipNEON(a *zipArgs)
+
+//go:noescape
+func addNEON(dst, a, b *int8, n int, p *Add)
+
+//go:noescape
+func mapNEON(dst, src *int8, n int, t *Table)
+
+// blocks runs the block kernel of that panel width.
+func (s *Set) blocks(width int, a *blockArgs) {
+	switch {
+	case s.isa == isaDot && width == 16:
+		blocks16Dot(a)
+	case s.isa == isaDot:
+		blocks8Dot(a)
+	case width == 16:
+		blocks16NEON(a)
+	default:
+		blocks8NEON(a)
+	}
+}
+
+// depthwise runs the depthwise kernel.
+func (s *Set) depthwise(a *blockArgs) {
+	if s.isa == isaDot {
+		depthwiseDot(a)
+		return
+	}
+	depthwiseNEON(a)
+}
+
+// vector runs the matrix-vector kernel.
+func (s *Set) vector(a *blockArgs) {
+	if s.isa == isaDot {
+		vectorDot(a)
+		return
+	}
+	vectorNEON(a)
+}
+
+// zipStep is the number of channels that the zip kernel takes at a time.
+func (s *Set) zipStep() int { return 16 }
+
+// zip interleaves rows.
+func (s *Set) zip(a *zipArgs) {
+	if s.isa == isaDot {
+		zipDot(a)
+		return
+	}
+	zipNEON(a)
+}
+
+func (s *Set) widenHead(dst []int16, src []int8) int { return 0 }
+func (s *Set) flipHead(dst, src []byte, _ byte) int  { return 0 }
+
+func (s *Set) addHead(dst, a, b []int8, p *Add) int {
+	n := len(dst) &^ 15
+	if s.isa == isaGeneric || n == 0 {
+		return 0
+	}
+	addNEON(&dst[0], &a[0], &b[0], n, p)
+	return n
+}
+
+func (s *Set) mapHead(dst, src []int8, t *Table) int {
+	n := len(dst) &^ 15
+	if s.isa == isaGeneric || n == 0 {
+		return 0
+	}
+	mapNEON(&dst[0], &src[0], n, t)
+	return n
+}
