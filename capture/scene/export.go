@@ -1,0 +1,86 @@
+package scene
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"winnow/capture/pixfmt"
+	"winnow/edge"
+)
+
+// ExportOptions say how many pictures of a line Export writes.
+type ExportOptions struct {
+	Train   int // good parts to teach on
+	Good    int // other good parts to test on
+	PerKind int // test parts of each of the line's kinds of defect, sizes in turn
+	// Progress, if not nil, is told how many of all pictures are written.
+	Progress func(done, all int)
+}
+
+// Export writes pictures in the layout of the MVTec AD data set below dir,
+// which is made: train/good, test/good, test/<kind> and
+// ground_truth/<kind>/<name>_mask.png, where a name ends with the size of the
+// defect. The same scene gives the same files. dir must be missing or empty.
+func (s *Scene) Export(ctx context.Context, dir string, o ExportOptions) error {
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+		return fmt.Errorf("export to %s: the folder is not empty: name a new one", dir)
+	}
+	e := exporter{scene: s, dir: dir, opts: o, ctx: ctx, all: o.Train + o.Good + o.PerKind*len(s.cfg.Kinds)}
+	e.series("train/good", o.Train, func(int) Defect { return Defect{} })
+	e.series("test/good", o.Good, func(int) Defect { return Defect{} })
+	for _, k := range s.cfg.Kinds {
+		e.series("test/"+string(k), o.PerKind, func(n int) Defect { return Defect{k, s.cfg.Sizes[n%len(s.cfg.Sizes)]} })
+	}
+	return e.err
+}
+
+// exporter writes series of parts; it stops at the first error.
+type exporter struct {
+	scene     *Scene
+	dir       string
+	opts      ExportOptions
+	ctx       context.Context // of the one Export call that it lives in
+	part      uint64
+	done, all int
+	frame     edge.Frame
+	err       error
+}
+
+func (e *exporter) series(folder string, n int, defect func(n int) Defect) {
+	for k := range n {
+		if e.err == nil {
+			e.err = e.ctx.Err()
+		}
+		if e.err != nil {
+			return
+		}
+		e.err = e.write(folder, k, defect(k))
+		e.part++
+		e.done++
+		if e.opts.Progress != nil && e.err == nil {
+			e.opts.Progress(e.done, e.all)
+		}
+	}
+}
+
+func (e *exporter) write(folder string, n int, d Defect) error {
+	name := fmt.Sprintf("%03d", n)
+	if d.Kind != Good {
+		name += "-" + string(d.Size)
+	}
+	e.scene.Draw(e.part, d, &e.frame)
+	if err := e.save(filepath.Join(e.dir, filepath.FromSlash(folder), name+".png")); err != nil || d.Kind == Good {
+		return err
+	}
+	e.scene.Mask(e.part, d, &e.frame)
+	return e.save(filepath.Join(e.dir, "ground_truth", string(d.Kind), name+"_mask.png"))
+}
+
+func (e *exporter) save(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	return pixfmt.WritePNG(path, &e.frame)
+}
