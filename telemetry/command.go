@@ -3,6 +3,7 @@ package telemetry
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -134,3 +135,6 @@ func parseCommand(verb string, payload []byte) (Command, error) {
 	}
 	return cmd, nil
 }
+
+// ErrRefused marks an error of a command that was not tried.
+var ErrRefused = errors.New("refused")

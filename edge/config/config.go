@@ -47,7 +47,7 @@ var example []byte
 func Example() []byte { return append([]byte(nil), example...) }
 
 // MaxFileBytes bounds a configuration file.
-const MaxFileBytes = 1 << 20
+const MaxFileBytes = 256 << 10
 
 // Load reads, parses and validates the file. Relative paths in it are taken
 // from the file's own folder. Mistakes come as *Errors.

@@ -1,0 +1,96 @@
+// Package broker is an MQTT broker inside the program, for stations that have
+// no other: it listens on this machine alone, keeps nothing on disk, and takes
+// only as much from a client as a station needs.
+package broker
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+
+	mochi "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/listeners"
+	"github.com/mochi-mqtt/server/v2/packets"
+)
+
+// Limits of the embedded broker.
+const (
+	MaxPacket  = 256 << 10 // bytes of one packet
+	MaxClients = 64
+)
+
+// Broker is a running broker. Everyone on this machine may connect to it,
+// without a login.
+type Broker struct {
+	server *mochi.Server
+	addr   string
+}
+
+// Start listens on address, such as "127.0.0.1:1883"; port 0 takes a free one.
+// It refuses addresses that other machines can reach. A nil log is silent.
+func Start(address string, log *slog.Logger) (*Broker, error) {
+	if err := loopback(address); err != nil {
+		return nil, err
+	}
+	if log == nil {
+		log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	s := mochi.New(&mochi.Options{Capabilities: capabilities(), Logger: log})
+	if err := s.AddHook(new(allowAll), nil); err != nil {
+		return nil, fmt.Errorf("embedded broker: %w", err)
+	}
+	tcp := listeners.NewTCP(listeners.Config{ID: "loopback", Address: address})
+	if err := s.AddListener(tcp); err != nil {
+		return nil, fmt.Errorf("embedded broker: %w", err)
+	}
+	b := &Broker{server: s, addr: tcp.Address()}
+	if err := s.Serve(); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("embedded broker: %w", err)
+	}
+	return b, nil
+}
+
+// capabilities bounds what a client may make the broker hold.
+func capabilities() *mochi.Capabilities {
+	c := mochi.NewDefaultServerCapabilities()
+	c.MaximumPacketSize = MaxPacket
+	c.MaximumClients = MaxClients
+	c.MaximumSessionExpiryInterval = 3600
+	c.MaximumClientWritesPending = 4096
+	c.MaximumInflight = 1024
+	c.MaximumMessageExpiryInterval = 0 // retained state stays for as long as the broker does
+	c.TopicAliasMaximum = 64
+	return c
+}
+
+// allowAll lets every client of this machine in: the listener is on loopback.
+type allowAll struct{ mochi.HookBase }
+
+func (*allowAll) ID() string { return "allow-all" }
+
+func (*allowAll) Provides(b byte) bool {
+	return b == mochi.OnConnectAuthenticate || b == mochi.OnACLCheck
+}
+
+func (*allowAll) OnConnectAuthenticate(*mochi.Client, packets.Packet) bool { return true }
+
+func (*allowAll) OnACLCheck(*mochi.Client, string, bool) bool { return true }
+
+func loopback(address string) error {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("embedded broker: %w", err)
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return fmt.Errorf("embedded broker: %s can be reached from other machines: take an address such as 127.0.0.1:1883", address)
+	}
+	return nil
+}
+
+// URL is where clients connect to.
+func (b *Broker) URL() string { return "mqtt://" + b.addr }
+
+// Close ends every connection and the broker.
+func (b *Broker) Close() error { return b.server.Close() }

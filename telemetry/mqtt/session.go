@@ -1,0 +1,193 @@
+package mqtt
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"winnow/telemetry"
+)
+
+// session serves one connection. All publishes start in its loop, so they
+// leave in the order that the loop takes them.
+type session struct {
+	*Client
+	link    *link
+	settled chan settlement // publishes that came to an end; as deep as may be in flight
+	flying  int             // publishes of QoS 1 without acknowledgement
+	sent    uint64          // the latest record that was started
+	starved bool            // the outbox may have more than was taken
+	wg      sync.WaitGroup
+}
+
+// settlement is the end of one publish of QoS 1.
+type settlement struct {
+	record uint64 // 0: not a record
+	err    error
+}
+
+// farewellTime bounds how long "stopped" may take.
+const farewellTime = 2 * time.Second
+
+// session connects and serves until the connection is lost (an error) or ctx
+// ends (nil).
+func (c *Client) session(ctx context.Context) error {
+	topic := c.station.Topics().Status()
+	w := &will{topic: topic, payload: c.station.EncodeStatus(telemetry.Offline)}
+	link, err := connect(ctx, &c.cfg, c.cfg.ClientID, w)
+	if err != nil {
+		return err
+	}
+	s := &session{Client: c, link: link, settled: make(chan settlement, MaxInFlight), starved: true}
+	defer s.wg.Wait()
+	defer link.close()
+	s.begin(ctx)
+	defer c.connected.Store(false)
+	return s.loop(ctx)
+}
+
+// begin says what is, then that the station is online.
+func (s *session) begin(ctx context.Context) {
+	s.connects.Add(1)
+	s.failing.Store(nil)
+	s.log.Info("connected to the broker", "broker", s.cfg.Broker, "client", s.cfg.ClientID)
+	s.board.redo()
+	for s.flying < s.cfg.InFlight-1 && s.sendRetained() {
+	}
+	s.start(s.station.Topics().Status(), true, s.station.EncodeStatus(telemetry.Online), 0)
+	s.listen(ctx)
+	s.connected.Store(true)
+}
+
+// listen subscribes. A refusal is told and survived: results matter more.
+func (s *session) listen(ctx context.Context) {
+	topics := s.station.Topics()
+	if err := s.link.subscribe(ctx, topics.Alarms(), s.sweep); err != nil {
+		s.log.Warn("alarms of an earlier run cannot be cleared", "err", err)
+	}
+	if s.cfg.Handle == nil {
+		return
+	}
+	if err := s.link.subscribe(ctx, topics.Commands(), s.hear); err != nil {
+		s.log.Warn("commands cannot be heard", "err", err)
+	}
+}
+
+// sweep clears alarms that an earlier run left on the broker.
+func (s *session) sweep(m message) {
+	_, ours := s.station.Topics().AlarmCode(m.topic)
+	if ours && m.retained && len(m.payload) > 0 && !s.board.stands(m.topic) {
+		s.board.put(m.topic, nil)
+	}
+}
+
+func (s *session) loop(ctx context.Context) error {
+	for {
+		s.fill()
+		select {
+		case <-ctx.Done():
+			s.farewell(ctx)
+			return nil
+		case err := <-s.link.lost:
+			return err
+		case m := <-s.messages:
+			s.link.publish(&s.wg, m.topic, 0, false, m.payload, func(error) {})
+		case m := <-s.repliesIfRoom():
+			s.start(m.topic, false, m.payload, 0)
+		case <-s.board.wake:
+		case <-s.outbox.Wake():
+			s.starved = true
+		case d := <-s.settled:
+			s.settle(ctx, d)
+		}
+	}
+}
+
+// repliesIfRoom is the channel of replies while one more may be in flight.
+func (s *session) repliesIfRoom() <-chan message {
+	if s.flying < s.cfg.InFlight {
+		return s.replies
+	}
+	return nil
+}
+
+// fill starts publishes until nothing waits or no more may be in flight.
+// Retained state goes first: it is small, and the newest truth.
+func (s *session) fill() {
+	for s.flying < s.cfg.InFlight {
+		if !s.sendRetained() && !s.sendRecords() {
+			return
+		}
+	}
+}
+
+func (s *session) sendRetained() bool {
+	topic, payload, ok := s.board.take()
+	if ok {
+		s.start(topic, true, payload, 0)
+	}
+	return ok
+}
+
+// sendRecords starts as many records as may be in flight.
+func (s *session) sendRecords() bool {
+	if !s.starved {
+		return false
+	}
+	records, err := s.outbox.Next(s.sent, s.cfg.InFlight-s.flying)
+	if err != nil {
+		s.log.Error("read the outbox", "err", err)
+	}
+	for _, r := range records {
+		s.start(r.Topic, false, r.Payload, r.Seq)
+		s.sent = r.Seq
+	}
+	s.starved = len(records) > 0
+	return len(records) > 0
+}
+
+// start begins a publish of QoS 1.
+func (s *session) start(topic string, retained bool, payload []byte, record uint64) {
+	s.flying++
+	s.link.publish(&s.wg, topic, 1, retained, payload, func(err error) {
+		s.settled <- settlement{record, err}
+	})
+}
+
+// settle ends a publish. One that failed fails with its connection, and is
+// sent again by the next.
+func (s *session) settle(ctx context.Context, d settlement) {
+	s.flying--
+	if d.err == nil && d.record != 0 {
+		s.acked.Add(1)
+		s.outbox.Done(ctx, d.record)
+	}
+}
+
+// farewell sends what is retained and "stopped", and waits for the
+// acknowledgements, briefly.
+func (s *session) farewell(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewellTime)
+	defer cancel()
+	said := false
+	for {
+		for s.flying < s.cfg.InFlight && s.sendRetained() {
+		}
+		if !said && s.flying < s.cfg.InFlight {
+			s.start(s.station.Topics().Status(), true, s.station.EncodeStatus(telemetry.Stopped), 0)
+			said = true
+		}
+		if said && s.flying == 0 {
+			return
+		}
+		select {
+		case d := <-s.settled:
+			s.settle(ctx, d)
+		case <-s.link.lost:
+			return
+		case <-ctx.Done():
+			s.log.Warn("the broker did not acknowledge the farewell in time", "within", farewellTime)
+			return
+		}
+	}
+}
