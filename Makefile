@@ -1,0 +1,51 @@
+# Winnow. `make help` lists the targets.
+
+VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+STATIC  := CGO_ENABLED=0
+GO      ?= go
+PARTS   ?= 240
+
+.DEFAULT_GOAL := help
+.PHONY: help run build build-tf arm64 armv7 test test-tools lint cover bench fuzz backbone libtensorflow sbom clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## build, then a whole inspection on a drawn production line
+	bin/winnow demo --parts $(PARTS)
+
+build: ## a static bin/winnow for this machine
+	$(STATIC) $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/winnow ./cmd/winnow
+
+arm64: ## a static bin/winnow-linux-arm64
+	$(STATIC) GOOS=linux GOARCH=arm64 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/winnow-linux-arm64 ./cmd/winnow
+
+armv7: ## a static bin/winnow-linux-armv7
+	$(STATIC) GOOS=linux GOARCH=arm GOARM=7 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/winnow-linux-armv7 ./cmd/winnow
+
+test-tools: ## install by name what `make test` uses and this machine lacks
+	@.ci/tools
+
+test: test-tools ## everything that this machine can test, race detector on
+	@.ci/test
+
+lint: ## go vet, gofmt, and golangci-lint where it is installed
+	$(GO) vet ./...
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	@if command -v golangci-lint >/dev/null; then golangci-lint run; else echo "golangci-lint is not installed: only go vet and gofmt ran"; fi
+
+cover: ## test coverage by package
+	$(GO) test -cover ./...
+
+bench: ## benchmarks of the kernels and of preprocessing
+	$(GO) test -run '^$$' -bench . -benchtime 200ms ./infer/... ./capture/...
+
+fuzz: ## a minute of fuzzing for each decoder
+	@.ci/fuzz
+
+sbom: build ## the modules inside bin/winnow with their versions
+	$(GO) version -m bin/winnow
+
+clean: ## remove what was built
+	rm -rf bin dist demo-out
