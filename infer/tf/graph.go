@@ -116,3 +116,8 @@ func converted[To, From number](v []From) []To {
 	}
 	return w
 }
+
+// lookUp takes values[index] for every index.
+func (b *builder) lookUp(values, index output) output {
+	return op.GatherV2(b.s(), values, index, scalar(b, int32(0)))
+}

@@ -26,5 +26,4 @@ func activationRange(a tflite.Activation, scale, least, most float32) (lo, hi fl
 func (l *lowering) quantize(o tflite.Op) (output, error)       { return output{}, errors.New("todo") }
 func (l *lowering) dequantize(o tflite.Op) (output, error)     { return output{}, errors.New("todo") }
 func (l *lowering) softmax(o tflite.Op) (output, error)        { return output{}, errors.New("todo") }
-func (l *lowering) unary(o tflite.Op) (output, error)          { return output{}, errors.New("todo") }
 func (l *lowering) resizeBilinear(o tflite.Op) (output, error) { return output{}, errors.New("todo") }
