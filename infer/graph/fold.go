@@ -1,0 +1,139 @@
+package graph
+
+import (
+	"slices"
+
+	"winnow/infer/tflite"
+)
+
+// foldTiles finds the five operators by which the Keras converter writes
+// UpSampling2D in old form and makes one upsampling of them:
+//
+//	[1,H,W,C] reshape [1,H,1,W,C]   tile x2 in dim 2
+//	          reshape [1,2H,W,1,C]  tile x2 in dim 3   reshape [1,2H,2W,C]
+func (g *Graph) foldTiles() {
+	for i := 0; i+4 < len(g.Nodes); i++ {
+		n := g.Nodes[i : i+5]
+		up := g.tiledUp(n)
+		if up == 0 {
+			continue
+		}
+		n[0].Code, n[0].UpOnly, n[0].Up = tflite.OpResizeNearest, true, up
+		n[0].Op, n[0].Out = n[4].Op, n[4].Out
+		n[0].In = n[0].In[:1]
+		g.Nodes = slices.Delete(g.Nodes, i+1, i+5)
+	}
+}
+
+// tiledUp returns the factor, or 0 where n is something else.
+func (g *Graph) tiledUp(n []Node) int {
+	for i, c := range []tflite.OpCode{tflite.OpReshape, tflite.OpTile, tflite.OpReshape, tflite.OpTile, tflite.OpReshape} {
+		if n[i].Code != c || i > 0 && (n[i].In[0] != n[i-1].Out || g.uses(n[i-1].Out) != 1) {
+			return 0
+		}
+	}
+	x, out := g.shape(n[0].In[0]), g.shape(n[4].Out)
+	if len(x) != 4 || len(out) != 4 || x[0] != 1 || out[1]%x[1] != 0 {
+		return 0
+	}
+	h, w, c, up := x[1], x[2], x[3], out[1]/x[1]
+	for i, want := range [][]int{{1, h, 1, w, c}, {1, h, up, w, c}, {1, h * up, w, 1, c}, {1, h * up, w, up, c}, {1, h * up, w * up, c}} {
+		if !slices.Equal(g.shape(n[i].Out), want) {
+			return 0
+		}
+	}
+	return up
+}
+
+// foldResizes marks RESIZE_NEAREST_NEIGHBOR by a whole number. Without
+// align_corners, output y reads input floor(y/up) with and without
+// half_pixel_centers.
+func (g *Graph) foldResizes() {
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		if n.Code != tflite.OpResizeNearest || n.UpOnly {
+			continue
+		}
+		x, out := n.InShape, g.shape(n.Out)
+		align := g.Model.Ops[n.Op].Options.(tflite.Resize).AlignCorners
+		if up := out[1] / x[1]; !align && up > 0 && up <= maxUp && out[1] == up*x[1] && out[2] == up*x[2] {
+			n.UpOnly, n.Up, n.In = true, up, n.In[:1]
+		}
+	}
+}
+
+// maxUp keeps clear of sizes where float32 coordinates might round.
+const maxUp = 16
+
+// foldViews removes the operators that only rename a shape.
+func (g *Graph) foldViews() {
+	g.drop(func(n *Node) bool {
+		switch n.Code {
+		case tflite.OpReshape, tflite.OpSqueeze, tflite.OpExpandDims:
+		default:
+			return false
+		}
+		x := n.In[0]
+		if g.Model.Tensors[x].Const() {
+			return false
+		}
+		g.home[n.Out] = x
+		return true
+	})
+}
+
+// foldIntoConvs moves PAD and upsampling into the convolution that is their only
+// reader.
+func (g *Graph) foldIntoConvs() {
+	gone := make(map[int]bool)
+	for i := len(g.Nodes) - 1; i >= 0; i-- {
+		n := &g.Nodes[i]
+		conv := g.reader(n.Out)
+		if conv == nil || !samePicture(g, n, conv) {
+			continue
+		}
+		if g.foldPad(n, conv) || g.foldUp(n, conv) {
+			gone[n.Out] = true
+		}
+	}
+	g.drop(func(n *Node) bool { return gone[n.Out] })
+}
+
+// samePicture says that conv reads n's output under the shape that n gave it.
+func samePicture(g *Graph, n, conv *Node) bool {
+	if conv.Code != tflite.OpConv2D && conv.Code != tflite.OpDepthwiseConv2D {
+		return false
+	}
+	return conv.In[0] == n.Out && conv.Up == 1
+}
+
+func (g *Graph) foldPad(n, conv *Node) bool {
+	if n.Code != tflite.OpPad || len(n.InShape) != 4 {
+		return false
+	}
+	x, out := &g.Model.Tensors[n.In[0]], &g.Model.Tensors[n.Out]
+	if x.Scale() != out.Scale() || x.ZeroPoint() != out.ZeroPoint() || x.Type != tflite.Int8 {
+		return false
+	}
+	p := g.Model.Tensors[n.In[1]].Ints()
+	if p[0]+p[1]+p[6]+p[7] != 0 {
+		return false
+	}
+	conv.Pads.Top += p[2]
+	conv.Pads.Bottom += p[3]
+	conv.Pads.Left += p[4]
+	conv.Pads.Right += p[5]
+	conv.In[0], conv.InShape = n.In[0], n.InShape
+	return true
+}
+
+func (g *Graph) foldUp(n, conv *Node) bool {
+	if !n.UpOnly || conv.Code != tflite.OpConv2D {
+		return false
+	}
+	if o := g.Model.Ops[conv.Op].Options.(tflite.Conv2D); o.StrideH != 1 || o.StrideW != 1 {
+		return false
+	}
+	conv.Up, conv.In[0], conv.InShape = n.Up, n.In[0], n.InShape
+	return true
+}

@@ -1,0 +1,190 @@
+package native
+
+import (
+	"math"
+
+	"winnow/infer/graph"
+	"winnow/infer/kernel"
+	"winnow/infer/tflite"
+)
+
+// arithmetic lowers ADD, SUB and MUL, with broadcasting.
+func (l *lowering) arithmetic(n *graph.Node) (layer, error) {
+	if err := l.needInt8(n, n.In[0], n.In[1], n.Out); err != nil {
+		return layer{}, err
+	}
+	s := &binaryStep{set: l.set, dst: l.int8s(n.Out), a: l.int8s(n.In[0]), b: l.int8s(n.In[1])}
+	s.shape(l.tensor(n.Out).Shape, l.tensor(n.In[0]).Shape, l.tensor(n.In[1]).Shape)
+	var err error
+	if n.Code == tflite.OpMul {
+		s.isMul = true
+		err = l.product(n, &s.mul)
+	} else {
+		err = l.sum(n, &s.add)
+	}
+	return layer{step: s, kernel: l.set.Name(), wide: len(s.dst) > 1<<15}, err
+}
+
+// sum prepares ADD or SUB, which is ADD with the second factor negated.
+func (l *lowering) sum(n *graph.Node, p *kernel.Add) error {
+	a, b, out := l.tensor(n.In[0]), l.tensor(n.In[1]), l.tensor(n.Out)
+	var zero int32
+	var lo, hi int8
+	if err := l.clamp(n, l.op(n).Options.(tflite.Arithmetic).Activation, &zero, &lo, &hi); err != nil {
+		return err
+	}
+	add, err := kernel.NewAdd(a.Scale()/out.Scale(), b.Scale()/out.Scale(), a.ZeroPoint(), b.ZeroPoint(), zero, lo, hi)
+	if err != nil {
+		return l.refuse(n, "%v", err)
+	}
+	if n.Code == tflite.OpSub {
+		add.Bias += 2 * add.MulB * b.ZeroPoint()
+		add.MulB = -add.MulB
+	}
+	*p = add
+	return nil
+}
+
+// mulParams is XNNPACK's quantized product:
+// clamp(roundHalfEven(float32((a-za)*(b-zb)) * scale) + zero).
+type mulParams struct {
+	zeroA, zeroB, zero int32
+	scale              float32
+	lo, hi             int8
+}
+
+func (l *lowering) product(n *graph.Node, p *mulParams) error {
+	a, b, out := l.tensor(n.In[0]), l.tensor(n.In[1]), l.tensor(n.Out)
+	p.zeroA, p.zeroB = a.ZeroPoint(), b.ZeroPoint()
+	p.scale = float32(a.Scale()*b.Scale()) / out.Scale()
+	return l.clamp(n, l.op(n).Options.(tflite.Arithmetic).Activation, &p.zero, &p.lo, &p.hi)
+}
+
+// magic added to a float32 below 2^22 leaves it rounded half to even in the
+// lowest bits.
+const magic = 12582912
+
+func (p *mulParams) apply(a, b int8) int8 {
+	v := float32((int32(a)-p.zeroA)*(int32(b)-p.zeroB)) * p.scale
+	v = min(max(v, -1<<20), 1<<20)
+	q := int32(math.Float32bits(float32(v)+magic)) - int32(math.Float32bits(magic)) + p.zero
+	return int8(max(int32(p.lo), min(int32(p.hi), q)))
+}
+
+// binaryStep computes rows of the innermost run of dimensions over which
+// neither input is repeated, or one of them is a single number.
+type binaryStep struct {
+	set       *kernel.Set
+	dst, a, b []int8
+	isMul     bool
+	mul       mulParams
+	add       kernel.Add
+	dims      []int // outer dimensions
+	sa, sb    []int // strides of a and b over them, in rows' first elements
+	row       int   // elements of dst in a row
+	ra, rb    int   // step of a and b inside a row: 0 or 1
+}
+
+// shape brings both inputs to out's rank, merges what can be merged and cuts
+// off the row.
+func (s *binaryStep) shape(out, a, b []int) {
+	dims, da, db := mergeBroadcast(out, padShape(a, len(out)), padShape(b, len(out)))
+	last := len(dims) - 1
+	s.row = dims[last]
+	s.ra, s.rb = stride(da[last], dims[last]), stride(db[last], dims[last])
+	s.dims = dims[:last]
+	s.sa, s.sb = strides(da), strides(db)
+}
+
+// stride is 0 where a dimension of n is repeated to d.
+func stride(n, d int) int {
+	if n == 1 && d > 1 {
+		return 0
+	}
+	return 1
+}
+
+func padShape(s []int, rank int) []int {
+	p := make([]int, 0, rank)
+	for range rank - len(s) {
+		p = append(p, 1)
+	}
+	return append(p, s...)
+}
+
+// mergeBroadcast joins neighbouring dimensions in which both inputs are either
+// full or repeated alike. There is at least one dimension.
+func mergeBroadcast(out, a, b []int) (dims, da, db []int) {
+	for i := range out {
+		k := len(dims) - 1
+		if k >= 0 && stride(da[k], dims[k]) == stride(a[i], out[i]) && stride(db[k], dims[k]) == stride(b[i], out[i]) || k >= 0 && out[i] == 1 {
+			dims[k], da[k], db[k] = dims[k]*out[i], da[k]*a[i], db[k]*b[i]
+			continue
+		}
+		if k >= 0 && dims[k] == 1 {
+			dims[k], da[k], db[k] = out[i], a[i], b[i]
+			continue
+		}
+		dims, da, db = append(dims, out[i]), append(da, a[i]), append(db, b[i])
+	}
+	if len(dims) == 0 {
+		return []int{1}, []int{1}, []int{1}
+	}
+	return dims, da, db
+}
+
+// strides of the dimensions but the last, 0 where one is repeated.
+func strides(d []int) []int {
+	s := make([]int, len(d)-1)
+	n := d[len(d)-1]
+	for i := len(d) - 2; i >= 0; i-- {
+		if d[i] > 1 {
+			s[i] = n
+		}
+		n *= d[i]
+	}
+	return s
+}
+
+func (s *binaryStep) units() int {
+	if len(s.dims) == 0 {
+		return (s.row + mapChunk - 1) / mapChunk
+	}
+	return len(s.dst) / s.row
+}
+
+func (s *binaryStep) scratch() int { return 0 }
+
+func (s *binaryStep) run(_ []byte, from, to int) {
+	if len(s.dims) == 0 {
+		i, z := from*mapChunk, min(to*mapChunk, s.row)
+		s.rowOf(s.dst[i:z], s.a[i*s.ra:], s.b[i*s.rb:])
+		return
+	}
+	for r := from; r < to; r++ {
+		ia, ib, q := 0, 0, r
+		for k := len(s.dims) - 1; k >= 0; k-- {
+			i := q % s.dims[k]
+			q /= s.dims[k]
+			ia += i * s.sa[k]
+			ib += i * s.sb[k]
+		}
+		s.rowOf(s.dst[r*s.row:(r+1)*s.row], s.a[ia:], s.b[ib:])
+	}
+}
+
+func (s *binaryStep) rowOf(dst, a, b []int8) {
+	if !s.isMul && s.ra == 1 && s.rb == 1 {
+		s.set.Add(dst, a[:len(dst)], b[:len(dst)], &s.add)
+		return
+	}
+	for i := range dst {
+		x, y := a[i*s.ra], b[i*s.rb]
+		if s.isMul {
+			dst[i] = s.mul.apply(x, y)
+			continue
+		}
+		v := (s.add.Bias+int32(x)*s.add.MulA+int32(y)*s.add.MulB)>>s.add.Shift + s.add.Zero
+		dst[i] = int8(max(int32(s.add.Min), min(int32(s.add.Max), v)))
+	}
+}
