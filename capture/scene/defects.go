@@ -183,8 +183,8 @@ func drawMissing(s *scar) {
 // redraw paints the surroundings of a box of the part again under t.
 func (s *scar) redraw(b box, t *twist) {
 	x, y := s.camera(b.u, b.v)
-	half := b.hu + b.hv
-	s.paint.paint(s.area(x, y, half, half), s.look, t)
+	// A rotated box reaches further by a sixteenth of its other side.
+	s.paint.paint(s.area(x, y, b.hu+b.hv/16+one, b.hv+b.hu/16+one), s.look, t)
 }
 
 // drawChip breaks a piece out of the outline.
@@ -230,6 +230,10 @@ func (s *scar) crackFrom(u, v, a, n, width, branches int32) {
 		step := s.vary(3*one, 30)
 		a += s.dice.around(turn / 9)
 		du, dv := rotate(step, 0, cosine(a), sine(a))
+		for try := int32(0); try < 8 && !s.covered(u+du, v+dv, one); try++ { // it stays in the material
+			a += turn / 8
+			du, dv = rotate(step, 0, cosine(a), sine(a))
+		}
 		u, v = u+du, v+dv
 		if branches > 0 && n > 6 && k == n/2 {
 			s.crackFrom(u, v, a+turn/10, n/3, width*3/4, branches-1)
@@ -269,13 +273,19 @@ func drawMisprint(s *scar) {
 		first = 0
 	}
 	first = min(first, int32(len(g))-n)
-	t := &twist{reprint: &box{}}
+	t := &twist{reprint: g[first : first+n]}
 	if s.grade > 0 && s.dice.under(2) == 0 {
 		t.moveU, t.moveV = 3*one, -3*one-s.dice.under(one)
 	}
-	for _, b := range g[first : first+n] {
-		*t.reprint = b
-		area := box{b.u + s.look.printU, b.v + s.look.printV, b.hu + 5*one, b.hv + 5*one}
-		s.redraw(area, t)
+	s.redraw(union(t.reprint, s.look), t)
+}
+
+// union is the box around boxes of the print, with room for it to move.
+func union(boxes []box, l *look) box {
+	u0, v0, u1, v1 := int32(turn), int32(turn), int32(-turn), int32(-turn)
+	for _, b := range boxes {
+		u0, u1 = min(u0, b.u-b.hu), max(u1, b.u+b.hu)
+		v0, v1 = min(v0, b.v-b.hv), max(v1, b.v+b.hv)
 	}
+	return box{(u0+u1)/2 + l.printU, (v0+v1)/2 + l.printV, (u1-u0)/2 + 5*one, (v1-v0)/2 + 5*one}
 }

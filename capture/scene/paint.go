@@ -30,7 +30,7 @@ type look struct {
 type twist struct {
 	blank   *box  // features inside are missing ...
 	shrink  int32 // ... or left at this size in 1/256 (0: gone)
-	reprint *box  // the print inside is moved by moveU, moveV or, if both are 0, absent
+	reprint []box // the print inside is moved by moveU, moveV or, if both are 0, absent
 	moveU   int32
 	moveV   int32
 	outside func(u, v int32) int32 // 0..256 of the part that is left at a point; nil: all of it
@@ -235,13 +235,20 @@ func (p *painter) sample(u, v int32, t *twist) uint64 {
 // printAt is the opacity, 0..256, of the print at (u, v).
 func (p *painter) printAt(u, v int32, l *look, t *twist) int32 {
 	pu, pv := u-l.printU, v-l.printV
-	if t.reprint != nil && t.reprint.holds(pu, pv) {
-		if t.moveU == 0 && t.moveV == 0 {
-			return 0
-		}
-		pu, pv = pu-t.moveU, pv-t.moveV
-	}
 	a := p.prod.full.printAt(pu, pv)
+	for i := range t.reprint {
+		b := &t.reprint[i]
+		su, sv := pu-t.moveU, pv-t.moveV
+		switch {
+		case b.holds(su, sv) && (t.moveU != 0 || t.moveV != 0):
+			a = max(p.prod.full.printAt(su, sv), 1)
+		case b.holds(pu, pv):
+			a = 0
+		default:
+			continue
+		}
+		break
+	}
 	if a == 0 {
 		return 0
 	}

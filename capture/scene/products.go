@@ -288,7 +288,7 @@ func newCap(side int32) *product {
 		b, s = disc(0, 24*one, 2*one) // where the mould's gate was
 		c.emboss(b, s, -2*one, 2*one)
 		c.stamp(ring(0, 0, 46*one, 2*one+one/2))
-		p.glyphs = text("WINNOW", 0, -4*one, 15*one, 2*one+80, c.stamp)
+		p.glyphs = text("WINNOW", 0, -4*one, 12*one, 2*one, c.stamp)
 		p.glyphs = append(p.glyphs, text("500 ML", 0, 16*one, 7*one, 280, c.stamp)...)
 	})
 	return p

@@ -87,6 +87,8 @@ type Scene struct {
 	clean []uint16 // the part without its defect
 	mask  []uint8  // 255 where the defect is
 	line  []uint16 // scratch of the blur
+	now   look     // of the part at hand
+	plain twist    // changes nothing
 }
 
 // Limits of a picture's sides.
@@ -228,15 +230,15 @@ func (s *Scene) conditions(i uint64) Conditions {
 // compose draws part i without the camera's part in it: s.paint.lin, s.mask.
 func (s *Scene) compose(i uint64, d Defect, c Conditions) Truth {
 	t := Truth{Part: i, Product: s.prod.name}
-	l := s.look(i, c)
+	s.now = s.look(i, c)
 	all := image.Rect(0, 0, s.cfg.Width, s.cfg.Height)
-	s.paint.paint(all, &l, &twist{})
+	s.paint.paint(all, &s.now, &s.plain)
 	clear(s.mask)
 	if draw, ok := drawers[d.Kind]; ok && d.Size.grade() >= 0 {
 		t.Defect = d
 		copy(s.clean, s.paint.lin)
 		dd := newDice(s.cfg.Seed, i, streamDefect)
-		draw(&scar{paint: &s.paint, look: &l, dice: &dd, grade: int32(d.Size.grade())})
+		draw(&scar{paint: &s.paint, look: &s.now, dice: &dd, grade: int32(d.Size.grade())})
 		t.Box, t.Area = s.difference()
 	}
 	return t
