@@ -1,0 +1,240 @@
+package infer
+
+import (
+	"bytes"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"winnow/edge"
+	"winnow/models"
+)
+
+// fakeEngine gives constant outputs, so that the judge around it can be tested.
+type fakeEngine struct {
+	out [][]byte
+	err error
+}
+
+func (e *fakeEngine) Name() string { return "fake" }
+
+func (e *fakeEngine) Load([]byte, Options) (Session, error) {
+	return &fakeSession{e: e, in: make([]byte, 64*32*3)}, nil
+}
+
+type fakeSession struct {
+	e  *fakeEngine
+	in []byte
+}
+
+func (s *fakeSession) Inputs() []Tensor { return []Tensor{{Shape: []int{1, 32, 64, 3}}} }
+func (s *fakeSession) Outputs() []Tensor {
+	return []Tensor{{Shape: []int{1, 1}}, {Shape: []int{1, 2, 4, 3}}, {Shape: []int{1, 2, 4, 3}}}
+}
+func (s *fakeSession) Input(int) []byte    { return s.in }
+func (s *fakeSession) Output(i int) []byte { return s.e.out[i] }
+func (s *fakeSession) Run() error          { return s.e.err }
+func (s *fakeSession) Close() error        { return nil }
+
+func fakePackage(t *testing.T, threshold float64) (*models.Package, *fakeEngine) {
+	t.Helper()
+	s := &Statistics{
+		Grid: [2]int{2, 4}, Channels: 3, ResidualScale: 0.5,
+		PositionWeight: []float64{1, 1, 1, 1, 1, 1, 1, 1},
+		Latent:         LatentModel{FirstChannel: 1, Mean: make([]float64, 4), Scale: []float64{1, 1, 1, 1}, Rest: 1},
+		Views:          [2]View{{LogScale: 1}, {LogScale: 1}},
+		Fusion:         Fusion{Reconstruction: 1, Latent: 0.5},
+	}
+	b, err := s.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &fakeEngine{out: [][]byte{{0}, make([]byte, 24), make([]byte, 24)}}
+	for i := range e.out[OutFeatures] {
+		e.out[OutFeatures][i] = byte(i)
+	}
+	for c := range 3 {
+		e.out[OutResidual][5*3+c] = 40 // cell (1,1) stands out
+	}
+	p := &models.Package{
+		Graph: []byte("graph"), Statistics: b,
+		Calibration: models.Calibration{Scores: []float64{-1, 0, 1}, Threshold: threshold, UnsureAbove: threshold, MapScale: 5},
+		Manifest:    models.Manifest{Preprocess: models.Preprocess{Width: 64, Height: 32, Resize: "triangle"}},
+	}
+	if err := MakeGolden(p, e, Options{}, [][]byte{make([]byte, 64*32*3)}); err != nil {
+		t.Fatal(err)
+	}
+	return p, e
+}
+
+func grayFrame(w, h int) *edge.Frame {
+	return &edge.Frame{Pix: make([]byte, w*h), Width: w, Height: h, Stride: w}
+}
+
+func TestJudgeDecides(t *testing.T) {
+	for threshold, want := range map[float64]edge.Decision{-100: edge.Reject, 100: edge.Accept} {
+		p, e := fakePackage(t, threshold)
+		j, err := NewJudge(p, e, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var v edge.Verdict
+		if err := j.Judge(grayFrame(128, 64), &v); err != nil {
+			t.Fatal(err)
+		}
+		if v.Decision != want {
+			t.Errorf("threshold %g: %v (score %+v), want %v", threshold, v.Decision, v.Score, want)
+		}
+		if want == edge.Reject && (len(v.Regions) != 1 || !v.Regions[0].Box.Overlaps(v.Regions[0].Box) || v.Regions[0].Box.Min.X > 32 || v.Regions[0].Box.Min.Y > 32) {
+			t.Errorf("regions %+v do not hold cell (1,1)", v.Regions)
+		}
+		if v.Heatmap == (edge.Heatmap{}) {
+			t.Error("the heatmap is empty")
+		}
+	}
+}
+
+func TestJudgeNeverAcceptsWhatItCannotJudge(t *testing.T) {
+	p, e := fakePackage(t, 100)
+	j, err := NewJudge(p, e, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	flagged := grayFrame(128, 64)
+	flagged.Flags = edge.FrameTorn
+	var v edge.Verdict
+	if err := j.Judge(flagged, &v); err != nil || v.Decision != edge.Reject || v.Reason != edge.ReasonBadFrame {
+		t.Errorf("a torn frame: %v %q, %v", v.Decision, v.Reason, err)
+	}
+	if err := j.Judge(grayFrame(1, 1), &v); err == nil || v.Decision != edge.Unknown {
+		t.Errorf("a 1x1 frame: %v, %v", v.Decision, err)
+	}
+	e.err = errors.New("broken")
+	v.Decision = edge.Accept
+	if err := j.Judge(grayFrame(128, 64), &v); err == nil || v.Decision != edge.Unknown {
+		t.Errorf("a failing engine: %v, %v", v.Decision, err)
+	}
+}
+
+func TestScoreThatIsNoNumberIsRejected(t *testing.T) {
+	c := &models.Calibration{Threshold: 1, UnsureAbove: 0.5}
+	for s, want := range map[float64]edge.Decision{0.5: edge.Accept, 0.7: edge.Unsure, 1: edge.Unsure, 1.1: edge.Reject, math.Inf(1): edge.Reject} {
+		if d, _ := decide(c, s); d != want {
+			t.Errorf("score %g: %v, want %v", s, d, want)
+		}
+	}
+	if d, _ := decide(c, math.NaN()); d != edge.Reject {
+		t.Errorf("NaN: %v", d)
+	}
+}
+
+func TestWrongGoldenAnswersAreRefused(t *testing.T) {
+	p, e := fakePackage(t, 1)
+	e.out[OutResidual] = bytes.Clone(e.out[OutResidual])
+	e.out[OutResidual][7]++
+	var m *models.Mismatch
+	if _, err := NewJudge(p, e, Options{}); !errors.As(err, &m) || m.Output != OutResidual || m.Index != 7 {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestPValue(t *testing.T) {
+	s := []float64{1, 2, 2, 3}
+	for x, want := range map[float64]float64{0: 1, 2: 4.0 / 5, 2.5: 2.0 / 5, 9: 1.0 / 5} {
+		if got := PValue(s, x); got != want {
+			t.Errorf("p(%g) = %g, want %g", x, got, want)
+		}
+	}
+}
+
+func TestFusionIsMonotone(t *testing.T) {
+	f := Fusion{Reconstruction: 1, Latent: 0.5}
+	r := rand.New(rand.NewPCG(1, 1))
+	for range 1000 {
+		a, b, d := r.NormFloat64(), r.NormFloat64(), r.Float64()
+		s, share := f.Fuse(a, b)
+		if up, _ := f.Fuse(a+d, b); up < s {
+			t.Fatal("more reconstruction error lowered the score")
+		}
+		if up, _ := f.Fuse(a, b+d); up < s {
+			t.Fatal("more latent discrepancy lowered the score")
+		}
+		if share < 0 || share > 1 {
+			t.Fatalf("share %g", share)
+		}
+	}
+}
+
+func TestLogAgainstMath(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 5))
+	for range 100000 {
+		x := math.Exp(r.NormFloat64() * 20)
+		got, want := Log(x), math.Log(x)
+		if math.Abs(got-want) > 4e-16*math.Max(1, math.Abs(want)) {
+			t.Fatalf("Log(%g) = %.17g, math says %.17g", x, got, want)
+		}
+	}
+	if Log(1) != 0 || !math.IsInf(Log(0), -1) {
+		t.Errorf("Log(1) = %g, Log(0) = %g", Log(1), Log(0))
+	}
+}
+
+func TestResize(t *testing.T) {
+	r := rand.New(rand.NewPCG(2, 9))
+	for range 200 {
+		n, m := 1+r.IntN(300), 1+r.IntN(300)
+		for i, k := range triangle(n, m) {
+			sum := int32(0)
+			for _, w := range k.Weight {
+				sum += w
+			}
+			if sum != 1<<coefBits || k.First < 0 || k.First+len(k.Weight) > n {
+				t.Fatalf("%d to %d, pixel %d: weights sum to %d over %d..%d", n, m, i, sum, k.First, k.First+len(k.Weight))
+			}
+		}
+	}
+	// A constant picture stays constant; grey is repeated over the channels.
+	f := grayFrame(301, 77)
+	for i := range f.Pix {
+		f.Pix[i] = 200
+	}
+	dst := make([]byte, 64*32*3)
+	p := NewPreprocessor(64, 32, nil)
+	if err := p.Run(f, dst); err != nil {
+		t.Fatal(err)
+	}
+	for i, b := range dst {
+		if int8(b) != 200-128 {
+			t.Fatalf("byte %d is %d", i, int8(b))
+		}
+	}
+	if n := testing.AllocsPerRun(10, func() { _ = p.Run(f, dst) }); n != 0 {
+		t.Errorf("%g allocations a frame", n)
+	}
+}
+
+// Equal sizes pass pixels through.
+func TestResizeIdentity(t *testing.T) {
+	f := &edge.Frame{Pix: make([]byte, 32*32*3), Width: 32, Height: 32, Stride: 96, Format: edge.RGB24}
+	r := rand.New(rand.NewPCG(3, 3))
+	for i := range f.Pix {
+		f.Pix[i] = byte(r.IntN(256))
+	}
+	dst := make([]byte, len(f.Pix))
+	if err := NewPreprocessor(32, 32, nil).Run(f, dst); err != nil {
+		t.Fatal(err)
+	}
+	for i := range dst {
+		if dst[i]^0x80 != f.Pix[i] {
+			t.Fatalf("byte %d: %d became %d", i, f.Pix[i], dst[i]^0x80)
+		}
+	}
+}
+
+func TestROIOutsideIsRefused(t *testing.T) {
+	dst := make([]byte, 64*32*3)
+	if err := NewPreprocessor(64, 32, &[4]int{0, 0, 500, 20}).Run(grayFrame(100, 100), dst); err == nil {
+		t.Error("a region outside the frame was taken")
+	}
+}
