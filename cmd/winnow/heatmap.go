@@ -1,0 +1,76 @@
+package main
+
+import (
+	"bytes"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
+
+	"winnow/capture/pixfmt"
+	"winnow/edge"
+	"winnow/infer"
+)
+
+// writeHeatmap writes f with the judge's last anomaly map over it and the
+// verdict's regions framed, as a PNG file.
+func writeHeatmap(path string, f *edge.Frame, j *infer.Judge, v *edge.Verdict) error {
+	var b bytes.Buffer
+	if err := png.Encode(&b, overlay(f, j, v)); err != nil {
+		return err
+	}
+	return writeAtomic(path, b.Bytes())
+}
+
+// overlay paints the picture beside itself under its heatmap.
+func overlay(f *edge.Frame, j *infer.Judge, v *edge.Verdict) image.Image {
+	src := pixfmt.ToImage(f)
+	w, h := f.Width, f.Height
+	out := image.NewRGBA(image.Rect(0, 0, 2*w+4, h))
+	draw.Draw(out, image.Rect(0, 0, w, h), src, image.Point{}, draw.Src)
+	draw.Draw(out, image.Rect(w+4, 0, 2*w+4, h), src, image.Point{}, draw.Src)
+	m, mh, mw := j.Map()
+	for y := range h {
+		for x := range w {
+			heat := bilinear(m, mh, mw, (float64(y)+0.5)/float64(h), (float64(x)+0.5)/float64(w)) / j.MapScale()
+			out.SetRGBA(w+4+x, y, tint(out.RGBAAt(w+4+x, y), heat))
+		}
+	}
+	for _, r := range v.Regions {
+		frame(out, r.Box.Add(image.Pt(w+4, 0)), color.RGBA{255, 255, 255, 255})
+	}
+	return out
+}
+
+// bilinear samples m (h x w cells) at relative position (y, x).
+func bilinear(m []float64, h, w int, y, x float64) float64 {
+	fy := min(max(y*float64(h)-0.5, 0), float64(h-1))
+	fx := min(max(x*float64(w)-0.5, 0), float64(w-1))
+	y0, x0 := int(fy), int(fx)
+	y1, x1 := min(y0+1, h-1), min(x0+1, w-1)
+	dy, dx := fy-float64(y0), fx-float64(x0)
+	top := m[y0*w+x0]*(1-dx) + m[y0*w+x1]*dx
+	low := m[y1*w+x0]*(1-dx) + m[y1*w+x1]*dx
+	return top*(1-dy) + low*dy
+}
+
+// tint blends c towards yellow and red as heat goes from half the threshold to
+// one and a half times.
+func tint(c color.RGBA, heat float64) color.RGBA {
+	a := min(max(heat-0.5, 0), 1)
+	mix := func(from uint8, to float64) uint8 { return uint8(float64(from)*(1-0.7*a) + to*0.7*a) }
+	green := 255 * min(max(1.5-heat, 0), 1)
+	return color.RGBA{mix(c.R, 255), mix(c.G, green), mix(c.B, 0), 255}
+}
+
+// frame draws the outline of r.
+func frame(dst *image.RGBA, r image.Rectangle, c color.RGBA) {
+	for x := r.Min.X; x < r.Max.X; x++ {
+		dst.SetRGBA(x, r.Min.Y, c)
+		dst.SetRGBA(x, r.Max.Y-1, c)
+	}
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		dst.SetRGBA(r.Min.X, y, c)
+		dst.SetRGBA(r.Max.X-1, y, c)
+	}
+}

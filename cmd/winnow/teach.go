@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"winnow/capture/pixfmt"
+	"winnow/edge"
+	"winnow/edge/evaluate"
+	"winnow/infer/fit"
+	"winnow/infer/native"
+	"winnow/models"
+)
+
+type teachFlags struct {
+	from, out, split string
+	falseReject      float64
+	threads          int
+	json             bool
+}
+
+func teachCommand() *cobra.Command {
+	var f teachFlags
+	c := &cobra.Command{
+		Use:   "teach --from DIR --out FILE.tflite",
+		Short: "Learn from pictures of good parts what good parts look like",
+		Long: "Teach learns normality from good parts only and writes one model package: features,\n" +
+			"statistics, a threshold calibrated on held-out parts, and the certificate that goes with it.",
+		Example: "  winnow teach --from good/ --out part.tflite\n  winnow teach --from mtd/ --out mtd.tflite --split mtd/split-disjoint.csv",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return runTeach(c.Context(), f, c.OutOrStdout(), c.ErrOrStderr())
+		},
+	}
+	fs := c.Flags()
+	fs.StringVar(&f.from, "from", "", "folder of pictures of good parts, or one in MVTec layout (train/good is taken)")
+	fs.StringVar(&f.out, "out", "", "model package to write")
+	fs.StringVar(&f.split, "split", "", "CSV file with the columns path,split,group: rows with split=teach are taken")
+	fs.Float64Var(&f.falseReject, "false-reject", 0.01, "false-reject rate that the threshold is drawn for")
+	fs.IntVar(&f.threads, "threads", 0, "threads to use; 0 is one for each processor")
+	fs.BoolVar(&f.json, "json", false, "print the result as JSON")
+	return c
+}
+
+// taughtReport is what `teach --json` prints.
+type taughtReport struct {
+	Model       string           `json:"model"`
+	Digest      string           `json:"digest"`
+	Bytes       int              `json:"bytes"`
+	Parts       int              `json:"parts"`
+	Groups      int              `json:"groups"`
+	Skipped     []string         `json:"skipped"`
+	Input       [2]int           `json:"input"` // width, height
+	Threshold   float64          `json:"threshold"`
+	Certificate edge.Certificate `json:"certificate"`
+	Promise     string           `json:"promise"`
+	Seconds     float64          `json:"seconds"`
+}
+
+func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	start := time.Now()
+	ds, err := evaluate.OpenDataset(f.from, f.split)
+	if err != nil {
+		return err
+	}
+	if len(ds.Teach) == 0 {
+		return fmt.Errorf("%s holds no pictures to teach (png, jpg, bmp or gif): put good parts there, or in train/good below it", f.from)
+	}
+	bar := newProgress(log)
+	defer bar.finish()
+	p, skipped, err := teachPictures(ctx, recipeName(f.out), ds.Teach, f, bar)
+	if err != nil {
+		return err
+	}
+	b, err := p.Bytes()
+	if err != nil {
+		return err
+	}
+	if err := writeAtomic(f.out, b); err != nil {
+		return err
+	}
+	bar.finish()
+	m := p.Manifest
+	r := taughtReport{
+		Model: f.out, Digest: p.Digest(), Bytes: len(b), Parts: m.Taught.Parts, Groups: m.Taught.Groups, Skipped: skipped,
+		Input:     [2]int{m.Preprocess.Width, m.Preprocess.Height},
+		Threshold: p.Calibration.Threshold, Certificate: p.Calibration.Certificate, Promise: fit.Promise(p.Calibration),
+		Seconds: time.Since(start).Seconds(),
+	}
+	if f.json {
+		return writeJSON(out, r)
+	}
+	for _, s := range skipped {
+		fmt.Fprintf(out, "skipped: %s\n", s)
+	}
+	fmt.Fprintf(out, "taught on %d good parts at %dx%d in %.1f s: %s (%.1f MB)\n", r.Parts, r.Input[0], r.Input[1], r.Seconds, f.out, float64(r.Bytes)/1e6)
+	fmt.Fprintf(out, "%s\n", r.Promise)
+	return nil
+}
+
+func (f *teachFlags) check() error {
+	switch {
+	case f.from == "":
+		return usagef("--from is needed: a folder of pictures of good parts")
+	case f.out == "":
+		return usagef("--out is needed: the model package to write, such as part.tflite")
+	case !(f.falseReject > 0 && f.falseReject < 1):
+		return usagef("--false-reject %g is not between 0 and 1", f.falseReject)
+	case f.threads < 0:
+		return usagef("--threads %d is negative", f.threads)
+	}
+	return nil
+}
+
+// recipeName from the file name of a package.
+func recipeName(path string) string {
+	return strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+}
+
+// teachPictures teaches on files. Pictures that cannot be read are named and
+// left out; too few good ones are an error.
+func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f teachFlags, bar *progress) (*models.Package, []string, error) {
+	aspects, skipped, usable := surveySizes(ps)
+	if len(usable) < fit.MinParts {
+		return nil, nil, tooFew(len(usable), skipped)
+	}
+	w, h := inputSize(aspects)
+	t, err := newTeacher(recipe, native.New(), judgeThreads(f.threads), w, h)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer t.Close()
+	groups := evaluate.GroupNumbers(usable)
+	frame := new(edge.Frame)
+	for i, p := range usable {
+		if err := ctx.Err(); err != nil {
+			return nil, nil, err
+		}
+		err := pixfmt.ReadImageInto(frame, p.Path)
+		if err == nil {
+			err = t.Add(frame, groups[i])
+		}
+		if err != nil {
+			skipped = append(skipped, fmt.Sprintf("%s: %s", p.Path, explain(err)))
+		}
+		bar.update("looking at good parts", i+1, len(usable))
+	}
+	if t.features.Len() < fit.MinParts {
+		return nil, nil, tooFew(t.features.Len(), skipped)
+	}
+	pkg, _, err := t.Fit(ctx, fit.Options{FalseReject: f.falseReject, Progress: bar.update})
+	return pkg, skipped, err
+}
+
+func tooFew(n int, skipped []string) error {
+	err := fmt.Errorf("%d readable pictures of good parts are too few: at least %d are needed, and %d for a false-reject rate of 5 %%", n, fit.MinParts, fit.PartsFor(0.05, fit.Confidence))
+	if len(skipped) > 0 {
+		err = fmt.Errorf("%w; first fault: %s", err, skipped[0])
+	}
+	return err
+}
+
+// surveySizes reads the headers of ps: their aspect ratios, what is wrong with
+// those that are left out, and the rest.
+func surveySizes(ps []evaluate.Picture) (aspects []float64, skipped []string, usable []evaluate.Picture) {
+	for _, p := range ps {
+		w, h, err := pixfmt.ImageSize(p.Path)
+		if err != nil {
+			skipped = append(skipped, explain(err))
+			continue
+		}
+		aspects = append(aspects, float64(w)/float64(h))
+		usable = append(usable, p)
+	}
+	return aspects, skipped, usable
+}

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"math"
+	"slices"
+
+	"winnow/edge"
+	"winnow/infer"
+	"winnow/infer/fit"
+	"winnow/infer/tflite"
+	"winnow/models"
+	"winnow/models/library"
+)
+
+// taughtTaps are the encoder's feature maps that teach looks at.
+var taughtTaps = []string{"b7", "b10", "b14"}
+
+// inputArea is the number of input pixels that teach aims for.
+const inputArea = 256 * 256
+
+// inputSize keeps the pictures' median aspect ratio at about inputArea, in
+// multiples of 32, the encoder's coarsest stride.
+func inputSize(aspects []float64) (w, h int) {
+	slices.Sort(aspects)
+	a := aspects[len(aspects)/2]
+	side := func(v float64) int { return min(512, max(96, 32*int(math.Round(v/32)))) }
+	return side(math.Sqrt(inputArea * a)), side(math.Sqrt(inputArea / a))
+}
+
+// teacher collects the features of good parts and fits a package to them.
+type teacher struct {
+	recipe   string
+	eng      infer.Engine
+	threads  int
+	w, h     int
+	encoder  *tflite.Model
+	session  infer.Session
+	pre      *infer.Preprocessor
+	features *fit.Features
+	digest   hash.Hash
+	golden   [][]byte
+}
+
+// newTeacher for an input of w x h pixels.
+func newTeacher(recipe string, eng infer.Engine, threads, w, h int) (*teacher, error) {
+	enc, taps, err := encoderAt(w, h)
+	if err != nil {
+		return nil, err
+	}
+	b, err := enc.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	s, err := eng.Load(b, infer.Options{Threads: threads})
+	if err != nil {
+		return nil, err
+	}
+	return &teacher{
+		recipe: recipe, eng: eng, threads: threads, w: w, h: h, encoder: enc, session: s,
+		pre: infer.NewPreprocessor(w, h, nil), features: fit.NewFeatures(taps), digest: sha256.New(),
+	}, nil
+}
+
+// encoderAt is the library's encoder for pictures of w x h, cut behind the
+// taps that are taught.
+func encoderAt(w, h int) (*tflite.Model, []fit.Tap, error) {
+	m, err := tflite.Parse(library.Encoder(), tflite.Limits{})
+	if err != nil {
+		return nil, nil, fmt.Errorf("the built-in encoder: %w", err)
+	}
+	var outs []int
+	for _, name := range taughtTaps {
+		t, err := library.TapNamed(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		outs = append(outs, m.Find(t.Tensor))
+	}
+	m = m.Cut(outs)
+	if err := m.Resize([]int{1, h, w, 3}); err != nil {
+		return nil, nil, fmt.Errorf("the built-in encoder at %dx%d: %w", w, h, err)
+	}
+	var taps []fit.Tap
+	for i, o := range m.Outputs {
+		t := &m.Tensors[o]
+		taps = append(taps, fit.Tap{
+			Name: taughtTaps[i], Height: t.Shape[1], Width: t.Shape[2], Channels: t.Shape[3],
+			Scale: t.Scale(), ZeroPoint: int(t.ZeroPoint()),
+		})
+	}
+	return m, taps, nil
+}
+
+// Close releases the encoder.
+func (t *teacher) Close() error { return t.session.Close() }
+
+// Add learns from one good part. Parts of one group are not independent.
+func (t *teacher) Add(f *edge.Frame, group int) error {
+	in := t.session.Input(0)
+	if err := t.pre.Run(f, in); err != nil {
+		return err
+	}
+	t.digest.Write(in)
+	if len(t.golden) == 0 {
+		t.golden = append(t.golden, append([]byte(nil), in...), inverted(in))
+	}
+	if err := t.session.Run(); err != nil {
+		return err
+	}
+	taps := make([][]byte, len(t.features.Taps))
+	for i := range taps {
+		taps[i] = t.session.Output(i)
+	}
+	return t.features.Add(group, taps)
+}
+
+// inverted is a picture that is surely no good part: the second golden vector.
+func inverted(in []byte) []byte {
+	out := make([]byte, len(in))
+	for i, b := range in {
+		out[i] = ^b
+	}
+	return out
+}
+
+// Fit makes the package. Its golden vectors are the first part and its negative.
+func (t *teacher) Fit(ctx context.Context, o fit.Options) (*models.Package, *fit.Result, error) {
+	o.Threads = t.threads
+	r, err := fit.Fit(ctx, t.encoder, t.features, t.eng, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := t.pack(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := infer.MakeGolden(p, t.eng, infer.Options{Threads: t.threads}, t.golden); err != nil {
+		return nil, nil, err
+	}
+	if _, err := p.Bytes(); err != nil { // sets the digest
+		return nil, nil, err
+	}
+	return p, r, nil
+}
+
+func (t *teacher) pack(r *fit.Result) (*models.Package, error) {
+	graph, err := r.Graph.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	stats, err := r.Statistics.Encode()
+	if err != nil {
+		return nil, err
+	}
+	enc := sha256.Sum256(library.Encoder())
+	return &models.Package{
+		Graph: graph, Statistics: stats, Calibration: r.Calibration,
+		Manifest: models.Manifest{
+			Recipe: t.recipe, Program: program(),
+			Preprocess: models.Preprocess{Width: t.w, Height: t.h, Resize: "triangle"},
+			Encoder:    models.Encoder{Name: library.Name, Digest: hex.EncodeToString(enc[:])},
+			Taught:     models.Taught{Parts: t.features.Len(), Groups: t.features.Groups(), Digest: hex.EncodeToString(t.digest.Sum(nil))},
+		},
+	}, nil
+}
