@@ -68,7 +68,7 @@ func (l *lowering) product(o tflite.Op) (output, error) {
 	}
 	a, b, y := l.tensor(o, 0), l.tensor(o, 1), l.result(o)
 	to := targetOf(y, o.Options.(tflite.Arithmetic).Activation)
-	return l.rescale(l.mul(xs[0], xs[1]), a.Scale()*b.Scale()/y.Scale(), to), nil
+	return l.rescale(l.mul(xs[0], xs[1]), float32(a.Scale()*b.Scale())/y.Scale(), to), nil
 }
 
 // mean is MEAN over any axes: the exact sum under one float32 scale.
@@ -90,7 +90,7 @@ func (l *lowering) mean(o tflite.Op) (output, error) {
 		in = l.double(in)
 	}
 	s := l.reshape(op.Sum(l.s(), in, axes), y.Shape...)
-	return l.rescale(s, x.Scale()/(y.Scale()*float32(count)), targetOf(y, tflite.ActNone)), nil
+	return l.rescale(s, float32(x.Scale()/y.Scale())/float32(count), targetOf(y, tflite.ActNone)), nil
 }
 
 // averagePool is the mean of the places of each window that lie inside the

@@ -20,8 +20,16 @@ func targetOf(t *tflite.Tensor, a tflite.Activation) target {
 	if t.Type == tflite.UInt8 {
 		least, most = -float32(t.ZeroPoint()), 255-float32(t.ZeroPoint())
 	}
-	lo, hi := activationRange(a, t.Scale(), least, most)
-	return target{least, most, lo, hi}
+	to := target{least, most, least, most}
+	switch a {
+	case tflite.ActRelu:
+		to.lo = quantized(0, t)
+	case tflite.ActRelu6:
+		to.lo, to.hi = quantized(0, t), quantized(6, t)
+	case tflite.ActReluN1To1:
+		to.lo, to.hi = quantized(-1, t), quantized(1, t)
+	}
+	return to
 }
 
 // round brings float32 x to the nearest integers of the target, ties to even.

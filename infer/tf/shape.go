@@ -4,7 +4,6 @@ package tf
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/tensorflow/tensorflow/tensorflow/go/op"
 
@@ -112,40 +111,4 @@ func (l *lowering) activated(y output, t *tflite.Tensor, a tflite.Activation) ou
 		return y
 	}
 	return l.clip(y, to.lo, to.hi)
-}
-
-func (l *lowering) resizeNearest(o tflite.Op) (output, error) {
-	opt, in, out := o.Options.(tflite.Resize), l.tensor(o, 0).Shape, l.result(o).Shape
-	x, err := l.same(o)
-	if err != nil {
-		return output{}, err
-	}
-	for d := 1; d <= 2; d++ {
-		if in[d] != out[d] {
-			x = l.pick(x, d, nearest(in[d], out[d], opt))
-		}
-	}
-	return x, nil
-}
-
-// nearest returns the source index of each of m output places over n inputs, in
-// the float32 arithmetic of TensorFlow Lite's kernel.
-func nearest(n, m int, opt tflite.Resize) []int {
-	scale := float32(n) / float32(m)
-	if opt.AlignCorners && m > 1 {
-		scale = float32(n-1) / float32(m-1)
-	}
-	offset := float32(0)
-	if opt.HalfPixelCenters {
-		offset = 0.5
-	}
-	from := make([]int, m)
-	for i := range from {
-		at := float64(float32((float32(i) + offset) * scale))
-		if opt.AlignCorners {
-			at = math.Round(at)
-		}
-		from[i] = min(max(int(math.Floor(at)), 0), n-1)
-	}
-	return from
 }
