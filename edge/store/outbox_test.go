@@ -1,0 +1,68 @@
+package store_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"winnow/edge/store"
+	"winnow/telemetry"
+	"winnow/telemetry/outboxtest"
+)
+
+var _ telemetry.Store = (*store.Outbox)(nil)
+
+func open(t *testing.T, path string) *store.Outbox {
+	t.Helper()
+	o, err := store.OpenOutbox(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { o.Close() })
+	return o
+}
+
+func TestOutboxConforms(t *testing.T) {
+	outboxtest.Run(t, func(t *testing.T) telemetry.Store {
+		return open(t, filepath.Join(t.TempDir(), "a b?#%", "outbox.db"))
+	})
+}
+
+func TestOutboxSurvivesReopening(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "outbox.db")
+	o := open(t, path)
+	records := []store.Record{{Seq: 3, Topic: "t", Payload: []byte("three")}, {Seq: 4, Topic: "t", Payload: []byte("four")}}
+	if err := o.Append(records); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Remove([]uint64{4}); err != nil {
+		t.Fatal(err)
+	}
+	o.Close()
+	o = open(t, path)
+	if n, size, last := o.Usage(); n != 1 || size != 6 || last != 4 {
+		t.Errorf("%d records, %d bytes, last %d", n, size, last)
+	}
+	if err := o.Append(records[1:]); err == nil {
+		t.Error("a number was used again after reopening")
+	}
+	if o.Damaged() != "" {
+		t.Errorf("damaged: %s", o.Damaged())
+	}
+}
+
+func TestDamagedOutboxIsPutAside(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "outbox.db")
+	rubbish := bytes.Repeat([]byte("no database "), 1000)
+	if err := os.WriteFile(path, rubbish, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := open(t, path)
+	if err := o.Append([]store.Record{{Seq: 1, Topic: "t"}}); err != nil {
+		t.Error(err)
+	}
+	if kept, err := os.ReadFile(o.Damaged()); err != nil || !bytes.Equal(kept, rubbish) {
+		t.Errorf("the damaged file was not kept: %v", err)
+	}
+}
