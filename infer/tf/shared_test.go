@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"winnow/infer"
+	"winnow/infer/npy"
 	"winnow/infer/tf"
 )
 
@@ -58,6 +59,20 @@ func load(t *testing.T, e infer.Engine, model []byte) infer.Session {
 	return s
 }
 
+// arrays reads an .npz file.
+func arrays(t *testing.T, path string) map[string]*npy.Array {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := npy.ReadZip(b)
+	if err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	return a
+}
+
 // difference of two int8 tensors: how many values differ and by how much at most.
 func difference(a, b []byte) (count, most int) {
 	for i := range a {
@@ -77,16 +92,16 @@ func TestSharedModels(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		recorded := readNPZ(t, strings.TrimSuffix(file, ".tflite")+".xnnpack.npz")
+		recorded := arrays(t, strings.TrimSuffix(file, ".tflite")+".xnnpack.npz")
 		for _, mode := range []tf.Mode{tf.Exact, tf.Fast} {
 			t.Run(name+"/"+mode.String(), func(t *testing.T) {
 				s := load(t, open(t, mode), model)
-				copy(s.Input(0), recorded["input"])
+				copy(s.Input(0), recorded["input"].Data)
 				if err := s.Run(); err != nil {
 					t.Fatal(err)
 				}
 				for i := range s.Outputs() {
-					want := recorded[fmt.Sprintf("output%d", i)]
+					want := recorded[fmt.Sprintf("output%d", i)].Data
 					count, most := difference(want, s.Output(i))
 					t.Logf("%s %s output %d: %d of %d values differ, by %d at most", name, mode, i, count, len(want), most)
 					if mode == tf.Exact && !bytes.Equal(want, s.Output(i)) {
