@@ -9,6 +9,7 @@ type blockConv struct {
 	d      Conv
 	y, x   axis
 	y0, x0 int // upper left corner of the window, relative to step*q
+	reach  int // rows of the window
 	cols   int // packed columns
 	pitch  int // elements of a packed row
 	rows   int // q rows of a band
@@ -88,9 +89,9 @@ func packConv(s *Set, l *layout, d Conv, group int) *blockConv {
 	c := &blockConv{set: s, lay: l, d: d}
 	c.y, c.x = d.axes()
 	c.x.split(group)
-	var x1 int
-	c.y0, _ = c.y.window()
-	c.x0, x1 = c.x.window()
+	y0, y1 := c.y.window()
+	x0, x1 := c.x.window()
+	c.y0, c.x0, c.reach = y0, x0, y1-y0+1
 	c.cols = (c.x.count(0)-1)*c.x.step + x1 - c.x0 + 1
 	c.pitch = (c.cols*d.InC + 3) &^ 3
 	if c.cols == 1 {
@@ -150,8 +151,7 @@ func (c *blockConv) band() {
 
 // inRows is the number of input rows that n q rows read.
 func (c *blockConv) inRows(n int) int {
-	_, y1 := c.y.window()
-	return (n-1)*c.y.step + y1 - c.y0 + 1
+	return (n-1)*c.y.step + c.reach
 }
 
 // bandRows is the number of q rows of phase ry in band b.
