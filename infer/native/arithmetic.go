@@ -57,6 +57,9 @@ func (l *lowering) product(n *graph.Node, p *mulParams) error {
 	a, b, out := l.tensor(n.In[0]), l.tensor(n.In[1]), l.tensor(n.Out)
 	p.zeroA, p.zeroB = a.ZeroPoint(), b.ZeroPoint()
 	p.scale = float32(a.Scale()*b.Scale()) / out.Scale()
+	if !(p.scale >= 0x1p-16 && p.scale < 0x1p8) {
+		return l.refuse(n, "the scale ratio %g is outside what LiteRT's kernel takes", p.scale)
+	}
 	return l.clamp(n, l.op(n).Options.(tflite.Arithmetic).Activation, &p.zero, &p.lo, &p.hi)
 }
 

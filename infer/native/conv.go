@@ -234,6 +234,9 @@ func (l *lowering) arithmeticOf(n *graph.Node, x, w, b, channels int, act tflite
 	for c := range r.Scale {
 		s := tw.Scales[c%len(tw.Scales)]
 		r.Scale[c] = float32(tx.Scale()*s) / out.Scale()
+		if !(r.Scale[c] < 256) {
+			return l.refuse(n, "the scale ratio %g of channel %d is outside what LiteRT's kernels take", r.Scale[c], c)
+		}
 	}
 	return l.clamp(n, act, &r.Zero, &r.Min, &r.Max)
 }

@@ -46,22 +46,28 @@ func (l *lowering) keepsQuant(n *graph.Node, x int) error {
 	return nil
 }
 
-// pad lowers PAD and PADV2 that no convolution has taken in.
+// pad lowers PAD and PADV2 that no convolution has taken in. Bytes are moved, so
+// that float32 tensors, which the Keras converter pads too, need nothing else.
 func (l *lowering) pad(n *graph.Node) (layer, error) {
-	if err := l.keepsQuant(n, n.In[0]); err != nil {
-		return layer{}, err
+	x, y := l.tensor(n.In[0]), l.tensor(n.Out)
+	size := x.Type.Size()
+	fill := byte(0)
+	if float := x.Type == tflite.Float32 && y.Type == x.Type && n.Code == tflite.OpPad; !float {
+		if err := l.keepsQuant(n, n.In[0]); err != nil {
+			return layer{}, err
+		}
+		fill = byte(y.ZeroPoint())
 	}
-	fill := int8(l.tensor(n.Out).ZeroPoint())
 	if n.Code == tflite.OpPadV2 {
 		v := l.tensor(n.In[2])
-		if !v.Const() || len(v.Data) != 1 || !sameQuant(v, l.tensor(n.Out)) {
+		if !v.Const() || len(v.Data) != 1 || !sameQuant(v, y) {
 			return layer{}, l.refuse(n, "padding value %q must be one constant quantized as the output", v.Name)
 		}
-		fill = int8(v.Data[0])
+		fill = v.Data[0]
 	}
-	in, out := l.tensor(n.In[0]).Shape, l.tensor(n.Out).Shape
-	pads := l.tensor(n.In[1]).Ints()
-	dst, src := l.int8s(n.Out), l.int8s(n.In[0])
+	in, out := append(x.Shape[:len(x.Shape):len(x.Shape)], size), append(y.Shape[:len(y.Shape):len(y.Shape)], size)
+	pads := append(l.tensor(n.In[1]).Ints(), 0, 0)
+	dst, src := l.bytes(n.Out), l.bytes(n.In[0])
 	return moved(1, func(int, int) {
 		for i := range dst {
 			dst[i] = fill
@@ -72,7 +78,7 @@ func (l *lowering) pad(n *graph.Node) (layer, error) {
 
 // copyBlock copies src of shape in to where it lies in dst of shape out, pads[2d]
 // from its start in dimension d.
-func copyBlock(dst, src []int8, in, out, pads []int) {
+func copyBlock(dst, src []byte, in, out, pads []int) {
 	if len(in) == 1 {
 		copy(dst[pads[0]:], src[:in[0]])
 		return
