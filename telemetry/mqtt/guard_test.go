@@ -1,0 +1,59 @@
+package mqtt
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/eclipse/paho.mqtt.golang/packets"
+)
+
+func TestFramerTakesAnyPieces(t *testing.T) {
+	honest := []byte{
+		0x20, 2, 0, 0, // CONNACK
+		0x90, 3, 0, 1, 1, // SUBACK
+		0x30, 4, 0, 1, 'a', 'x', // PUBLISH
+		0x32, 0x81, 0x01, // PUBLISH of 129 bytes
+	}
+	honest = append(honest, make([]byte, 129)...)
+	honest = append(honest, 0x40, 2, 0, 1, 0xd0, 0, 0xb0, 2, 0, 1)
+	for size := 1; size <= len(honest); size++ {
+		f := framer{max: 129}
+		for rest := honest; len(rest) > 0; {
+			n := min(size, len(rest))
+			if err := f.feed(rest[:n]); err != nil {
+				t.Fatalf("pieces of %d: %v", size, err)
+			}
+			rest = rest[n:]
+		}
+	}
+	f := framer{max: 128}
+	if f.feed(honest) == nil {
+		t.Error("a message of 129 bytes passed a limit of 128")
+	}
+}
+
+// FuzzGuardedPackets feeds what the framer lets pass to the library's decoder:
+// it must neither panic nor be asked for more than the limit.
+func FuzzGuardedPackets(f *testing.F) {
+	f.Add([]byte{0x30, 4, 0, 1, 'a', 'x', 0x90, 3, 0, 1, 1})
+	f.Add([]byte{0x30, 0xff, 0xff, 0xff, 0x7f})
+	f.Add([]byte{0x32, 0x80, 0x00, 0x20, 2, 0, 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		fr := framer{max: 64}
+		if fr.feed(b) != nil {
+			return
+		}
+		for r := bytes.NewReader(b); r.Len() > 0; {
+			p, err := packets.ReadPacket(r)
+			if err != nil {
+				return
+			}
+			if s, ok := p.(*packets.SubackPacket); ok && len(s.ReturnCodes) > 1 {
+				t.Fatalf("SUBACK with %d codes", len(s.ReturnCodes))
+			}
+			if m, ok := p.(*packets.PublishPacket); ok && len(m.Payload) > 64 {
+				t.Fatalf("message of %d bytes", len(m.Payload))
+			}
+		}
+	})
+}
