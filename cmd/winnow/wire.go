@@ -7,6 +7,7 @@ import (
 
 	"winnow/infer"
 	"winnow/infer/native"
+	"winnow/infer/tf"
 	"winnow/models"
 )
 
@@ -17,37 +18,35 @@ const (
 	engineTensorFlow = "tensorflow"
 )
 
+// opener makes an engine when it is its turn: libtensorflow is some 500 MB, so
+// it is not loaded for a package that native runs.
+type opener func() (infer.Engine, error)
+
 // engines in the order in which they are tried for a name. library is the
 // folder or file of libtensorflow, "" for the usual places.
-func engines(name, library string, threads int) ([]infer.Engine, error) {
+func engines(name, library string) ([]opener, error) {
+	nativeEngine := func() (infer.Engine, error) { return native.New(), nil }
+	tensorFlow := func() (infer.Engine, error) { return tf.Open(tf.Config{Library: library}) }
 	switch name {
 	case engineNative:
-		return []infer.Engine{native.New()}, nil
+		return []opener{nativeEngine}, nil
 	case engineTensorFlow:
-		e, err := openTensorFlow(library, threads)
-		if err != nil {
-			return nil, err
-		}
-		return []infer.Engine{e}, nil
+		return []opener{tensorFlow}, nil
 	case engineAuto, "":
-		es := []infer.Engine{native.New()}
-		if e, err := openTensorFlow(library, threads); err == nil {
-			es = append(es, e)
-		}
-		return es, nil
+		return []opener{nativeEngine, tensorFlow}, nil
 	}
 	return nil, usagef("engine %q is none of auto, native, tensorflow", name)
 }
 
 // openJudge loads a package on the first engine that can run it.
 func openJudge(p *models.Package, name, library string, threads int) (*infer.Judge, infer.Engine, error) {
-	es, err := engines(name, library, threads)
+	openers, err := engines(name, library)
 	if err != nil {
 		return nil, nil, err
 	}
 	var errs []error
-	for _, e := range es {
-		j, err := infer.NewJudge(p, e, infer.Options{Threads: threads})
+	for _, open := range openers {
+		j, e, err := judgeOn(open, p, threads)
 		if err == nil {
 			return j, e, nil
 		}
@@ -56,9 +55,13 @@ func openJudge(p *models.Package, name, library string, threads int) (*infer.Jud
 	return nil, nil, errors.Join(errs...)
 }
 
-// openTensorFlow finds libtensorflow and makes its engine.
-func openTensorFlow(library string, threads int) (infer.Engine, error) {
-	return nil, errors.New("this program was built without the TensorFlow engine: build it with `make build-tf`")
+func judgeOn(open opener, p *models.Package, threads int) (*infer.Judge, infer.Engine, error) {
+	e, err := open()
+	if err != nil {
+		return nil, nil, err
+	}
+	j, err := infer.NewJudge(p, e, infer.Options{Threads: threads})
+	return j, e, err
 }
 
 // judgeThreads is how many threads a judge gets when nobody says.
