@@ -7,7 +7,7 @@ GO      ?= go
 PARTS   ?= 240
 
 .DEFAULT_GOAL := help
-.PHONY: help run build build-tf arm64 armv7 test test-tools lint cover bench fuzz backbone libtensorflow sbom clean
+.PHONY: help run build build-tf appliance arm64 armv7 test test-tools lint cover bench fuzz backbone libtensorflow sbom clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +17,15 @@ run: build ## build, then a whole inspection on a drawn production line
 
 build: ## a static bin/winnow for this machine
 	$(STATIC) $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/winnow ./cmd/winnow
+
+build-tf: ## bin/winnow-tf, the same with the TensorFlow engine in it (needs a C compiler; starts without the library)
+	CGO_ENABLED=1 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/winnow-tf ./cmd/winnow
+
+libtensorflow: ## fetch libtensorflow into the cache folder, for this machine or ARCH=arm64 (230 MB)
+	@infer/tf/fetch.sh $(ARCH)
+
+appliance: ## what is flashed, in dist/appliance-arm64: arm64 program with the TensorFlow engine, and its library
+	@LDFLAGS='$(LDFLAGS)' infer/tf/appliance.sh dist/appliance-arm64
 
 arm64: ## a static bin/winnow-linux-arm64
 	$(STATIC) GOOS=linux GOARCH=arm64 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/winnow-linux-arm64 ./cmd/winnow
