@@ -1,0 +1,275 @@
+package line
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"winnow/edge"
+)
+
+// Line runs a Machine with a source, triggers, commands and time. Make one with
+// New; Run it once.
+type Line struct {
+	*Machine
+	src      Source
+	clock    edge.Clock
+	triggers chan edge.Instant
+	commands chan request
+	ended    chan struct{} // closed when Run returns
+	missed   atomic.Uint64
+
+	beat      func()
+	beatEvery time.Duration
+}
+
+// Options of a Line beside Config and Deps.
+type Options struct {
+	// Beat is called at least every BeatEvery while the line makes progress: its
+	// loop turns and its judge is not hung. Feed a watchdog from it. May be nil.
+	Beat      func()
+	BeatEvery time.Duration // 0: 250 ms
+}
+
+// defaultBeatEvery is the default of Options.BeatEvery.
+const defaultBeatEvery = 250 * time.Millisecond
+
+// triggerQueue is how many triggers may wait for the loop.
+const triggerQueue = 256
+
+type request struct {
+	command Command
+	reply   chan error
+}
+
+// New checks everything and starts nothing.
+func New(c Config, d Deps, src Source, o Options) (*Line, error) {
+	if src == nil {
+		return nil, errors.New("line: no source")
+	}
+	d.Release = src.Release
+	m, err := NewMachine(c, d)
+	if err != nil {
+		return nil, err
+	}
+	l := &Line{
+		Machine: m, src: src, clock: d.Clock, beat: o.Beat,
+		triggers: make(chan edge.Instant, triggerQueue),
+		commands: make(chan request), ended: make(chan struct{}),
+	}
+	if l.beat == nil {
+		l.beat = func() {}
+	}
+	l.beatEvery = orElse(o.BeatEvery, defaultBeatEvery)
+	return l, nil
+}
+
+// ErrEnded is returned by Send once Run has returned.
+var ErrEnded = errors.New("the line has ended")
+
+// Announce tells the line of a part at the trigger, from any goroutine. It
+// never blocks; if the loop is too slow the trigger is counted in MissedTriggers
+// and false is returned: the caller must have the line stopped, for a part
+// passes that nobody tracks.
+func (l *Line) Announce(t edge.Instant) bool {
+	select {
+	case l.triggers <- t:
+		return true
+	default:
+		l.missed.Add(1)
+		return false
+	}
+}
+
+// MissedTriggers counts triggers that Announce had no room for.
+func (l *Line) MissedTriggers() uint64 { return l.missed.Load() }
+
+// Send has c carried out between parts and returns its error. Any goroutine
+// but the line's own may call it.
+func (l *Line) Send(ctx context.Context, c Command) error {
+	r := request{c, make(chan error, 1)}
+	select {
+	case l.commands <- r:
+		return <-r.reply
+	case <-l.ended:
+		return ErrEnded
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Run inspects until the source is exhausted (nil), ctx ends (its error), or
+// the judge still hangs a JudgeLimit after either (an error that says so; the
+// process must then end, since a goroutine cannot be killed). Every part open at
+// the end is settled. It must be called once.
+func (l *Line) Run(ctx context.Context) error {
+	defer close(l.ended)
+	inner, cancel := context.WithCancel(ctx)
+	r := &runner{
+		Line: l, alarm: newAlarm(l.clock), pulse: newAlarm(l.clock),
+		frames: make(chan pulled), jobs: make(chan *Job, 1), done: make(chan *Job, 1),
+	}
+	var helpers sync.WaitGroup
+	helpers.Go(func() { r.alarm.run(inner) })
+	helpers.Go(func() { r.pulse.run(inner) })
+	helpers.Go(func() { r.pull(inner) })
+	worker := make(chan struct{})
+	go func() { defer close(worker); r.work() }()
+
+	err := r.loop(inner)
+	cancel()
+	close(r.jobs)
+	helpers.Wait()
+	r.drain()
+	return errors.Join(err, r.awaitWorker(ctx, worker))
+}
+
+// runner is what lives as long as one Run.
+type runner struct {
+	*Line
+	alarm, pulse *alarm
+	frames       chan pulled
+	jobs, done   chan *Job
+	ending       bool // the source is exhausted
+}
+
+type pulled struct {
+	frame *edge.Frame
+	err   error
+}
+
+// pull asks the source for frames until it ends.
+func (r *runner) pull(ctx context.Context) {
+	for {
+		f, err := r.src.Next(ctx)
+		select {
+		case r.frames <- pulled{f, err}:
+		case <-ctx.Done():
+			if f != nil {
+				r.src.Release(f)
+			}
+			return
+		}
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil && r.clock.SleepUntil(ctx, r.clock.Now().Add(sourcePause)) != nil {
+			return
+		}
+	}
+}
+
+// sourcePause keeps a source that fails at once from taking a whole core.
+const sourcePause = 20 * time.Millisecond
+
+// work judges, one job at a time.
+func (r *runner) work() {
+	for j := range r.jobs {
+		judge(j)
+		j.Done = r.clock.Now()
+		r.done <- j
+	}
+}
+
+// judge keeps a panic of the judge from taking the outputs down with it.
+func judge(j *Job) {
+	defer func() { j.Panic = recover() }()
+	j.Err = j.Judge.Judge(j.Frame, &j.Verdict)
+}
+
+func (r *runner) loop(ctx context.Context) error {
+	r.pulse.set(r.clock.Now().Add(r.beatEvery))
+	for !r.ending || r.Open() > 0 {
+		r.feed()
+		select {
+		case t := <-r.triggers:
+			r.Trigger(t)
+		case p := <-r.frames:
+			r.take(p)
+		case j := <-r.done:
+			r.Judged(j)
+		case q := <-r.commands:
+			q.reply <- r.Do(q.command)
+		case <-r.alarm.C:
+			r.Tick()
+		case <-r.pulse.C:
+			r.progress()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// feed gives the worker its next frame and sets the alarm.
+func (r *runner) feed() {
+	if j := r.Next(); j != nil {
+		r.jobs <- j // has room: the machine has one job out at most
+	}
+	r.alarm.set(r.Wake())
+}
+
+func (r *runner) take(p pulled) {
+	r.takeTriggers()
+	switch {
+	case p.frame != nil:
+		r.Frame(p.frame)
+	case errors.Is(p.err, io.EOF):
+		r.ending = true
+		r.EndOfFrames()
+	case p.err != nil:
+		r.SourceDown(p.err)
+	}
+}
+
+// takeTriggers books the triggers that came before a frame first, so that the
+// frame finds its part.
+func (r *runner) takeTriggers() {
+	for {
+		select {
+		case t := <-r.triggers:
+			r.Trigger(t)
+		default:
+			return
+		}
+	}
+}
+
+// progress feeds the watchdog, unless the judge hangs.
+func (r *runner) progress() {
+	now := r.clock.Now()
+	if !r.Hung(now) {
+		r.beat()
+	}
+	r.pulse.set(now.Add(r.beatEvery))
+}
+
+// drain settles what is open once nothing moves any more.
+func (r *runner) drain() {
+	r.takeTriggers()
+	r.Abort()
+}
+
+// awaitWorker waits for the judge's last answer, so that its frame goes back.
+func (r *runner) awaitWorker(ctx context.Context, worker <-chan struct{}) error {
+	patience, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	over := make(chan error, 1)
+	var waiter sync.WaitGroup
+	waiter.Go(func() { over <- r.clock.SleepUntil(patience, r.clock.Now().Add(r.cfg.JudgeLimit)) })
+	defer waiter.Wait()
+	defer cancel()
+	select {
+	case <-worker:
+	case <-over:
+		return ErrJudgeHangs
+	}
+	select {
+	case j := <-r.done:
+		r.Judged(j)
+	default:
+	}
+	return nil
+}
