@@ -1,0 +1,338 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	pgpio "periph.io/x/conn/v3/gpio"
+
+	"winnow/edge"
+	"winnow/edge/clock"
+	"winnow/edge/line"
+	"winnow/gpio"
+	"winnow/gpio/sim"
+	"winnow/infer"
+	"winnow/infer/fit"
+	"winnow/models"
+	"winnow/telemetry"
+	"winnow/telemetry/mqtt"
+)
+
+type demoFlags struct {
+	parts, teach int
+	seed         uint64
+	engine       string
+	data         string
+	scores       string
+	out          string
+	threads      int
+	json         bool
+}
+
+func demoCommand() *cobra.Command {
+	var f demoFlags
+	c := &cobra.Command{
+		Use:   "demo",
+		Short: "A whole inspection: teach, judge, reject, tell",
+		Long: "Demo draws a production line (or takes pictures), teaches on good parts, judges the rest, fires\n" +
+			"reject pulses on a simulated output, publishes over MQTT to a broker of its own, and counts all of it.",
+		Example: "  winnow demo\n  winnow demo --parts 300 --seed 7 --json\n  winnow demo --data mtd/                  a folder in MVTec layout\n  winnow demo --data conveyor.gif          taught on its first frames",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if f.parts < 0 || f.threads < 0 || f.teach < fit.MinParts {
+				return usagef("--parts and --threads must not be negative, and --teach is at least %d", fit.MinParts)
+			}
+			return runDemo(c.Context(), f, c.OutOrStdout(), c.ErrOrStderr())
+		},
+	}
+	fs := c.Flags()
+	fs.IntVar(&f.parts, "parts", 0, "parts to judge; 0 is 240 drawn parts, or every picture of --data")
+	fs.IntVar(&f.teach, "teach", 120, "good parts that a drawn line is taught on")
+	fs.Uint64Var(&f.seed, "seed", 1, "what is drawn, and the order of pictures")
+	fs.StringVar(&f.engine, "engine", engineAuto, "auto, native or tensorflow")
+	fs.StringVar(&f.data, "data", "", "folder of pictures or .gif animation instead of the drawn line")
+	fs.StringVar(&f.scores, "scores", "", "write part, truth, decision and score of every part to this CSV file")
+	fs.StringVar(&f.out, "out", "demo-out", "folder for heatmap pictures of rejected parts")
+	fs.IntVar(&f.threads, "threads", 0, "threads to use; 0 is one for each processor")
+	fs.BoolVar(&f.json, "json", false, "print the figures as JSON")
+	return c
+}
+
+// Timing of the demo's simulated line. Parts pass as fast as they are judged,
+// so the deadline only bounds a judge that hangs.
+const (
+	demoDeadline   = 10 * time.Second
+	demoRejectAt   = 30 * time.Millisecond // from decision to the actuator
+	demoPulse      = time.Millisecond
+	demoRejectLine = 1
+	demoHeatmaps   = 12
+)
+
+func runDemo(ctx context.Context, f demoFlags, out, log io.Writer) error {
+	if f.data == "" && f.parts == 0 {
+		f.parts = 240
+	}
+	ex, err := openExhibit(f.data, f.seed, f.teach, f.parts)
+	if err != nil {
+		return err
+	}
+	if ex.Parts() == 0 {
+		return errNoParts
+	}
+	say := out
+	if f.json {
+		say = io.Discard
+	}
+	fmt.Fprintf(say, "Winnow %s: %s\n", version, ex.Title())
+	p, err := teachExhibit(ctx, ex, f, log)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(say, "taught on %d good parts: %s\n\n", p.Manifest.Taught.Parts, fit.Promise(p.Calibration))
+	judge, eng, err := openJudge(p, f.engine, "", judgeThreads(f.threads))
+	if err != nil {
+		return err
+	}
+	defer judge.Close()
+	r, err := inspectExhibit(ctx, ex, f, judge, say)
+	if err != nil {
+		return err
+	}
+	r.Engine = eng.Name()
+	r.Certificate = p.Calibration.Certificate
+	if f.json {
+		return writeJSON(out, r)
+	}
+	return r.print(out, f.out)
+}
+
+// teachExhibit learns from the exhibit's good parts.
+func teachExhibit(ctx context.Context, ex exhibit, f demoFlags, log io.Writer) (*models.Package, error) {
+	open, err := engines(engineNative, "")
+	if err != nil {
+		return nil, err
+	}
+	eng, err := open[0]()
+	if err != nil {
+		return nil, err
+	}
+	bar := newProgress(log)
+	defer bar.finish()
+	frame := new(edge.Frame)
+	var aspects []float64
+	if ex.Teach() == 0 {
+		return nil, fmt.Errorf("%s has no good parts to teach: they are looked for in train/good", f.data)
+	}
+	for i := range min(ex.Teach(), 16) {
+		if err := ex.TeachPart(i, frame); err != nil {
+			return nil, err
+		}
+		aspects = append(aspects, float64(frame.Width)/float64(frame.Height))
+	}
+	w, h := inputSize(aspects)
+	t, err := newTeacher("demo", eng, judgeThreads(f.threads), w, h)
+	if err != nil {
+		return nil, err
+	}
+	defer t.Close()
+	for i := range ex.Teach() {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := ex.TeachPart(i, frame); err != nil {
+			return nil, err
+		}
+		if err := t.Add(frame, i); err != nil {
+			return nil, err
+		}
+		bar.update("looking at good parts", i+1, ex.Teach())
+	}
+	p, _, err := t.Fit(ctx, fit.Options{Progress: bar.update})
+	return p, err
+}
+
+// demoLine is everything that stands around the line in a demo.
+type demoLine struct {
+	source  *exhibitSource
+	judge   *infer.Judge
+	pulser  *gpio.Pulser
+	clock   edge.Clock
+	teller  *teller
+	report  *demoReport
+	say     io.Writer
+	out     string
+	written int
+	ms      []float64
+	start   edge.Instant
+}
+
+// Act implements line.Actuator: a part that fires is pushed off the belt when
+// it reaches the actuator.
+func (d *demoLine) Act(v *edge.Verdict) {
+	if v.Fires(true) {
+		if err := d.pulser.Fire(d.clock.Now().Add(demoRejectAt), demoPulse); err != nil {
+			d.report.NoPulse++
+		}
+	}
+}
+
+// Record implements line.Recorder.
+func (d *demoLine) Record(v *edge.Verdict, f *edge.Frame) bool {
+	ok := d.teller.Part(v)
+	d.ms = append(d.ms, float64(v.Latency())/1e6)
+	if f == nil {
+		return ok
+	}
+	t := d.source.truths[f.Seq]
+	d.report.add(f.Seq, v, t)
+	if v.Decision == edge.Accept {
+		return ok
+	}
+	fmt.Fprintf(d.say, "part %4d  %-7s score %7.2f  threshold %.2f  p %.4f  %s  %s\n",
+		f.Seq, v.Decision, v.Score.Fused, v.Score.Threshold, v.Score.PValue, place(v), t.verdict())
+	d.keep(f, v, t)
+	return ok
+}
+
+// keep writes the heatmap picture of a rejected part, the first few of them.
+func (d *demoLine) keep(f *edge.Frame, v *edge.Verdict, t truth) {
+	if d.written >= demoHeatmaps || f.Flags != 0 || d.out == "" {
+		return
+	}
+	name := fmt.Sprintf("part-%04d", f.Seq)
+	if n := t.name(); n != "" {
+		name += "-" + strings.ReplaceAll(n, "/", "-")
+	}
+	if err := writeHeatmap(filepath.Join(d.out, name+".png"), f, d.judge, v); err != nil {
+		d.report.Notes = append(d.report.Notes, explain(err))
+		d.out = ""
+		return
+	}
+	d.written++
+}
+
+// place says where on the part the largest anomaly is.
+func place(v *edge.Verdict) string {
+	if len(v.Regions) == 0 {
+		return "whole part"
+	}
+	b := v.Regions[0].Box
+	return fmt.Sprintf("at %d,%d (%dx%d)", b.Min.X, b.Min.Y, b.Dx(), b.Dy())
+}
+
+// inspectExhibit passes the exhibit's parts under the line.
+func inspectExhibit(ctx context.Context, ex exhibit, f demoFlags, judge *infer.Judge, say io.Writer) (*demoReport, error) {
+	clk, err := clock.NewSystem()
+	if err != nil {
+		return nil, err
+	}
+	chip := sim.NewChip(clk)
+	reject, err := gpio.NewOutput(chip.Line(demoRejectLine), gpio.Polarity{})
+	if err != nil {
+		return nil, err
+	}
+	defer reject.Close()
+	if err := os.MkdirAll(f.out, 0o755); err != nil {
+		return nil, err
+	}
+	who := telemetry.Identity{Site: "demo", Line: "line-1", Device: "camera-1", Boot: "demo", Version: version}
+	tell, err := startTelling(ctx, who, clk, mqtt.Config{}, "127.0.0.1:0", new(telemetry.MemStore), telemetry.Limits{}, quiet())
+	if err != nil {
+		return nil, err
+	}
+	defer tell.Stop()
+	var tally mqtt.Tally
+	sub, err := tell.listen(ctx, &tally)
+	if err != nil {
+		return nil, err
+	}
+	defer sub.Close()
+	d := &demoLine{
+		source: &exhibitSource{exhibit: ex, clock: clk}, judge: judge, clock: clk, teller: tell,
+		pulser: gpio.NewPulser(reject, clk, gpio.PulserOptions{Capacity: 4096}),
+		report: newDemoReport(), say: say, out: f.out, start: clk.Now(),
+	}
+	if err := d.run(ctx); err != nil {
+		return nil, err
+	}
+	return d.finish(ctx, f, chip.Line(demoRejectLine), &tally)
+}
+
+// run drives the line until the exhibit ends, with the pulser beside it.
+func (d *demoLine) run(ctx context.Context) error {
+	firing, stop := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() { defer close(done); _ = d.pulser.Run(firing) }()
+	defer func() { stop(); <-done }()
+	m, err := line.NewMachine(
+		line.Config{Device: "camera-1", Boot: "demo", Recipe: "demo", Model: d.judge.Package().ShortDigest(), Deadline: demoDeadline},
+		line.Deps{Clock: d.clock, Judge: d.judge, Actuator: d, Recorder: d, Release: func(*edge.Frame) {}},
+	)
+	if err != nil {
+		return err
+	}
+	cert := d.judge.Package().Calibration.Certificate
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		f, err := d.source.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		m.Frame(f)
+		for j := m.Next(); j != nil; j = m.Next() {
+			j.Err = j.Judge.Judge(j.Frame, &j.Verdict)
+			j.Done = d.clock.Now()
+			m.Judged(j)
+		}
+		if d.source.next == 1 {
+			st := m.Status()
+			d.teller.State(telemetry.LineState(st.State.String()), st.Reason, "demo", &cert)
+		}
+	}
+	d.report.counts = m.Counts()
+	d.teller.Counts(d.report.counts)
+	return d.settle(ctx)
+}
+
+// settle waits until the last pulse has fired.
+func (d *demoLine) settle(ctx context.Context) error {
+	for d.pulser.Pending() > 0 {
+		if err := d.clock.SleepUntil(ctx, d.clock.Now().Add(demoRejectAt)); err != nil {
+			return err
+		}
+	}
+	return d.clock.SleepUntil(ctx, d.clock.Now().Add(2*demoPulse+demoRejectAt))
+}
+
+// finish collects what the line, the output and the subscriber have counted.
+func (d *demoLine) finish(ctx context.Context, f demoFlags, pin *sim.Pin, tally *mqtt.Tally) (*demoReport, error) {
+	wait, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	if err := d.teller.outbox.Drained(wait); err != nil {
+		d.report.Notes = append(d.report.Notes, "not every record was acknowledged by the broker: "+err.Error())
+	}
+	if err := tally.Await(wait, "part", d.report.counts.Triggers); err != nil {
+		d.report.Notes = append(d.report.Notes, err.Error())
+	}
+	r := d.report
+	r.MQTTParts = tally.Count("part")
+	r.Pulses = pin.Rises(pgpio.High)
+	r.Notes = append(r.Notes, d.source.skipped...)
+	r.finish(d.ms)
+	r.Seconds = d.clock.Now().Sub(d.start).Seconds()
+	if f.scores == "" {
+		return r, nil
+	}
+	return r, writeAtomic(f.scores, r.scores.Bytes())
+}

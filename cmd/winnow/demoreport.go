@@ -1,0 +1,156 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+	"maps"
+	"math"
+	"slices"
+
+	"winnow/edge"
+	"winnow/edge/evaluate"
+)
+
+// caughtOf counts defects of one kind and size.
+type caughtOf struct {
+	N      int `json:"n"`
+	Caught int `json:"caught"`
+}
+
+// demoReport is what `demo --json` prints. Counts of truth are null where the
+// truth is not known.
+type demoReport struct {
+	Parts         int                  `json:"parts"`
+	Defective     *int                 `json:"defective"`
+	Caught        *int                 `json:"caught"`
+	Escaped       *int                 `json:"escaped"`
+	FalseRejects  *int                 `json:"false_rejects"`
+	Unsure        int                  `json:"unsure"`
+	NoResult      int                  `json:"no_result"`
+	Late          int                  `json:"late"`
+	Pulses        int                  `json:"pulses"`
+	ByDefect      map[string]caughtOf  `json:"by_defect"`
+	MQTTParts     uint64               `json:"mqtt_parts"`
+	Certificate   edge.Certificate     `json:"certificate"`
+	LatencyMS     evaluate.Percentiles `json:"latency_ms"`
+	VerdictDigest string               `json:"verdict_digest"`
+	ScoreDigest   string               `json:"score_digest"`
+	Engine        string               `json:"engine"`
+
+	Notes   []string `json:"-"`
+	NoPulse int      `json:"-"`
+	Seconds float64  `json:"-"`
+
+	counts                               edge.Counts
+	known                                bool
+	bad, caught, escaped, wrong, rejects int
+	verdicts, scoreSum                   hash.Hash
+	scores                               bytes.Buffer
+}
+
+func newDemoReport() *demoReport {
+	r := &demoReport{verdicts: sha256.New(), scoreSum: sha256.New(), ByDefect: map[string]caughtOf{}}
+	r.scores.WriteString("part,truth,decision,score,p_value,latent,reconstruction\n")
+	return r
+}
+
+// add one verdict. Parts come in order.
+func (r *demoReport) add(part uint64, v *edge.Verdict, t truth) {
+	r.Parts++
+	r.known = r.known || t.known
+	r.verdicts.Write([]byte{byte(v.Decision)})
+	var b [8]byte
+	binary.LittleEndian.PutUint64(b[:], math.Float64bits(v.Score.Fused))
+	r.scoreSum.Write(b[:])
+	name := t.name()
+	if t.known && name == "" {
+		name = "good"
+	}
+	fmt.Fprintf(&r.scores, "%d,%s,%v,%g,%g,%g,%g\n", part, name, v.Decision, v.Score.Fused, v.Score.PValue, v.Score.Latent, v.Score.Reconstruction)
+	fires := v.Fires(true)
+	if fires {
+		r.rejects++
+	}
+	switch {
+	case t.bad():
+		r.bad++
+		c := r.ByDefect[t.name()]
+		c.N++
+		if fires {
+			r.caught++
+			c.Caught++
+		} else {
+			r.escaped++
+		}
+		r.ByDefect[t.name()] = c
+	case fires:
+		r.wrong++
+	}
+}
+
+// finish works the figures out.
+func (r *demoReport) finish(ms []float64) {
+	r.Unsure, r.NoResult, r.Late = int(r.counts.Unsure), int(r.counts.NoResult), int(r.counts.Late)
+	if r.known {
+		r.Defective, r.Caught, r.Escaped, r.FalseRejects = &r.bad, &r.caught, &r.escaped, &r.wrong
+	} else {
+		r.ByDefect = nil
+	}
+	r.LatencyMS = evaluate.Percentiles{P50: evaluate.Number(evaluate.Quantile(ms, 0.5)), P99: evaluate.Number(evaluate.Quantile(ms, 0.99))}
+	r.VerdictDigest = hex.EncodeToString(r.verdicts.Sum(nil))
+	r.ScoreDigest = hex.EncodeToString(r.scoreSum.Sum(nil))
+}
+
+// verdict says in a word whether a rejected part deserved it.
+func (t truth) verdict() string {
+	switch {
+	case !t.known:
+		return ""
+	case t.bad():
+		return "caught: " + t.name()
+	}
+	return "FALSE REJECT"
+}
+
+// print shows the final table.
+func (r *demoReport) print(w io.Writer, dir string) error {
+	row := func(name, format string, a ...any) {
+		fmt.Fprintf(w, "  %-22s "+format+"\n", append([]any{name}, a...)...)
+	}
+	fmt.Fprintf(w, "\n%d parts in %.1f s on engine %s\n", r.Parts, r.Seconds, r.Engine)
+	if r.known {
+		row("defective", "%d", r.bad)
+		row("caught", "%d (%.0f %%)", r.caught, 100*share(r.caught, r.bad))
+		row("escaped", "%d", r.escaped)
+		row("false rejects", "%d of %d good parts (%.1f %%)", r.wrong, r.Parts-r.bad, 100*share(r.wrong, r.Parts-r.bad))
+	} else {
+		row("rejected", "%d (the truth is not known)", r.rejects)
+	}
+	row("unsure, no result, late", "%d, %d, %d", r.Unsure, r.NoResult, r.Late)
+	row("reject pulses", "%d counted on the simulated output", r.Pulses)
+	row("MQTT part messages", "%d seen by a subscriber", r.MQTTParts)
+	row("latency", "p50 %.1f ms, p99 %.1f ms from frame to verdict", float64(r.LatencyMS.P50), float64(r.LatencyMS.P99))
+	row("heatmaps", "in %s", dir)
+	if r.known && len(r.ByDefect) > 0 {
+		fmt.Fprintf(w, "\n  %-22s %6s %6s\n", "defect", "parts", "caught")
+		for _, k := range slices.Sorted(maps.Keys(r.ByDefect)) {
+			fmt.Fprintf(w, "  %-22s %6d %6d\n", k, r.ByDefect[k].N, r.ByDefect[k].Caught)
+		}
+	}
+	for _, n := range r.Notes {
+		fmt.Fprintf(w, "note: %s\n", n)
+	}
+	return nil
+}
+
+func share(n, of int) float64 {
+	if of == 0 {
+		return 0
+	}
+	return float64(n) / float64(of)
+}
