@@ -139,9 +139,11 @@ var operators = []struct {
 	{"tile", []int{1, 3, 4, 5}, func(m *maker) int { return m.Tile("y", m.x, 1, 2, 1, 3) }},
 	{"reshape", []int{1, 3, 4, 5}, func(m *maker) int { return m.Reshape("y", m.Tile("t", m.x, 1, 1, 2, 1), 4, -1) }},
 	{"logistic", []int{1, 256}, func(m *maker) int { return m.Logistic("y", m.x) }},
-	{"sqrt", []int{1, 256}, func(m *maker) int {
-		return m.Sqrt("y", m.Relu("r", m.x, quantX), tflite.Quant{Scale: 0.01, ZeroPoint: -128})
+	{"sqrt of real numbers", []int{1, 256}, func(m *maker) int {
+		f := m.Dequantize("f", m.Relu("r", m.x, quantX))
+		return m.Quantize("y", m.AddOp("s", tflite.OpSqrt, nil, tflite.Float32, tflite.Quant{}, f), tflite.Quant{Scale: 0.01, ZeroPoint: -128})
 	}},
+	{"softmax", []int{3, 40}, func(m *maker) int { return m.Softmax("y", m.x, 1.3) }},
 	{"relu to another scale", []int{1, 256}, func(m *maker) int { return m.Relu("y", m.x, tflite.Quant{Scale: 0.023, ZeroPoint: -128}) }},
 	{"relu6", []int{1, 256}, func(m *maker) int { return m.Relu6("y", m.x, tflite.Quant{Scale: 6.0 / 255, ZeroPoint: -128}) }},
 	{"tanh", []int{1, 256}, func(m *maker) int {

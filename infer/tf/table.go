@@ -8,26 +8,32 @@ import (
 	"math"
 
 	tensorflow "github.com/tensorflow/tensorflow/tensorflow/go"
+	"github.com/tensorflow/tensorflow/tensorflow/go/op"
 
 	"winnow/infer/tflite"
 )
 
 // unary is every function of one 8-bit number: all 256 results are worked out
-// here and looked up in the graph, in both modes.
+// here and looked up in the graph, in both modes. The square root is the one
+// that converters leave in real numbers.
 func (l *lowering) unary(o tflite.Op) (output, error) {
 	x, y := l.tensor(o, 0), l.result(o)
-	if !isQuantized(x) || x.Type != y.Type {
-		return output{}, fmt.Errorf("types %v -> %v: only 8-bit models can be run", x.Type, y.Type)
-	}
 	in, err := l.arg(o, 0)
 	if err != nil {
 		return output{}, err
 	}
-	f, err := function(o)
+	if o.Code == tflite.OpSqrt && x.Type == tflite.Float32 && y.Type == tflite.Float32 {
+		return op.Sqrt(l.s(), in), nil
+	}
+	if x.Type != tflite.Int8 || y.Type != tflite.Int8 {
+		return output{}, fmt.Errorf("types %v -> %v: only int8 models can be run", x.Type, y.Type)
+	}
+	f, err := function(o, x, y)
 	if err != nil {
 		return output{}, err
 	}
-	return l.tabled(in, x, y, func(q float32) float32 { return quantized(f(q*x.Scale()), y) }), nil
+	to := targetOf(y, tflite.ActNone)
+	return l.tabled(in, x, y, func(q float32) float32 { return min(max(f(q), to.least), to.most) }), nil
 }
 
 // tabled looks f up for every q - zeroPoint of x; f gives the same of y.
@@ -51,34 +57,30 @@ func quantized(v float32, t *tflite.Tensor) float32 {
 	return float32(math.RoundToEven(float64(y))) - zero
 }
 
-// function is what a unary operator computes on real numbers (XNNPACK,
-// src/reference/unary-elementwise.cc).
-func function(o tflite.Op) (func(float32) float32, error) {
+// function is what a unary operator makes of q - zeroPoint, before its result is
+// clamped to 8 bits. LOGISTIC and TANH go by XNNPACK's reference
+// (src/reference/unary-elementwise.cc), the others by integer kernels.
+func function(o tflite.Op, x, y *tflite.Tensor) (func(float32) float32, error) {
+	real := func(f func(float64) float64) func(float32) float32 {
+		return func(q float32) float32 { return quantized(float32(f(float64(q*x.Scale()))), y) }
+	}
 	switch o.Code {
 	case tflite.OpLogistic:
-		return func(x float32) float32 { return float32(1 / (1 + math.Exp(-float64(x)))) }, nil
+		return real(func(v float64) float64 { return 1 / (1 + math.Exp(-v)) }), nil
 	case tflite.OpTanh:
-		return func(x float32) float32 { return float32(math.Tanh(float64(x))) }, nil
-	case tflite.OpSqrt:
-		return func(x float32) float32 { return float32(math.Sqrt(float64(x))) }, nil
+		return real(math.Tanh), nil
 	case tflite.OpHardSwish:
-		return func(x float32) float32 { return float32(x/6) * min(max(x+3, 0), 6) }, nil
+		return hardSwish(x.Scale(), y.Scale()), nil
 	case tflite.OpLeakyRelu:
-		alpha := o.Options.(tflite.LeakyRelu).Alpha
-		return func(x float32) float32 {
-			if x < 0 {
-				return alpha * x
-			}
-			return x
-		}, nil
+		return leakyRelu(x.Scale()/y.Scale(), o.Options.(tflite.LeakyRelu).Alpha), nil
 	case tflite.OpRelu:
-		return func(x float32) float32 { return max(x, 0) }, nil
+		return clamped(x.Scale(), y.Scale(), 0, math.MaxFloat32), nil
 	case tflite.OpRelu6:
-		return func(x float32) float32 { return min(max(x, 0), 6) }, nil
+		return clamped(x.Scale(), y.Scale(), 0, 6), nil
 	case tflite.OpReluN1To1:
-		return func(x float32) float32 { return min(max(x, -1), 1) }, nil
+		return clamped(x.Scale(), y.Scale(), -1, 1), nil
 	}
-	return nil, errors.New("this function cannot be run")
+	return nil, errors.New("this function cannot be run on 8 bits")
 }
 
 // quantize is QUANTIZE, from real numbers or from another 8-bit tensor. Between
@@ -113,6 +115,30 @@ func (l *lowering) dequantize(o tflite.Op) (output, error) {
 	return l.mul(in, scalar(&l.builder, x.Scale())), err
 }
 
-func (l *lowering) softmax(tflite.Op) (output, error) {
-	return output{}, errors.New("this operator cannot be run")
+// softmax runs over the last dimension as TensorFlow Lite's int8 kernel does: a
+// table of exp over the distance from the largest, a float32 sum in order, one
+// reciprocal (optimized_ops.h, Softmax for 8 bits).
+func (l *lowering) softmax(o tflite.Op) (output, error) {
+	x, y := l.tensor(o, 0), l.result(o)
+	in, err := l.arg(o, 0)
+	if err != nil {
+		return output{}, err
+	}
+	if x.Type != tflite.Int8 || y.Type != tflite.Int8 || y.Scale() != 1.0/256 || y.ZeroPoint() != -128 {
+		return output{}, errors.New("int8 with an output of scale 1/256 and zero point -128 is needed")
+	}
+	exps := make([]float32, 256)
+	scale := float32(-x.Scale() * o.Options.(tflite.Softmax).Beta)
+	for i := range exps {
+		exps[i] = float32(math.Exp(float64(float32(scale * float32(i)))))
+	}
+	b, last := &l.builder, len(x.Shape)-1
+	largest := op.Max(l.s(), in, b.list(last), op.MaxKeepDims(true))
+	below := l.cast(l.sub(largest, in), tensorflow.Int32)
+	e := l.lookUp(constant(b, exps, 256), below)
+	// Sum may add in any order, a running sum cannot.
+	sum := l.pick(op.Cumsum(l.s(), e, scalar(b, int32(last))), last, []int{x.Shape[last] - 1})
+	inv := l.div(scalar(b, float32(1)), l.mul(sum, scalar(b, y.Scale())))
+	q := l.floor(l.add(l.double(l.mul(e, inv)), scalar(b, 0.5)))
+	return l.clip(l.float(q), 0, 255), nil
 }
