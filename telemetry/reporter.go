@@ -68,6 +68,26 @@ func (r *Reporter) State(s LineState, reason, recipe string, cert *edge.Certific
 	}))
 }
 
+// DriftReport is how far the scene has moved from the teach set, each in
+// standard deviations of the teach set; NaN where not measured.
+type DriftReport struct {
+	Light, Focus, Pose, Product float64
+	Void                        string // why the certificate no longer holds; "" while it does
+}
+
+// Drift reports a measurement of drift.
+func (r *Reporter) Drift(d DriftReport) {
+	certificate := "valid"
+	if d.Void != "" {
+		certificate = "void"
+	}
+	r.sink.Retain(r.station.topics.Drift(), encode(Drift{
+		Header: r.station.header(),
+		Light:  Number(d.Light), Focus: Number(d.Focus), Pose: Number(d.Pose), Product: Number(d.Product),
+		Certificate: certificate, Reason: clip(d.Void),
+	}))
+}
+
 // Alarm raises or renews an alarm: code is an id, text says what is wrong and
 // action what a person does about it. Since stays that of the first call.
 func (r *Reporter) Alarm(code, text, action string) error {

@@ -1,0 +1,94 @@
+package broker_test
+
+import (
+	"context"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"winnow/telemetry/broker"
+	"winnow/telemetry/mqtt"
+)
+
+func start(t *testing.T) *broker.Broker {
+	t.Helper()
+	b, err := broker.Start("127.0.0.1:0", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+	return b
+}
+
+func TestLoopbackOnly(t *testing.T) {
+	for _, address := range []string{"0.0.0.0:0", ":1883", "[::]:0", "192.0.2.1:1883", "plant:1883", "127.0.0.1", ""} {
+		if b, err := broker.Start(address, nil); err == nil {
+			b.Close()
+			t.Errorf("listens on %q", address)
+		}
+	}
+}
+
+func TestBusyPortIsAnError(t *testing.T) {
+	b := start(t)
+	if second, err := broker.Start(strings.TrimPrefix(b.URL(), "mqtt://"), nil); err == nil {
+		second.Close()
+		t.Error("two brokers on one port")
+	}
+}
+
+// TestRetainedStateAndTally subscribes after the fact and counts by kind.
+func TestRetainedStateAndTally(t *testing.T) {
+	b := start(t)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	var tally mqtt.Tally
+	pub, err := mqtt.Subscribe(ctx, mqtt.Config{Broker: b.URL()}, "pub", "winnow/#", tally.Deliver)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pub.Close()
+	for range 3 {
+		if err := pub.Publish(ctx, "winnow/v1/s/l/d/part", false, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := pub.Publish(ctx, "winnow/v1/s/l/d/alarm/hot", true, []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := tally.Await(ctx, "part", 3); err != nil {
+		t.Error(err)
+	}
+	if err := tally.Await(ctx, "alarm", 1); err != nil || tally.Count("part") != 3 || tally.Count("state") != 0 {
+		t.Errorf("%v, %d parts", err, tally.Count("part"))
+	}
+	var late mqtt.Tally
+	sub, err := mqtt.Subscribe(ctx, mqtt.Config{Broker: b.URL()}, "late", "winnow/#", late.Deliver)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sub.Close()
+	if err := late.Await(ctx, "alarm", 1); err != nil || late.Count("part") != 0 {
+		t.Errorf("%v, %d parts", err, late.Count("part"))
+	}
+}
+
+// TestHugePacketIsCutOff announces 256 MiB: the broker must hang up, not allocate.
+func TestHugePacketIsCutOff(t *testing.T) {
+	b := start(t)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(b.URL(), "mqtt://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	if _, err := conn.Write([]byte{0x10, 0xff, 0xff, 0xff, 0x7f}); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := conn.Read(make([]byte, 16)); err == nil {
+		t.Errorf("%d bytes came back", n)
+	} else if e, ok := err.(net.Error); ok && e.Timeout() {
+		t.Error("the broker waits for 256 MiB")
+	}
+}
