@@ -99,6 +99,18 @@ func (g *Graph) reader(i int) *Node {
 	return nil
 }
 
+// OnlyReadBy reports whether nothing but nodes of that operator read tensor i,
+// which is no output.
+func (g *Graph) OnlyReadBy(i int, code tflite.OpCode) bool {
+	n := 0
+	for k := range g.Nodes {
+		if g.Nodes[k].Code == code && g.Nodes[k].In[0] == i {
+			n++
+		}
+	}
+	return n == g.uses(i)
+}
+
 // drop removes the nodes that gone says yes to.
 func (g *Graph) drop(gone func(n *Node) bool) {
 	kept := g.Nodes[:0]

@@ -10,11 +10,15 @@ import (
 	"winnow/infer/tflite"
 )
 
-// defaultArena bounds the activations of a session, in bytes.
+// defaultArena bounds the activations of a session and the threads' scratch
+// memory, in bytes.
 const defaultArena = 256 << 20
 
 // maxThreads bounds Options.Threads.
 const maxThreads = 64
+
+// maxOps bounds the time that loading takes.
+const maxOps = 1 << 13
 
 // engine makes sessions with one set of kernels.
 type engine struct{ kernels string }
@@ -38,10 +42,17 @@ func (e engine) Load(model []byte, o infer.Options) (infer.Session, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(m.Ops) > maxOps {
+		return nil, m.Refuse(maxOps, "a model of more than %d operators cannot be run", maxOps)
+	}
 	g := graph.New(m)
 	if o.ArenaLimit == 0 {
 		o.ArenaLimit = defaultArena
 	}
+	if o.Threads == 0 {
+		o.Threads = runtime.GOMAXPROCS(0)
+	}
+	o.Threads = min(max(o.Threads, 1), maxThreads)
 	plan, err := g.Plan(o.ArenaLimit, inPlace)
 	if err != nil {
 		return nil, err
@@ -51,8 +62,10 @@ func (e engine) Load(model []byte, o infer.Options) (infer.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Threads == 0 {
-		o.Threads = runtime.GOMAXPROCS(0)
+	for i := range layers {
+		if n := layers[i].scratch(); n > (o.ArenaLimit-plan.Size)/o.Threads {
+			return nil, m.Refuse(g.Nodes[i].Op, "%d threads need %d bytes each beside %d of activations, more than the %d that are allowed", o.Threads, n, plan.Size, o.ArenaLimit)
+		}
 	}
-	return newSession(l, layers, min(max(o.Threads, 1), maxThreads)), nil
+	return newSession(l, layers, o.Threads), nil
 }

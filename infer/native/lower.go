@@ -20,7 +20,7 @@ type lowering struct {
 func inPlace(n *graph.Node) bool {
 	switch n.Code {
 	case tflite.OpLogistic, tflite.OpTanh, tflite.OpRelu, tflite.OpRelu6, tflite.OpReluN1To1,
-		tflite.OpLeakyRelu, tflite.OpHardSwish, tflite.OpSqrt:
+		tflite.OpLeakyRelu, tflite.OpHardSwish:
 		return true
 	}
 	return false

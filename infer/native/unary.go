@@ -31,7 +31,7 @@ func (s *mapStep) run(_ []byte, from, to int) {
 // computed once.
 func (l *lowering) unary(n *graph.Node) (layer, error) {
 	if n.Code == tflite.OpSqrt && l.tensor(n.In[0]).Type == tflite.Float32 && l.tensor(n.Out).Type == tflite.Float32 {
-		return l.sqrt(n), nil
+		return l.sqrt(n)
 	}
 	if err := l.needInt8(n, n.In[0], n.Out); err != nil {
 		return layer{}, err
@@ -151,13 +151,19 @@ func (l *lowering) hardSwish(n *graph.Node, x, y *tflite.Tensor) (func(int32) in
 	}, nil
 }
 
-// sqrt lowers SQRT, which the Keras converter leaves in float32.
-func (l *lowering) sqrt(n *graph.Node) layer {
+// sqrt lowers SQRT, which the Keras converter leaves in float32 between
+// DEQUANTIZE and QUANTIZE. LiteRT's own square root is an approximation that
+// depends on the CPU in its last bits, so its bytes can be given only where they
+// are quantized again.
+func (l *lowering) sqrt(n *graph.Node) (layer, error) {
+	if !l.g.OnlyReadBy(n.Out, tflite.OpQuantize) {
+		return layer{}, l.refuse(n, "in float32 it can be run only in front of QUANTIZE: LiteRT's last bits depend on the CPU")
+	}
 	dst, src := l.bytes(n.Out), l.bytes(n.In[0])
 	return moved((len(dst)/4+mapChunk-1)/mapChunk, func(from, to int) {
 		for i := 4 * from * mapChunk; i < min(4*to*mapChunk, len(dst)); i += 4 {
 			v := math.Float32frombits(binary.LittleEndian.Uint32(src[i:]))
 			binary.LittleEndian.PutUint32(dst[i:], math.Float32bits(float32(math.Sqrt(float64(v)))))
 		}
-	})
+	}), nil
 }

@@ -2,6 +2,7 @@ package tflite
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -143,10 +144,8 @@ func (b *Builder) AddOp(name string, code OpCode, options any, t DType, q Quant,
 }
 
 func (b *Builder) shapeOf(o *Op) ([]int, error) {
-	for _, i := range o.Inputs {
-		if i < -1 || i >= len(b.m.Tensors) {
-			return nil, fmt.Errorf("tensor %d of %d", i, len(b.m.Tensors))
-		}
+	if msg := b.m.inputFault(o); msg != "" {
+		return nil, errors.New(msg)
 	}
 	if b.err != nil {
 		return nil, b.err

@@ -114,18 +114,36 @@ func (m *Model) checkIndices() error {
 	}
 	for k := range m.Ops {
 		o := &m.Ops[k]
-		info := opInfos[o.Code]
-		if len(o.Outputs) != 1 || bad(o.Outputs[0]) || len(o.Inputs) < info.minIn || len(o.Inputs) > info.maxIn {
-			return m.fault(k, ErrMalformed, "%d inputs and %d outputs %v of %d tensors", len(o.Inputs), len(o.Outputs), o.Outputs, len(m.Tensors))
+		if _, known := opInfos[o.Code]; !known {
+			return m.fault(k, ErrUnsupported, "this operator cannot be run")
 		}
-		for i, x := range o.Inputs {
-			optional := x == -1 && i >= info.minIn
-			if bad(x) && !optional {
-				return m.fault(k, ErrMalformed, "input %d is tensor %d of %d", i, x, len(m.Tensors))
-			}
+		if len(o.Outputs) != 1 || bad(o.Outputs[0]) {
+			return m.fault(k, ErrMalformed, "outputs %v of %d tensors, expected one", o.Outputs, len(m.Tensors))
+		}
+		if msg := m.inputFault(o); msg != "" {
+			return m.fault(k, ErrMalformed, "%s", msg)
 		}
 	}
 	return nil
+}
+
+// inputFault says what is wrong with the input indices of o, or "".
+func (m *Model) inputFault(o *Op) string {
+	info := opInfos[o.Code]
+	if len(o.Inputs) < info.minIn || len(o.Inputs) > info.maxIn {
+		return fmt.Sprintf("%d inputs, expected %d to %d", len(o.Inputs), info.minIn, info.maxIn)
+	}
+	for i, x := range o.Inputs {
+		if missing := x == -1 && i >= info.minIn && takesBias(o.Code); !missing && (x < 0 || x >= len(m.Tensors)) {
+			return fmt.Sprintf("input %d is tensor %d of %d", i, x, len(m.Tensors))
+		}
+	}
+	return ""
+}
+
+// takesBias says that the last input may be missing.
+func takesBias(c OpCode) bool {
+	return c == OpConv2D || c == OpDepthwiseConv2D || c == OpTransposeConv || c == OpFullyConnected
 }
 
 // checkOrder follows the values: each is given, constant, or computed once

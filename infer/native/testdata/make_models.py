@@ -19,9 +19,9 @@ L = K.layers
 MODELS = {}
 
 
-def model(shape, io="int8", batch=1, seeds=1):
+def model(shape, io="int8", batch=1, sparse=False):
     def register(f):
-        MODELS[f.__name__] = (f, shape, io, batch)
+        MODELS[f.__name__] = (f, shape, io, batch, sparse)
         return f
     return register
 
@@ -80,7 +80,6 @@ def bilinear(x):
 @model((9, 7, 5))
 def bilinear_flags(x):
     x = L.Conv2D(5, 1)(x)
-    a = K.ops.convert_to_tensor
     f = lambda t: tf.compat.v1.image.resize_bilinear(t, (16, 11), align_corners=True)
     g = lambda t: tf.compat.v1.image.resize_bilinear(t, (16, 11))
     return [L.Lambda(f, output_shape=(16, 11, 5))(x), L.Lambda(g, output_shape=(16, 11, 5))(x)]
@@ -227,7 +226,61 @@ def float_ends_classifier(x):
     return L.Dense(5, activation="softmax")(L.GlobalAveragePooling2D()(x))
 
 
-def randomize(m):
+@model((10, 9, 8), sparse=True)
+def sparse_weights(x):
+    x = L.Conv2D(16, 3, padding="same", activation="relu")(x)
+    return L.Conv2D(8, 1)(x)
+
+
+@model((10, 9, 4), io="float32")
+def float_sqrt_output(x):
+    x = L.Conv2D(4, 3, activation="relu")(x)
+    return L.Lambda(lambda t: tf.sqrt(t))(x)
+
+
+@model((10, 9, 4), io="uint8", batch=None)
+def uint8_classifier(x):
+    x = L.Conv2D(8, 3, activation="relu6")(x)
+    x = L.MaxPooling2D()(x)
+    x = L.Conv2D(8, 3, activation="relu6")(x)
+    return L.Dense(4, activation="softmax")(L.Flatten()(x))
+
+
+@model((16, 16, 3))
+def unet(x):
+    a = L.Conv2D(8, 3, padding="same", activation="relu")(x)
+    b = L.Conv2D(12, 3, padding="same", activation="relu")(L.MaxPooling2D()(a))
+    c = L.Conv2D(16, 3, padding="same", activation="relu")(L.AveragePooling2D(2)(b))
+    d = L.Concatenate()([L.UpSampling2D()(c), b])
+    d = L.Conv2D(8, 3, padding="same", activation="relu")(d)
+    e = L.Concatenate()([L.Conv2DTranspose(8, 2, strides=2)(d), a])
+    return L.Conv2D(1, 1, activation="sigmoid")(e)
+
+
+@model((12, 10, 3))
+def mobilenet_v3_block(x):
+    x = L.Conv2D(8, 3, strides=2, padding="same", use_bias=False)(x)
+    x = L.Activation("hard_silu")(L.BatchNormalization()(x))
+    y = L.Activation("hard_silu")(L.BatchNormalization()(L.Conv2D(24, 1, use_bias=False)(x)))
+    y = L.DepthwiseConv2D(5, padding="same", use_bias=False)(y)
+    y = L.Activation("hard_silu")(L.BatchNormalization()(y))
+    s = L.GlobalAveragePooling2D(keepdims=True)(y)
+    s = L.Conv2D(8, 1, activation="relu")(s)
+    s = L.Conv2D(24, 1)(s)
+    s = L.ReLU(6.0)(s + 3.0) * (1.0 / 6.0)
+    y = L.Multiply()([y, s])
+    y = L.BatchNormalization()(L.Conv2D(8, 1, use_bias=False)(y))
+    return L.Add()([x, y])
+
+
+@model((9, 11, 4), io="float32")
+def dense_map(x):
+    x = L.Dense(6, activation="relu")(x)
+    x = L.Activation("tanh")(L.Dense(5)(x))
+    return L.Dense(3, activation="sigmoid")(L.Flatten()(x))
+
+
+def randomize(m, sparse):
     r = np.random.default_rng(1)
     for l in m.layers:
         w = l.get_weights()
@@ -237,16 +290,18 @@ def randomize(m):
         elif w and w[-1].ndim == 1:
             w[-1] = r.normal(0, 0.3, w[-1].shape)
         if w:
+            if sparse:
+                w[0] = np.where(r.uniform(0, 1, w[0].shape) < 0.85, 0, w[0])
             l.set_weights(w)
 
 
-def convert(f, shape, io, batch):
+def convert(f, shape, io, batch, sparse):
     K.utils.set_random_seed(3)
     i = K.Input(shape, batch_size=batch)
     m = K.Model(i, f(i))
-    randomize(m)
+    randomize(m, sparse)
     c = tf.lite.TFLiteConverter.from_keras_model(m)
-    c.optimizations = [tf.lite.Optimize.DEFAULT]
+    c.optimizations = [tf.lite.Optimize.DEFAULT] + [tf.lite.Optimize.EXPERIMENTAL_SPARSITY] * sparse
     r = np.random.default_rng(2)
     c.representative_dataset = lambda: ([r.normal(0, 1.5, (1,) + shape).astype("f4")] for _ in range(16))
     c.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
