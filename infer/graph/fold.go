@@ -93,7 +93,7 @@ func (g *Graph) foldIntoConvs() {
 			continue
 		}
 		if g.foldPad(n, conv) || g.foldUp(n, conv) {
-			gone[n.Out] = true
+			gone[n.Out], n.In = true, nil
 		}
 	}
 	g.drop(func(n *Node) bool { return gone[n.Out] })
