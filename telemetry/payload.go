@@ -41,11 +41,14 @@ const (
 	Fault    LineState = "FAULT"
 )
 
-var lineStates = []LineState{NotReady, Ready, Shadow, Teaching, Inhibit, Fault}
+// LineStates lists every state.
+func LineStates() []LineState {
+	return []LineState{NotReady, Ready, Shadow, Teaching, Inhibit, Fault}
+}
 
 // Valid reports whether s is one of the states.
 func (s LineState) Valid() bool {
-	for _, k := range lineStates {
+	for _, k := range LineStates() {
 		if s == k {
 			return true
 		}
