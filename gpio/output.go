@@ -1,6 +1,8 @@
 package gpio
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -36,6 +38,10 @@ type Output struct {
 	closed   bool
 }
 
+// ErrClosed is returned by Set on an output that has gone to its safe level
+// for good.
+var ErrClosed = errors.New("output is closed")
+
 // NewOutput drives line to its safe level and returns the output.
 func NewOutput(line Line, p Polarity) (*Output, error) {
 	if err := line.Out(p.SafeLevel()); err != nil {
@@ -44,12 +50,21 @@ func NewOutput(line Line, p Polarity) (*Output, error) {
 	return &Output{line: line, polarity: p}, nil
 }
 
+// CloseWith closes the output when ctx ends, whoever holds it then. Close it by
+// defer besides, for the way out of a panic. The returned function detaches it.
+func (o *Output) CloseWith(ctx context.Context) (detach func() bool) {
+	return context.AfterFunc(ctx, func() { _ = o.Close() })
+}
+
+// String is the name of the line.
+func (o *Output) String() string { return o.line.String() }
+
 // Set drives the output on or off.
 func (o *Output) Set(on bool) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed {
-		return fmt.Errorf("output %s is closed", o.line)
+		return fmt.Errorf("output %s: %w", o.line, ErrClosed)
 	}
 	if err := o.line.Out(o.polarity.Level(on)); err != nil {
 		return fmt.Errorf("output %s: %w", o.line, err)

@@ -1,23 +1,31 @@
-// Package sim is a GPIO chip made of memory: lines behind periph's gpio.PinIO
-// that record every edge, for the demo and for tests. It fails on demand.
+// Package sim is a GPIO chip in memory: named lines that record every edge with
+// its time, inputs that a test moves, and errors on demand. It shows what the
+// real wires would have shown; it knows nothing of what they are for.
 package sim
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
 
-	"periph.io/x/conn/v3/gpio"
+	pin "periph.io/x/conn/v3/gpio"
 	"periph.io/x/conn/v3/physic"
 
 	"winnow/edge"
+	"winnow/gpio"
 )
 
-// Edge is one change of a line.
+// Edge is one change of a line's level, or its first request as an output.
 type Edge struct {
 	At    edge.Instant
-	Level gpio.Level
+	Level pin.Level
 }
+
+// eventQueue is how many edges may wait for whoever watches an input, as in the
+// kernel; what is beyond is lost and said so.
+const eventQueue = 1024
 
 // Chip holds lines by number. It is safe for concurrent use.
 type Chip struct {
@@ -26,7 +34,7 @@ type Chip struct {
 	lines map[int]*Pin
 }
 
-// NewChip stamps edges by clock.
+// NewChip stamps edges by clock. Lines are inputs at Low until used otherwise.
 func NewChip(clock edge.Clock) *Chip { return &Chip{clock: clock, lines: map[int]*Pin{}} }
 
 // Line returns line n, the same each time.
@@ -34,122 +42,65 @@ func (c *Chip) Line(n int) *Pin {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.lines[n] == nil {
-		c.lines[n] = &Pin{chip: c, number: n, edges: make(chan struct{}, 1)}
+		c.lines[n] = &Pin{clock: c.clock, number: n, events: make(chan gpio.Event, eventQueue), halt: make(chan struct{}, 1)}
 	}
 	return c.lines[n]
 }
 
-// Pin is one line. It is an input until Out is called.
+// Pin is one line of a Chip. It implements periph's gpio.PinIO and gpio.Events
+// and is safe for concurrent use.
 type Pin struct {
-	chip   *Chip
 	number int
-	edges  chan struct{}
+	clock  edge.Clock
+	events chan gpio.Event
+	halt   chan struct{}
 
 	mu      sync.Mutex
-	level   gpio.Level
-	output  bool
-	want    gpio.Edge
-	history []Edge
+	level   pin.Level
+	out     bool
+	pull    pin.Pull
+	edge    pin.Edge
 	fail    error
+	history []Edge
+	changes [2]int // to low and to high, the first request apart
+	begun   bool
+	quiet   bool
+	lost    uint32
+	wires   []*Pin
 }
 
-var _ gpio.PinIO = (*Pin)(nil)
-
-// String, Name, Number and Function describe the line.
-func (p *Pin) String() string   { return p.Name() }
-func (p *Pin) Name() string     { return fmt.Sprintf("sim:%d", p.number) }
-func (p *Pin) Number() int      { return p.number }
-func (p *Pin) Function() string { return "" }
-
-// Halt ends edge detection; the level stays.
-func (p *Pin) Halt() error { p.wake(); return nil }
-
-// Out makes the line an output and drives it.
-func (p *Pin) Out(l gpio.Level) error {
+// Drive sets the level of an input from outside, as a sensor would. An output
+// stands against it.
+func (p *Pin) Drive(level pin.Level) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.fail != nil {
-		return p.fail
+	if !p.out {
+		p.change(level)
 	}
-	if !p.output || p.level != l {
-		p.history = append(p.history, Edge{p.chip.clock.Now(), l})
-	}
-	p.output, p.level = true, l
-	return nil
 }
 
-// PWM is not supported.
-func (p *Pin) PWM(gpio.Duty, physic.Frequency) error { return fmt.Errorf("%s: no PWM", p) }
-
-// In makes the line an input.
-func (p *Pin) In(_ gpio.Pull, e gpio.Edge) error {
+// Wire makes other follow this line, as a sensor that sees the actuator would.
+func (p *Pin) Wire(other *Pin) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.fail != nil {
-		return p.fail
-	}
-	p.output, p.want = false, e
-	return nil
+	p.wires = append(p.wires, other)
 }
 
-// Read returns the level and changes nothing.
-func (p *Pin) Read() gpio.Level {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.level
-}
-
-// WaitForEdge waits for an edge that In asked for; -1 waits for ever.
-func (p *Pin) WaitForEdge(timeout time.Duration) bool {
-	if timeout < 0 {
-		<-p.edges
-		return true
-	}
-	t := time.NewTimer(timeout)
-	defer t.Stop()
-	select {
-	case <-p.edges:
-		return true
-	case <-t.C:
-		return false
-	}
-}
-
-// Pull and DefaultPull: simulated lines have no resistors.
-func (p *Pin) Pull() gpio.Pull        { return gpio.PullNoChange }
-func (p *Pin) DefaultPull() gpio.Pull { return gpio.PullNoChange }
-
-// Drive sets the level of an input from outside, as a sensor would.
-func (p *Pin) Drive(l gpio.Level) {
-	p.mu.Lock()
-	changed := p.level != l && !p.output
-	if changed {
-		p.level = l
-		p.history = append(p.history, Edge{p.chip.clock.Now(), l})
-	}
-	seen := changed && (p.want == gpio.BothEdges || p.want == gpio.RisingEdge && bool(l) || p.want == gpio.FallingEdge && !bool(l))
-	p.mu.Unlock()
-	if seen {
-		p.wake()
-	}
-}
-
-func (p *Pin) wake() {
-	select {
-	case p.edges <- struct{}{}:
-	default:
-	}
-}
-
-// Fail makes every further call return err; nil heals the line.
+// Fail makes Out, In fail with err from now on; nil mends the line.
 func (p *Pin) Fail(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.fail = err
 }
 
-// Edges returns all that the line has done; the first is the level that it was
-// requested with.
+// Quiet stops recording edges, for runs of millions; Rises counts on.
+func (p *Pin) Quiet() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.quiet = true
+}
+
+// Edges returns what happened to the line.
 func (p *Pin) Edges() []Edge {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -157,12 +108,182 @@ func (p *Pin) Edges() []Edge {
 }
 
 // Rises counts the changes to l after the first edge: pulses, if l is on.
-func (p *Pin) Rises(l gpio.Level) int {
-	n := 0
-	for i, e := range p.Edges() {
-		if i > 0 && e.Level == l {
-			n++
+func (p *Pin) Rises(l pin.Level) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.changes[index(l)]
+}
+
+func index(l pin.Level) int {
+	if l {
+		return 1
+	}
+	return 0
+}
+
+// change is called with mu held.
+func (p *Pin) change(level pin.Level) {
+	if level == p.level {
+		return
+	}
+	p.level = level
+	now := p.clock.Now()
+	p.note(Edge{At: now, Level: level})
+	if !p.out && p.sees(level) {
+		select {
+		case p.events <- gpio.Event{At: now, Level: level, Lost: p.lost}:
+			p.lost = 0
+		default:
+			p.lost++
 		}
 	}
-	return n
+	for _, w := range p.wires {
+		w.Drive(level)
+	}
 }
+
+func (p *Pin) note(e Edge) {
+	if p.begun {
+		p.changes[index(e.Level)]++
+	}
+	p.begun = true
+	if !p.quiet {
+		p.history = append(p.history, e)
+	}
+}
+
+func (p *Pin) sees(level pin.Level) bool {
+	return p.edge == pin.BothEdges || p.edge == pin.RisingEdge && level == pin.High || p.edge == pin.FallingEdge && level == pin.Low
+}
+
+// Out makes the line an output at level, in one step.
+func (p *Pin) Out(level pin.Level) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fail != nil {
+		return p.fail
+	}
+	if !p.out {
+		p.out, p.level = true, level
+		p.note(Edge{At: p.clock.Now(), Level: level})
+		for _, w := range p.wires {
+			w.Drive(level)
+		}
+		return nil
+	}
+	p.change(level)
+	return nil
+}
+
+// In makes the line an input, at the level of its pull, and forgets old edges.
+func (p *Pin) In(pull pin.Pull, e pin.Edge) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fail != nil {
+		return p.fail
+	}
+	p.out, p.pull, p.edge = false, pull, pin.NoEdge
+	if pull == pin.PullUp || pull == pin.PullDown {
+		p.change(pull == pin.PullUp)
+	}
+	p.edge = e
+	for len(p.events) > 0 {
+		<-p.events
+	}
+	return nil
+}
+
+// Read returns the level, of an output too.
+func (p *Pin) Read() pin.Level {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.level
+}
+
+// WaitForEdge waits in real time; -1 waits until an edge or Halt.
+func (p *Pin) WaitForEdge(timeout time.Duration) bool {
+	if timeout < 0 {
+		_, err := p.wait(nil, nil)
+		return err == nil
+	}
+	t := time.NewTimer(timeout)
+	defer t.Stop()
+	_, err := p.wait(nil, t.C)
+	return err == nil
+}
+
+// WaitForEvent returns the next edge, gpio.ErrHalted after Halt, or ctx's error.
+func (p *Pin) WaitForEvent(ctx context.Context) (gpio.Event, error) {
+	e, err := p.wait(ctx.Done(), nil)
+	if errors.Is(err, errGaveUp) {
+		err = ctx.Err()
+	}
+	return e, err
+}
+
+var errGaveUp = errors.New("gave up waiting")
+
+func (p *Pin) wait(done <-chan struct{}, late <-chan time.Time) (gpio.Event, error) {
+	select {
+	case e := <-p.events:
+		return e, nil
+	default:
+	}
+	select {
+	case e := <-p.events:
+		return e, nil
+	case <-p.halt:
+		return gpio.Event{}, gpio.ErrHalted
+	case <-done:
+	case <-late:
+	}
+	return gpio.Event{}, errGaveUp
+}
+
+// Halt ends one WaitForEdge or WaitForEvent, the next if none waits.
+func (p *Pin) Halt() error {
+	select {
+	case p.halt <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// String, Name, Number, Function, Pull, DefaultPull and PWM complete gpio.PinIO.
+func (p *Pin) String() string { return p.Name() }
+
+// Name of the line.
+func (p *Pin) Name() string { return fmt.Sprintf("sim:%d", p.number) }
+
+// Number of the line on its chip.
+func (p *Pin) Number() int { return p.number }
+
+// Function is "In" or "Out".
+func (p *Pin) Function() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.out {
+		return "Out"
+	}
+	return "In"
+}
+
+// Pull that was last asked for.
+func (p *Pin) Pull() pin.Pull {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.pull
+}
+
+// DefaultPull is unknown.
+func (*Pin) DefaultPull() pin.Pull { return pin.PullNoChange }
+
+// PWM is not simulated.
+func (*Pin) PWM(pin.Duty, physic.Frequency) error {
+	return errors.New("a simulated line has no PWM")
+}
+
+var (
+	_ pin.PinIO   = (*Pin)(nil)
+	_ gpio.Events = (*Pin)(nil)
+)

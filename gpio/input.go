@@ -1,0 +1,146 @@
+package gpio
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"periph.io/x/conn/v3/gpio"
+
+	"winnow/edge"
+)
+
+// Event is an edge with the time that the kernel saw it.
+type Event struct {
+	At    edge.Instant
+	Level gpio.Level
+	Lost  uint32 // edges lost before this one
+}
+
+// Events is implemented by pins that know when their edges were, which periph's
+// WaitForEdge cannot say.
+type Events interface {
+	gpio.PinIn
+	// WaitForEvent returns the next edge of the kind that In asked for,
+	// ErrHalted after Halt, or ctx's error.
+	WaitForEvent(ctx context.Context) (Event, error)
+}
+
+// ErrHalted is returned by a wait that Halt ended.
+var ErrHalted = errors.New("pin halted")
+
+// Filter turns raw edges of an input into accepted ones. It decides and never
+// waits: give it every raw edge with Edge and the time with Poll.
+type Filter struct {
+	// Debounce is how long a level must hold to count. The accepted event bears
+	// the time of the first edge of its burst, so bouncing does not delay it.
+	Debounce time.Duration
+	// MinInterval: an activation sooner after the last accepted one is refused
+	// and counted.
+	MinInterval time.Duration
+	ActiveLow   bool
+
+	stable  bool // the accepted state: active
+	burst   bool // raw edges since the last stable level
+	first   edge.Instant
+	latest  edge.Instant
+	raw     bool
+	last    edge.Instant // the last accepted activation
+	any     bool
+	refused bool // the present activation was refused
+
+	Noise   uint64 // bursts that came to nothing
+	TooSoon uint64 // activations refused by MinInterval
+}
+
+// Edge takes a raw edge. It returns an accepted event that was still waiting
+// for its debounce time when e came.
+func (f *Filter) Edge(e Event) (Change, bool) {
+	c, ok := f.Poll(e.At)
+	if !f.burst {
+		f.burst, f.first = true, e.At
+	}
+	f.latest, f.raw = e.At, bool(e.Level) != f.ActiveLow
+	if !ok && f.Debounce == 0 {
+		return f.Poll(e.At)
+	}
+	return c, ok
+}
+
+// Change is an accepted change of an input.
+type Change struct {
+	At     edge.Instant
+	Active bool
+}
+
+// Due is when Poll may have something; ok is false if it waits for an edge.
+func (f *Filter) Due() (edge.Instant, bool) { return f.latest.Add(f.Debounce), f.burst }
+
+// Poll accepts a level that has held long enough at now.
+func (f *Filter) Poll(now edge.Instant) (Change, bool) {
+	if !f.burst || f.latest.Add(f.Debounce).After(now) {
+		return Change{}, false
+	}
+	f.burst = false
+	if f.raw == f.stable {
+		f.Noise++
+		return Change{}, false
+	}
+	f.stable = f.raw
+	return f.accept(Change{At: f.first, Active: f.raw})
+}
+
+func (f *Filter) accept(c Change) (Change, bool) {
+	if !c.Active {
+		ok := !f.refused
+		f.refused = false
+		return c, ok
+	}
+	if f.any && c.At.Sub(f.last) < f.MinInterval {
+		f.TooSoon++
+		f.refused = true
+		return Change{}, false
+	}
+	f.any, f.last = true, c.At
+	return c, true
+}
+
+// Watch requests pin for both edges, filters them, and tells fn of every
+// accepted change, from the calling goroutine, until ctx ends or the pin fails.
+// fn must not block. The pin is halted by the caller.
+func Watch(ctx context.Context, clock edge.Clock, pin Events, pull gpio.Pull, f *Filter, fn func(Change)) error {
+	if err := pin.In(pull, gpio.BothEdges); err != nil {
+		return err
+	}
+	f.stable = bool(pin.Read()) != f.ActiveLow
+	for {
+		e, err := waitOrPoll(ctx, clock, pin, f)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		var c Change
+		var ok bool
+		switch {
+		case err == nil:
+			c, ok = f.Edge(e)
+		case errors.Is(err, context.DeadlineExceeded):
+			c, ok = f.Poll(clock.Now())
+		default:
+			return err
+		}
+		if ok {
+			fn(c)
+		}
+	}
+}
+
+// waitOrPoll waits for an edge, but not beyond the end of a debounce time.
+func waitOrPoll(ctx context.Context, clock edge.Clock, pin Events, f *Filter) (Event, error) {
+	due, ok := f.Due()
+	if !ok {
+		return pin.WaitForEvent(ctx)
+	}
+	short, cancel := context.WithTimeout(ctx, max(due.Sub(clock.Now()), 0))
+	defer cancel()
+	return pin.WaitForEvent(short)
+}

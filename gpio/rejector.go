@@ -1,0 +1,141 @@
+package gpio
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"sync"
+	"time"
+
+	"winnow/edge"
+)
+
+// Gate is an actuator on the way of the parts.
+type Gate struct {
+	Channel int           // of the scheduler
+	Travel  time.Duration // from the trigger to the first moment the part is before the actuator
+	Advance time.Duration // how long the actuator takes to act; it is told that much earlier
+	Width   time.Duration
+	// Lane, if not empty, is where on the frame (pixels) a region's centre must
+	// lie for this gate to be the one that acts. The first gate acts on whatever
+	// no lane takes: it must catch every part.
+	Lane image.Rectangle
+}
+
+// RejectConfig of a Rejector.
+type RejectConfig struct {
+	Gates []Gate
+	// UnsureFires sends unsure parts to the first gate; UnsureGate, if above 0,
+	// to that one.
+	UnsureFires bool
+	UnsureGate  int
+	// Deadline of the verdict, from the trigger: it must leave every gate in time.
+	Deadline time.Duration
+	// Pitch is the least time between two parts, if known: no pulse may be wider.
+	Pitch time.Duration
+}
+
+// Check returns all that is wrong with c.
+func (c RejectConfig) Check() error {
+	var errs []error
+	if len(c.Gates) == 0 {
+		errs = append(errs, errors.New("no gates"))
+	} else if !c.Gates[0].Lane.Empty() {
+		errs = append(errs, errors.New("gate 0: has a lane; it must catch every part"))
+	}
+	if c.UnsureGate < 0 || c.UnsureGate >= max(len(c.Gates), 1) {
+		errs = append(errs, fmt.Errorf("unsure gate %d: there are %d gates", c.UnsureGate, len(c.Gates)))
+	}
+	for i, g := range c.Gates {
+		if g.Width <= 0 || g.Advance < 0 {
+			errs = append(errs, fmt.Errorf("gate %d: width %v, advance %v", i, g.Width, g.Advance))
+		}
+		if g.Travel-g.Advance <= c.Deadline {
+			errs = append(errs, fmt.Errorf("gate %d: the part is there %v after the trigger, but its verdict may take %v and the actuator %v", i, g.Travel, c.Deadline, g.Advance))
+		}
+		if c.Pitch > 0 && g.Width > c.Pitch {
+			errs = append(errs, fmt.Errorf("gate %d: a pulse of %v is longer than the %v between parts", i, g.Width, c.Pitch))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Rejector schedules pulses by time from the trigger, for belts of constant
+// speed. Its Act never blocks. It is safe for concurrent use.
+type Rejector struct {
+	cfg   RejectConfig
+	sched *Scheduler
+	clock edge.Clock
+
+	mu   sync.Mutex
+	lost uint64
+}
+
+// NewRejector checks c.
+func NewRejector(c RejectConfig, s *Scheduler, clock edge.Clock) (*Rejector, error) {
+	if err := c.Check(); err != nil {
+		return nil, fmt.Errorf("reject gates: %w", err)
+	}
+	for i, g := range c.Gates {
+		if g.Channel < 0 || g.Channel >= len(s.channels) {
+			return nil, fmt.Errorf("reject gates: gate %d: no channel %d", i, g.Channel)
+		}
+	}
+	return &Rejector{cfg: c, sched: s, clock: clock}, nil
+}
+
+// Act schedules the pulse of a verdict that fires.
+func (r *Rejector) Act(v *edge.Verdict) {
+	v.Late(r.clock.Now())
+	if !v.Fires(r.cfg.UnsureFires || r.cfg.UnsureGate > 0) {
+		return
+	}
+	for i, g := range r.cfg.Gates {
+		if r.cfg.takes(i, v) {
+			r.fire(g, v)
+		}
+	}
+}
+
+// takes reports whether gate i acts on v.
+func (c *RejectConfig) takes(i int, v *edge.Verdict) bool {
+	if v.Decision == edge.Unsure {
+		return i == c.UnsureGate
+	}
+	if i > 0 {
+		return c.inLane(i, v.Regions)
+	}
+	for j := 1; j < len(c.Gates); j++ {
+		if c.inLane(j, v.Regions) {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *RejectConfig) inLane(i int, regions []edge.Region) bool {
+	for _, r := range regions {
+		centre := r.Box.Min.Add(r.Box.Max).Div(2)
+		if centre.In(c.Gates[i].Lane) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *Rejector) fire(g Gate, v *edge.Verdict) {
+	at := v.Trigger.Add(g.Travel - g.Advance)
+	if r.sched.Schedule(g.Channel, Pulse{ID: v.ID.Seq, At: at, Width: g.Width}) != nil {
+		r.mu.Lock()
+		r.lost++
+		r.mu.Unlock()
+	}
+}
+
+// Lost counts pulses that the scheduler had no room for; the line must be
+// stopped for the first.
+func (r *Rejector) Lost() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.lost
+}

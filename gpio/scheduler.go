@@ -1,0 +1,362 @@
+package gpio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"winnow/edge"
+)
+
+// Switch is the part of an Output that pulses need.
+type Switch interface {
+	String() string
+	Set(active bool) error
+	Safe() error
+}
+
+// ChannelConfig is one actuator.
+type ChannelConfig struct {
+	Output Switch
+	// DeadTime is how long the actuator needs between the end of a pulse and the
+	// start of the next. A pulse that has to wait for it starts late.
+	DeadTime time.Duration
+	// MinGap: pulses that leave less idle time than this between them become one,
+	// if Merge is set. Use it for air jets and gates, not for pushers.
+	MinGap time.Duration
+	Merge  bool
+	// MaxLate is how late a pulse may start. One that would start later is not
+	// fired, since the part has passed and the next one would be hit: it is
+	// counted as missed, and the line must be told. Below the shortest width.
+	MaxLate time.Duration
+	// Capacity is how many pulses may wait; 0: 64.
+	Capacity int
+}
+
+// Pulse is a window of activity. Whatever happens it is not extended beyond
+// At+Width, where the next part begins; a late start makes it shorter.
+type Pulse struct {
+	ID    uint64 // the part's number
+	At    edge.Instant
+	Width time.Duration
+}
+
+// Outcome of a pulse.
+type Outcome uint8
+
+// Outcomes.
+const (
+	Fired     Outcome = iota
+	Merged            // part of a pulse that was already on, or about to be
+	Missed            // too late to hit its part, not fired
+	Failed            // the output refused
+	Cancelled         // by Cancel or the end of the scheduler
+)
+
+func (o Outcome) String() string {
+	return [...]string{"fired", "merged", "missed", "failed", "cancelled"}[o]
+}
+
+// Record is what became of a pulse. Start and End are when the output had been
+// switched, as the scheduler's clock read just after; End is zero for merged
+// pulses.
+type Record struct {
+	Pulse
+	Channel    int
+	Outcome    Outcome
+	Start, End edge.Instant
+}
+
+// Stats count outcomes over all channels.
+type Stats struct {
+	Fired, Merged, Missed, Failed, Cancelled uint64
+	WorstStart                               time.Duration // latest start of a fired pulse after its At
+}
+
+// ErrPulse is returned by Schedule for a pulse that no actuator could do.
+var ErrPulse = errors.New("impossible pulse")
+
+// Scheduler fires one-shot pulses on several outputs from one goroutine.
+// Schedule may be called by any goroutine and never waits for an output.
+type Scheduler struct {
+	clock    edge.Clock
+	channels []channel
+	tell     func(Record)
+
+	mu      sync.Mutex // guards the queues of the channels and what follows
+	stats   Stats
+	sleeps  edge.Instant
+	disturb context.CancelFunc
+	rt      error
+}
+
+// channel is one actuator; only queue is shared.
+type channel struct {
+	ChannelConfig
+	queue []Pulse // waiting, by At
+
+	on      bool
+	current Record
+	ends    edge.Instant
+	last    edge.Instant // end of the pulse before; valid if used
+	used    bool
+}
+
+// NewScheduler checks the channels. tell, if not nil, is told of every pulse by
+// the goroutine that runs the scheduler and must not block.
+func NewScheduler(c edge.Clock, channels []ChannelConfig, tell func(Record)) (*Scheduler, error) {
+	s := &Scheduler{clock: c, tell: tell, disturb: func() {}}
+	if len(channels) == 0 {
+		return nil, errors.New("scheduler: no outputs")
+	}
+	for i, cfg := range channels {
+		if cfg.Output == nil || cfg.DeadTime < 0 || cfg.MinGap < 0 || cfg.MaxLate < 0 || cfg.Capacity < 0 {
+			return nil, fmt.Errorf("scheduler: channel %d: no output or a negative time", i)
+		}
+		if cfg.Capacity == 0 {
+			cfg.Capacity = 64
+		}
+		s.channels = append(s.channels, channel{ChannelConfig: cfg, queue: make([]Pulse, 0, cfg.Capacity)})
+	}
+	return s, nil
+}
+
+// Schedule puts a pulse on channel ch. A pulse that is already due is fired or
+// missed at the next step.
+func (s *Scheduler) Schedule(ch int, p Pulse) error {
+	if ch < 0 || ch >= len(s.channels) || p.Width <= 0 {
+		return fmt.Errorf("%w: channel %d, width %v", ErrPulse, ch, p.Width)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := &s.channels[ch]
+	if p.Width <= c.MaxLate {
+		return fmt.Errorf("%w: output %s: width %v is not above the tolerated lateness %v", ErrPulse, c.Output, p.Width, c.MaxLate)
+	}
+	if len(c.queue) == cap(c.queue) {
+		return fmt.Errorf("output %s: %w: %d wait", c.Output, ErrFull, len(c.queue))
+	}
+	c.insert(p)
+	if s.sleeps == 0 || s.sleeps.After(p.At) {
+		s.disturb()
+	}
+	return nil
+}
+
+// insert keeps the queue in order; pulses mostly come in order.
+func (c *channel) insert(p Pulse) {
+	c.queue = append(c.queue, p)
+	for i := len(c.queue) - 1; i > 0 && c.queue[i-1].At.After(p.At); i-- {
+		c.queue[i], c.queue[i-1] = c.queue[i-1], c.queue[i]
+	}
+}
+
+// Cancel forgets waiting pulses and switches off what is on, at the next step
+// for the latter.
+func (s *Scheduler) Cancel() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.channels {
+		c := &s.channels[i]
+		s.stats.Cancelled += uint64(len(c.queue))
+		c.queue = c.queue[:0]
+	}
+}
+
+// Stats returns the counters.
+func (s *Scheduler) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stats
+}
+
+// Pending is the number of pulses that wait.
+func (s *Scheduler) Pending() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for i := range s.channels {
+		n += len(s.channels[i].queue)
+	}
+	return n
+}
+
+// Step does every edge that is due and returns when it next has something to
+// do; zero: not before another Schedule. Run calls it; a simulator may instead,
+// from one goroutine.
+func (s *Scheduler) Step() edge.Instant {
+	var first edge.Instant
+	for i := range s.channels {
+		if t := s.step(i); t != 0 && (first == 0 || first.After(t)) {
+			first = t
+		}
+	}
+	return first
+}
+
+// retryAfter is when an output that refused to switch off is asked again.
+const retryAfter = time.Millisecond
+
+// step is Step of one channel.
+func (s *Scheduler) step(i int) edge.Instant {
+	c := &s.channels[i]
+	for {
+		now := s.clock.Now()
+		if !c.on {
+			p, start, ok := s.head(c)
+			switch {
+			case !ok:
+				return 0
+			case start.After(now):
+				return start
+			}
+			s.pop(c)
+			s.begin(i, p, now)
+			continue
+		}
+		if p, ok := s.mergeable(c); ok {
+			c.ends = max(c.ends, p.At.Add(p.Width))
+			s.report(Record{Pulse: p, Channel: i, Outcome: Merged, Start: c.current.Start})
+			continue
+		}
+		if c.ends.After(now) {
+			return c.ends
+		}
+		if err := c.Output.Set(false); err != nil && !errors.Is(err, ErrClosed) {
+			return now.Add(retryAfter)
+		}
+		c.on, c.used, c.last = false, true, s.clock.Now()
+		c.current.End = c.last
+		s.report(c.current)
+	}
+}
+
+// head returns the first pulse and the earliest instant it may start.
+func (s *Scheduler) head(c *channel) (p Pulse, start edge.Instant, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(c.queue) == 0 {
+		return p, 0, false
+	}
+	p, start = c.queue[0], c.queue[0].At
+	if c.used {
+		start = max(start, c.last.Add(c.DeadTime))
+	}
+	return p, start, true
+}
+
+func (s *Scheduler) pop(c *channel) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.queue = c.queue[:copy(c.queue, c.queue[1:])]
+}
+
+// mergeable takes the first pulse off the queue if it belongs to the one that is on.
+func (s *Scheduler) mergeable(c *channel) (Pulse, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !c.Merge || len(c.queue) == 0 || c.queue[0].At.After(c.ends.Add(c.MinGap)) {
+		return Pulse{}, false
+	}
+	p := c.queue[0]
+	c.queue = c.queue[:copy(c.queue, c.queue[1:])]
+	return p, true
+}
+
+// begin switches on for p, which is due.
+func (s *Scheduler) begin(i int, p Pulse, now edge.Instant) {
+	c := &s.channels[i]
+	r := Record{Pulse: p, Channel: i, Outcome: Missed}
+	if now.Sub(p.At) > c.MaxLate {
+		s.report(r)
+		return
+	}
+	if err := c.Output.Set(true); err != nil {
+		r.Outcome = Failed
+		s.report(r)
+		return
+	}
+	r.Outcome, r.Start = Fired, s.clock.Now()
+	c.on, c.current, c.ends = true, r, p.At.Add(p.Width)
+}
+
+func (s *Scheduler) report(r Record) {
+	s.mu.Lock()
+	switch r.Outcome {
+	case Fired:
+		s.stats.Fired++
+		s.stats.WorstStart = max(s.stats.WorstStart, r.Start.Sub(r.At))
+	case Merged:
+		s.stats.Merged++
+	case Missed:
+		s.stats.Missed++
+	case Failed:
+		s.stats.Failed++
+	case Cancelled:
+		s.stats.Cancelled++
+	}
+	s.mu.Unlock()
+	if s.tell != nil {
+		s.tell(r)
+	}
+}
+
+// Run fires pulses until ctx ends, then cancels what waits and brings every
+// output to its safe level, also on the way out of a panic. It keeps a thread
+// of its own, with real-time priority where the system allows it (see Realtime).
+func (s *Scheduler) Run(ctx context.Context) error {
+	runtime.LockOSThread() // never unlocked: the thread ends with its priority
+	defer s.safe()
+	s.noteRealtime(realtime())
+	sleep, cancel := context.WithCancel(ctx)
+	defer func() { cancel() }()
+	for ctx.Err() == nil {
+		if sleep.Err() != nil {
+			sleep, cancel = context.WithCancel(ctx)
+		}
+		s.arm(0, cancel) // a pulse that comes from here on cancels the sleep, even before it begins
+		next := s.Step()
+		s.arm(next, cancel)
+		if next == 0 {
+			<-sleep.Done()
+			continue
+		}
+		s.clock.SleepUntil(sleep, next)
+	}
+	return ctx.Err()
+}
+
+// arm says until when Run is going to sleep; zero: until disturbed.
+func (s *Scheduler) arm(t edge.Instant, cancel context.CancelFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sleeps, s.disturb = t, cancel
+}
+
+// Realtime returns why Run has no real-time priority, or nil.
+func (s *Scheduler) Realtime() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rt
+}
+
+func (s *Scheduler) noteRealtime(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rt = err
+}
+
+func (s *Scheduler) safe() {
+	s.Cancel()
+	for i := range s.channels {
+		s.channels[i].Output.Safe() // a closed output is safe already
+		if c := &s.channels[i]; c.on {
+			c.on = false
+			c.current.Outcome, c.current.End = Cancelled, s.clock.Now()
+			s.report(c.current)
+		}
+	}
+}

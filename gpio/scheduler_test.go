@@ -1,0 +1,306 @@
+package gpio_test
+
+import (
+	"context"
+	"errors"
+	"image"
+	"math/rand/v2"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	pgpio "periph.io/x/conn/v3/gpio"
+
+	"winnow/edge"
+	"winnow/gpio"
+	"winnow/gpio/sim"
+)
+
+// hand is a clock that a test turns.
+type hand struct{ now edge.Instant }
+
+func (h *hand) Now() edge.Instant                                  { return h.now }
+func (*hand) Wall() edge.WallTime                                  { return edge.WallTime{} }
+func (*hand) SleepUntil(ctx context.Context, _ edge.Instant) error { <-ctx.Done(); return ctx.Err() }
+func ms(n float64) time.Duration                                   { return time.Duration(n * 1e6) }
+func at(n float64) edge.Instant                                    { return edge.Instant(n * 1e6) }
+
+// rig is a scheduler over one simulated line in virtual time.
+type rig struct {
+	*gpio.Scheduler
+	clock   *hand
+	pin     *sim.Pin
+	out     *gpio.Output
+	records []gpio.Record
+}
+
+func newRig(t testing.TB, c gpio.ChannelConfig) *rig {
+	t.Helper()
+	r := &rig{clock: &hand{}}
+	r.pin = sim.NewChip(r.clock).Line(1)
+	out, err := gpio.NewOutput(r.pin, gpio.Polarity{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.out, c.Output = out, out
+	r.Scheduler, err = gpio.NewScheduler(r.clock, []gpio.ChannelConfig{c}, func(x gpio.Record) { r.records = append(r.records, x) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// runTo turns the clock from wake to wake up to end.
+func (r *rig) runTo(end edge.Instant) {
+	for {
+		next := r.Step()
+		if next == 0 || next > end {
+			r.clock.now = max(r.clock.now, end)
+			return
+		}
+		r.clock.now = max(r.clock.now, next)
+	}
+}
+
+// edges after the request, in milliseconds.
+func (r *rig) edges() (out []float64) {
+	for _, e := range r.pin.Edges()[1:] {
+		out = append(out, float64(e.At)/1e6)
+	}
+	return out
+}
+
+func TestSchedulerWindows(t *testing.T) {
+	type p struct{ at, width float64 }
+	for _, c := range []struct {
+		name   string
+		cfg    gpio.ChannelConfig
+		pulses []p
+		want   []float64 // edges, ms
+		stats  gpio.Stats
+	}{
+		{"in any order", gpio.ChannelConfig{}, []p{{300, 20}, {100, 20}, {200, 20}}, []float64{100, 120, 200, 220, 300, 320}, gpio.Stats{Fired: 3}},
+		{"overlap merges", gpio.ChannelConfig{Merge: true}, []p{{100, 20}, {110, 20}}, []float64{100, 130}, gpio.Stats{Fired: 1, Merged: 1}},
+		{"small gap merges", gpio.ChannelConfig{Merge: true, MinGap: ms(5)}, []p{{100, 20}, {125, 20}}, []float64{100, 145}, gpio.Stats{Fired: 1, Merged: 1}},
+		{"larger gap does not", gpio.ChannelConfig{Merge: true, MinGap: ms(5)}, []p{{100, 20}, {126, 20}}, []float64{100, 120, 126, 146}, gpio.Stats{Fired: 2}},
+		{"a shorter one inside does not shorten", gpio.ChannelConfig{Merge: true}, []p{{100, 50}, {110, 10}}, []float64{100, 150}, gpio.Stats{Fired: 1, Merged: 1}},
+		{"dead time delays the start, not the end", gpio.ChannelConfig{DeadTime: ms(10), MaxLate: ms(15)}, []p{{100, 20}, {122, 20}}, []float64{100, 120, 130, 142}, gpio.Stats{Fired: 2, WorstStart: ms(8)}},
+		{"too long a dead time misses", gpio.ChannelConfig{DeadTime: ms(10), MaxLate: ms(5)}, []p{{100, 20}, {122, 20}}, []float64{100, 120}, gpio.Stats{Fired: 1, Missed: 1}},
+		{"a pusher cannot overlap", gpio.ChannelConfig{MaxLate: ms(5)}, []p{{100, 20}, {110, 20}}, []float64{100, 120}, gpio.Stats{Fired: 1, Missed: 1}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t, c.cfg)
+			for i, q := range c.pulses {
+				if err := r.Schedule(0, gpio.Pulse{ID: uint64(i), At: at(q.at), Width: ms(q.width)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			r.runTo(at(1000))
+			got := r.edges()
+			if len(got) != len(c.want) {
+				t.Fatalf("edges %v, want %v", got, c.want)
+			}
+			for i := range got {
+				if got[i] != c.want[i] {
+					t.Errorf("edges %v, want %v", got, c.want)
+					break
+				}
+			}
+			if s := r.Stats(); s != c.stats {
+				t.Errorf("%+v, want %+v", s, c.stats)
+			}
+			if len(r.records) != len(c.pulses) {
+				t.Errorf("%d records of %d pulses", len(r.records), len(c.pulses))
+			}
+		})
+	}
+}
+
+func TestPulseThatWouldHitTheNextPartIsNotFired(t *testing.T) {
+	for late, want := range map[float64]gpio.Outcome{0: gpio.Fired, 5: gpio.Fired, 5.1: gpio.Missed, 1000: gpio.Missed} {
+		r := newRig(t, gpio.ChannelConfig{MaxLate: ms(5)})
+		if err := r.Schedule(0, gpio.Pulse{At: at(100), Width: ms(20)}); err != nil {
+			t.Fatal(err)
+		}
+		r.clock.now = at(100 + late)
+		r.runTo(at(2000))
+		if got := r.records[0]; got.Outcome != want || got.End > at(120) {
+			t.Errorf("%v ms late: %v, ends %v", late, got.Outcome, got.End)
+		}
+		if r.pin.Read() != pgpio.Low {
+			t.Error("left on")
+		}
+	}
+}
+
+func TestScheduleRefuses(t *testing.T) {
+	r := newRig(t, gpio.ChannelConfig{MaxLate: ms(5), Capacity: 1})
+	for name, c := range map[string]struct {
+		ch    int
+		width time.Duration
+		want  error
+	}{
+		"no channel":   {1, ms(20), gpio.ErrPulse},
+		"no width":     {0, 0, gpio.ErrPulse},
+		"too short":    {0, ms(5), gpio.ErrPulse},
+		"first of one": {0, ms(20), nil},
+	} {
+		if err := r.Schedule(c.ch, gpio.Pulse{Width: c.width}); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := r.Schedule(0, gpio.Pulse{Width: ms(20)}); !errors.Is(err, gpio.ErrFull) {
+		t.Error(err)
+	}
+}
+
+func TestOutputThatFailsIsCountedAndSwitchedOffLater(t *testing.T) {
+	r := newRig(t, gpio.ChannelConfig{})
+	broken := errors.New("broken")
+	for _, p := range []float64{100, 200} {
+		_ = r.Schedule(0, gpio.Pulse{At: at(p), Width: ms(20)})
+	}
+	r.clock.now = at(100)
+	r.pin.Fail(broken)
+	r.runTo(at(150))
+	r.pin.Fail(nil)
+	r.runTo(at(200))
+	r.pin.Fail(broken)
+	r.runTo(at(230))
+	if r.pin.Read() != pgpio.High {
+		t.Fatal("the second pulse did not begin")
+	}
+	r.pin.Fail(nil)
+	r.runTo(at(240))
+	if s := r.Stats(); s.Failed != 1 || s.Fired != 1 || r.pin.Read() != pgpio.Low {
+		t.Errorf("%+v, level %v", s, r.pin.Read())
+	}
+}
+
+func TestRunFiresOnTimeAndEndsSafe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		clock := bubble{time.Now()}
+		pin := sim.NewChip(clock).Line(0)
+		out, _ := gpio.NewOutput(pin, gpio.Polarity{})
+		s, _ := gpio.NewScheduler(clock, []gpio.ChannelConfig{{Output: out, MaxLate: ms(1)}}, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- s.Run(ctx) }()
+		t0 := clock.Now()
+		for _, d := range []float64{3000, 100, 50, 200} { // each of the first three is due before what Run sleeps for
+			synctest.Wait()
+			if err := s.Schedule(0, gpio.Pulse{At: t0.Add(ms(d)), Width: ms(20)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(3010 * time.Millisecond)
+		if pin.Read() != pgpio.High {
+			t.Error("the last pulse is not on")
+		}
+		_ = s.Schedule(0, gpio.Pulse{At: t0.Add(time.Hour), Width: ms(20)})
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) || pin.Read() != pgpio.Low {
+			t.Errorf("%v, level %v", err, pin.Read())
+		}
+		if st := s.Stats(); st.Fired != 3 || st.Cancelled != 2 || st.WorstStart != 0 || s.Pending() != 0 {
+			t.Errorf("%+v", st)
+		}
+	})
+}
+
+// FuzzScheduler: whatever is asked for, the output is on only inside windows
+// that were asked for, pulses keep their dead time, and every pulse has one record.
+func FuzzScheduler(f *testing.F) {
+	f.Add(uint64(1), true)
+	f.Add(uint64(2), false)
+	f.Fuzz(func(t *testing.T, seed uint64, merge bool) {
+		rnd := rand.New(rand.NewPCG(seed, 0))
+		cfg := gpio.ChannelConfig{Merge: merge, DeadTime: ms(float64(rnd.IntN(6))), MinGap: ms(float64(rnd.IntN(6))), MaxLate: ms(3), Capacity: 400}
+		r := newRig(t, cfg)
+		var asked []gpio.Pulse
+		for i := range 200 {
+			p := gpio.Pulse{ID: uint64(i), At: r.clock.now + edge.Instant(rnd.IntN(60e6)) - 5e6, Width: ms(4 + float64(rnd.IntN(20)))}
+			if r.Schedule(0, p) == nil {
+				asked = append(asked, p)
+			}
+			r.runTo(r.clock.now + edge.Instant(rnd.IntN(20e6)))
+			r.clock.now += edge.Instant(rnd.IntN(5e6)) // the thread was held up
+		}
+		r.runTo(r.clock.now + 200e6)
+		checkWindows(t, r, cfg, asked)
+	})
+}
+
+func checkWindows(t *testing.T, r *rig, cfg gpio.ChannelConfig, asked []gpio.Pulse) {
+	t.Helper()
+	if len(r.records) != len(asked) || r.pin.Read() != pgpio.Low {
+		t.Errorf("%d records of %d pulses, level %v", len(r.records), len(asked), r.pin.Read())
+	}
+	const stall = 5e6 // the clock jumps by up to this between steps
+	last := edge.Instant(-1 << 62)
+	for _, x := range r.records {
+		if x.Outcome != gpio.Fired {
+			continue
+		}
+		if x.Start < x.At || x.Start.Sub(x.At) > cfg.MaxLate {
+			t.Errorf("pulse %d of %v began at %v", x.ID, x.At, x.Start)
+		}
+		if x.Start.Sub(last) < cfg.DeadTime {
+			t.Errorf("pulse %d began %v after the one before", x.ID, x.Start.Sub(last))
+		}
+		last = x.End
+		if !cfg.Merge && x.End > x.At.Add(x.Width)+stall {
+			t.Errorf("pulse %d of %v ended at %v", x.ID, x.At.Add(x.Width), x.End)
+		}
+	}
+}
+
+func TestRejectorTimesAndLanes(t *testing.T) {
+	r := newRig(t, gpio.ChannelConfig{})
+	cfg := gpio.RejectConfig{Deadline: ms(50), Gates: []gpio.Gate{
+		{Travel: ms(200), Advance: ms(10), Width: ms(20)},
+		{Travel: ms(400), Width: ms(20), Lane: image.Rect(0, 0, 10, 10)},
+	}}
+	rej, err := gpio.NewRejector(cfg, r.Scheduler, r.clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := []edge.Region{{Box: image.Rect(2, 2, 6, 6)}}
+	for _, c := range []struct {
+		v    edge.Verdict
+		want float64 // start; 0: none
+	}{
+		{edge.Verdict{Decision: edge.Accept}, 0},
+		{edge.Verdict{Decision: edge.Unsure}, 0},
+		{edge.Verdict{Decision: edge.Reject}, 190},
+		{edge.Verdict{}, 190},
+		{edge.Verdict{Decision: edge.Reject, Regions: in}, 400},
+		{edge.Verdict{Decision: edge.Accept, Due: at(1)}, 190}, // late at actuation
+	} {
+		r.clock.now, r.records = at(2), nil
+		rej.Act(&c.v)
+		r.runTo(at(1000))
+		switch {
+		case c.want == 0 && len(r.records) != 0, c.want != 0 && (len(r.records) != 1 || r.records[0].At != at(c.want)):
+			t.Errorf("%+v: %+v, want %v ms", c.v.Decision, r.records, c.want)
+		}
+	}
+}
+
+func TestRejectConfigCheck(t *testing.T) {
+	good := gpio.Gate{Travel: ms(200), Advance: ms(10), Width: ms(20)}
+	for name, c := range map[string]gpio.RejectConfig{
+		"no gates":               {},
+		"before the verdict":     {Deadline: ms(190), Gates: []gpio.Gate{good}},
+		"pulse longer than gap":  {Pitch: ms(19), Gates: []gpio.Gate{good}},
+		"first gate with a lane": {Gates: []gpio.Gate{{Travel: 1, Width: 1, Lane: image.Rect(0, 0, 1, 1)}}},
+		"unsure gate":            {UnsureGate: 1, Gates: []gpio.Gate{good}},
+	} {
+		if c.Check() == nil {
+			t.Errorf("%s passed", name)
+		}
+	}
+	if err := (gpio.RejectConfig{Deadline: ms(100), Pitch: ms(30), Gates: []gpio.Gate{good}}).Check(); err != nil {
+		t.Error(err)
+	}
+}
