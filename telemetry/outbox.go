@@ -73,6 +73,7 @@ type Outbox struct {
 	in   chan draft
 	done chan uint64
 	wake chan struct{}
+	over chan struct{} // closed when Run has ended
 
 	mu      sync.Mutex // orders numbers with the hand-off
 	next    uint64
@@ -106,6 +107,7 @@ func NewOutbox(store Store, limits Limits, log *slog.Logger) *Outbox {
 		wake: make(chan struct{}, 1),
 		next: last + 1,
 		idle: make(chan struct{}),
+		over: make(chan struct{}),
 	}
 }
 
@@ -130,8 +132,10 @@ func (o *Outbox) Enqueue(topic string, encode func(record uint64) ([]byte, error
 }
 
 // Run moves records into the store and forgets acknowledged ones until ctx
-// ends; then it stores what is still on its way and returns nil.
+// ends; then it stores what is still on its way and returns nil. It is called
+// once.
 func (o *Outbox) Run(ctx context.Context) error {
+	defer close(o.over)
 	o.signal() // an earlier boot may have left records
 	for {
 		select {
@@ -271,7 +275,17 @@ func (o *Outbox) Next(after uint64, limit int) ([]Record, error) { return o.stor
 
 // Done says that the broker has acknowledged a record. It waits for room only
 // while Run is busy, and gives up when ctx ends: the record is sent again later.
+// After Run's end it removes the record itself, so that acknowledgements of the
+// last moment count.
 func (o *Outbox) Done(ctx context.Context, seq uint64) {
+	select {
+	case <-o.over:
+		if err := o.store.Remove([]uint64{seq}); err != nil {
+			o.fail("forget an acknowledged record (it will be sent again)", err)
+		}
+		return
+	default:
+	}
 	select {
 	case o.done <- seq:
 	case <-ctx.Done():

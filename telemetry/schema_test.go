@@ -564,7 +564,13 @@ func ruleAcknowledged(t *testing.T) {
 		if err := <-drained; err != nil {
 			t.Error(err)
 		}
+		o.Enqueue("t", counted)
 		stop()
+		synctest.Wait()
+		o.Done(ctx, 4) // the last acknowledgement comes after the end
+		if got := numbers(t, o); got != "" {
+			t.Errorf("after the end: %s", got)
+		}
 	})
 }
 
