@@ -29,7 +29,8 @@ type Store interface {
 	// Remove forgets records; unknown ones are no error.
 	Remove(seqs []uint64) error
 	// Usage returns how many records are held, how many bytes their topics and
-	// payloads have, and the highest Seq ever appended.
+	// payloads have, and the highest Seq ever appended. It never waits for a
+	// disk: the line asks through Stats.
 	Usage() (records int, bytes int64, last uint64)
 }
 

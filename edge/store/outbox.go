@@ -22,7 +22,9 @@ type Outbox struct {
 	db      *sql.DB
 	damaged string
 
-	mu      sync.Mutex // serializes writes and guards the counters
+	write sync.Mutex // held over a transaction, so one writer at a time
+
+	mu      sync.Mutex // guards the counters; never held while the disk works
 	records int
 	bytes   int64
 	last    uint64
@@ -88,9 +90,10 @@ var ErrOrder = errors.New("record numbers must grow")
 
 // Append adds records in ascending order of Seq, all or none.
 func (o *Outbox) Append(records []Record) error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	last, size := o.last, int64(0)
+	o.write.Lock()
+	defer o.write.Unlock()
+	_, _, last := o.Usage()
+	size := int64(0)
 	for _, r := range records {
 		if r.Seq <= last {
 			return ErrOrder
@@ -101,10 +104,17 @@ func (o *Outbox) Append(records []Record) error {
 	if err := o.transact(func(tx *sql.Tx) error { return insert(tx, records, last) }); err != nil {
 		return err
 	}
-	o.records += len(records)
-	o.bytes += size
-	o.last = last
+	o.count(len(records), size, last)
 	return nil
+}
+
+// count changes the counters.
+func (o *Outbox) count(records int, bytes int64, last uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.records += records
+	o.bytes += bytes
+	o.last = max(o.last, last)
 }
 
 func insert(tx *sql.Tx, records []Record, last uint64) error {
@@ -141,8 +151,8 @@ func (o *Outbox) Next(after uint64, limit int) ([]Record, error) {
 
 // Remove forgets records; unknown ones are no error.
 func (o *Outbox) Remove(seqs []uint64) error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+	o.write.Lock()
+	defer o.write.Unlock()
 	gone, size := 0, int64(0)
 	err := o.transact(func(tx *sql.Tx) error {
 		for _, seq := range seqs {
@@ -159,8 +169,7 @@ func (o *Outbox) Remove(seqs []uint64) error {
 		return nil
 	})
 	if err == nil {
-		o.records -= gone
-		o.bytes -= size
+		o.count(-gone, -size, 0)
 	}
 	return err
 }
@@ -178,7 +187,7 @@ func (o *Outbox) transact(do func(*sql.Tx) error) error {
 }
 
 // Usage returns how many records are held, how many bytes their topics and
-// payloads have, and the highest Seq ever appended.
+// payloads have, and the highest Seq ever appended. It does not wait for the disk.
 func (o *Outbox) Usage() (records int, bytes int64, last uint64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
