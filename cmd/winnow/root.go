@@ -103,7 +103,7 @@ func newRoot() *cobra.Command {
 		return usagef("%w; see %s --help", err, c.CommandPath())
 	})
 	root.AddCommand(
-		versionCommand(), demoCommand(), teachCommand(), evalCommand(), scoreCommand(), modelCommand(),
+		demoCommand(), runCommand(), configCommand(), versionCommand(), teachCommand(), evalCommand(), scoreCommand(), modelCommand(),
 	)
 	wrapArgs(root)
 	return root

@@ -17,11 +17,12 @@ import (
 // where the configuration names no other.
 type teller struct {
 	*telemetry.Reporter
-	topics telemetry.Topics
-	outbox *telemetry.Outbox
-	client *mqtt.Client
-	broker *broker.Broker
-	cfg    mqtt.Config
+	station *telemetry.Station
+	topics  telemetry.Topics
+	outbox  *telemetry.Outbox
+	client  *mqtt.Client
+	broker  *broker.Broker
+	cfg     mqtt.Config
 
 	stop func()
 	wg   sync.WaitGroup
@@ -34,7 +35,7 @@ func startTelling(ctx context.Context, who telemetry.Identity, clock edge.Clock,
 	if err != nil {
 		return nil, err
 	}
-	t := &teller{topics: station.Topics(), outbox: telemetry.NewOutbox(store, limits, log)}
+	t := &teller{station: station, topics: station.Topics(), outbox: telemetry.NewOutbox(store, limits, log)}
 	if cfg.Broker == "" {
 		if t.broker, err = broker.Start(listen, nil); err != nil {
 			return nil, err
@@ -53,6 +54,9 @@ func startTelling(ctx context.Context, who telemetry.Identity, clock edge.Clock,
 	t.wg.Go(func() { _ = t.client.Run(ctx) })
 	return t, nil
 }
+
+// SetModel says which package judges.
+func (t *teller) SetModel(digest string) { t.station.SetModel(digest) }
 
 // Stop says "stopped", disconnects and waits.
 func (t *teller) Stop() {

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	pgpio "periph.io/x/conn/v3/gpio"
+
+	"winnow/edge"
+	"winnow/edge/config"
+	"winnow/gpio"
+	"winnow/gpio/cdev"
+)
+
+// gpioChips lists the chips of this machine.
+func gpioChips() ([]string, error) { return cdev.Chips() }
+
+// openPin opens a line of a real or the simulated chip.
+func (s *station) openPin(chip string, n int) (pgpio.PinIO, error) {
+	if chip == config.ChipSim {
+		return s.chip.Line(n), nil
+	}
+	return cdev.Open(chip, n)
+}
+
+// rejecter fires the actuators. It implements line.Actuator.
+type rejecter struct {
+	clock       edge.Clock
+	log         *slog.Logger
+	unsureFires bool
+	arms        []arm
+}
+
+// arm is one actuator.
+type arm struct {
+	name   string
+	on     config.Fires
+	delay  time.Duration // from trigger to pulse
+	width  time.Duration
+	output *gpio.Output
+	pulser *gpio.Pulser
+}
+
+// newRejecter requests every actuator's line at its safe level.
+func newRejecter(s *station) (*rejecter, error) {
+	r := &rejecter{clock: s.clock, log: s.log, unsureFires: s.cfg.Recipe.Unsure == config.UnsureReject}
+	for i, a := range s.cfg.Actuators {
+		pin, err := s.openPin(a.Chip, a.Line)
+		if err != nil {
+			r.Close()
+			return nil, fmt.Errorf("actuator %q: %w", a.Name, err)
+		}
+		out, err := gpio.NewOutput(pin, gpio.Polarity{ActiveLow: a.ActiveLow, SafeOn: a.Safe == config.SafeOn})
+		if err != nil {
+			r.Close()
+			return nil, fmt.Errorf("actuator %q: %w", a.Name, err)
+		}
+		r.arms = append(r.arms, arm{
+			name: a.Name, on: a.On, delay: s.cfg.ActuatorDelay(i), width: a.Pulse.Std(), output: out,
+			pulser: gpio.NewPulser(out, s.clock, gpio.PulserOptions{MinGap: a.MinGap.Std(), Capacity: 1024}),
+		})
+	}
+	return r, nil
+}
+
+// Act fires for a verdict. It never blocks.
+func (r *rejecter) Act(v *edge.Verdict) {
+	v.Late(r.clock.Now())
+	for i := range r.arms {
+		a := &r.arms[i]
+		fires := v.Fires(r.unsureFires)
+		if a.on == config.FiresUnsure {
+			fires = v.Decision == edge.Unsure
+		}
+		if !fires {
+			continue
+		}
+		if err := a.pulser.Fire(v.Trigger.Add(a.delay), a.width); err != nil {
+			r.log.Error("a part could not be rejected", "actuator", a.name, "part", v.ID.Seq, "err", err)
+		}
+	}
+}
+
+// Run fires pulses until ctx ends.
+func (r *rejecter) Run(ctx context.Context) {
+	var wg sync.WaitGroup
+	for i := range r.arms {
+		wg.Go(func() { _ = r.arms[i].pulser.Run(ctx) })
+	}
+	wg.Wait()
+}
+
+// drain waits, a few seconds at most, until parts on the belt have been acted on.
+func (r *rejecter) drain(ctx context.Context) {
+	end := r.clock.Now().Add(5 * time.Second)
+	for r.pending() > 0 && end.After(r.clock.Now()) {
+		if r.clock.SleepUntil(ctx, r.clock.Now().Add(5*time.Millisecond)) != nil {
+			return
+		}
+	}
+}
+
+func (r *rejecter) pending() int {
+	n := 0
+	for i := range r.arms {
+		n += r.arms[i].pulser.Pending()
+	}
+	return n
+}
+
+// Close returns every output to its safe level.
+func (r *rejecter) Close() {
+	for i := range r.arms {
+		if err := r.arms[i].output.Close(); err != nil {
+			r.log.Error("an output did not return to its safe level", "actuator", r.arms[i].name, "err", err)
+		}
+	}
+}
