@@ -48,7 +48,7 @@ func TestArgsLayout(t *testing.T) {
 		{"offs", unsafe.Offsetof(a.offs), 24}, {"n", unsafe.Offsetof(a.n), 32}, {"w", unsafe.Offsetof(a.w), 40},
 		{"bias", unsafe.Offsetof(a.bias), 48}, {"scale", unsafe.Offsetof(a.scale), 56}, {"out", unsafe.Offsetof(a.out), 64},
 		{"zero", unsafe.Offsetof(a.zero), 72}, {"lo", unsafe.Offsetof(a.lo), 76}, {"hi", unsafe.Offsetof(a.hi), 80},
-		{"hiF", unsafe.Offsetof(a.hiF), 84}, {"zero2", unsafe.Offsetof(a.zero2), 88}, {"lo4", unsafe.Offsetof(a.lo4), 92},
+		{"hiF", unsafe.Offsetof(a.hiF), 84}, {"zero2", unsafe.Offsetof(a.zero2), 88}, {"lo4", unsafe.Offsetof(a.lo4), 92}, {"quads", unsafe.Offsetof(a.quads), 96},
 		{"zipArgs.rows", unsafe.Offsetof(z.rows), 8}, {"n", unsafe.Offsetof(z.n), 40}, {"pixels", unsafe.Offsetof(z.pixels), 48},
 		{"srcStep", unsafe.Offsetof(z.srcStep), 56}, {"dstStep", unsafe.Offsetof(z.dstStep), 64},
 		{"Add.MulB", unsafe.Offsetof(p.MulB), 4}, {"Bias", unsafe.Offsetof(p.Bias), 8}, {"Shift", unsafe.Offsetof(p.Shift), 12},

@@ -115,7 +115,7 @@ func packConv(s *Set, l *layout, d Conv, group int) *blockConv {
 // half blocks.
 func (c *blockConv) count(ps []panel, pixels int64) {
 	for _, p := range ps {
-		c.info.Done += pixels * int64(p.width*(4*len(p.offs)+6))
+		c.info.Done += pixels * int64(p.width*(4*p.blocks()+6))
 		c.info.Packed += len(p.w) + 4*len(p.offs) + 8*p.width
 	}
 }
@@ -274,7 +274,7 @@ func (c *blockConv) panel(dst []int8, buf []byte, b int, p *phase, q *panel) {
 		return // the last band has no row of this phase
 	}
 	base := ((b*c.rows*c.y.phases+p.ry)*c.d.OutW+p.rx)*c.d.OutC + q.first
-	a := blockArgs{in: ptr(buf), px: ptr(t.px), tiles: t.tiles, offs: ptr(q.offs), n: len(q.offs),
+	a := blockArgs{in: ptr(buf), px: ptr(t.px), tiles: t.tiles, offs: ptr(q.offs), quads: q.quads, n: len(q.offs) - q.quads,
 		w: ptr(q.w), bias: ptr(q.bias), scale: ptr(q.scale)}
 	a.requant(&c.d.Requant)
 	if q.valid == q.width {

@@ -14,7 +14,7 @@ func available() []isa {
 func (i isa) layout() *layout {
 	switch i {
 	case isaDot:
-		return &layout{elem: 1, wElem: 1, wMin: -128, wMax: 127, pair: 4, mr: 6, widths: []int{16, 8},
+		return &layout{elem: 1, wElem: 1, wMin: -128, wMax: 127, pair: 4, mr: 6, widths: []int{16, 8}, quads: true,
 			dwRows: 4, dwWidth: 16, dwMR: 6}
 	case isaNEON:
 		return &layout{elem: 1, wElem: 1, wMin: -127, wMax: 127, pair: 2, mr: 6, widths: []int{16, 8},

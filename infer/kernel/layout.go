@@ -17,6 +17,7 @@ type layout struct {
 	pair   int   // inputs that one instruction sums
 	mr     int   // pixels a tile
 	widths []int // panel widths, widest first; all but 32 pack a block alone
+	quads  bool  // four blocks in a row are taken at once, from 16 activations
 
 	dwRows  int // input rows that are interleaved for depthwise kernels
 	dwWidth int // channels a depthwise tile
@@ -30,14 +31,15 @@ func (l *layout) offset() int32 { return int32(l.flip) }
 //
 //	for each tile of mr pixels:  acc[p][c] = bias[c]
 //	    for each block b:        acc[p][c] += in[px[p].in + offs[b] ...] . w[b][c]
+//	        (where the layout has quads, the first quads offsets stand for four blocks each)
 //	    out[px[p].out + c] = requantized acc[p][c]
 type blockArgs struct {
 	in    unsafe.Pointer // 0: packed activations
 	px    unsafe.Pointer // 8: pairs of int32 byte offsets (in, out), tiles*mr of them
 	tiles int            // 16
-	offs  unsafe.Pointer // 24: n int32 byte offsets
-	n     int            // 32
-	w     unsafe.Pointer // 40: n blocks
+	offs  unsafe.Pointer // 24: quads + n int32 byte offsets
+	n     int            // 32: blocks that are no part of a quad
+	w     unsafe.Pointer // 40: the blocks in the order of their offsets
 	bias  unsafe.Pointer // 48: width int32
 	scale unsafe.Pointer // 56: width float32
 	out   unsafe.Pointer // 64
@@ -47,6 +49,7 @@ type blockArgs struct {
 	hiF   float32        // 84: hi - zero
 	zero2 int32          // 88: zero in both 16-bit halves
 	lo4   int32          // 92: lo in all four bytes
+	quads int            // 96
 }
 
 func (a *blockArgs) requant(r *Requant) {

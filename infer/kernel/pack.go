@@ -9,7 +9,8 @@ import (
 // panel is width neighbouring (virtual) output channels with their weights.
 type panel struct {
 	first, valid, width int     // channels first..first+valid-1 are real
-	offs                []int32 // of the blocks, in bytes of packed activations
+	offs                []int32 // of the quads and blocks, in bytes of packed activations
+	quads               int     // how many of offs stand for four blocks each
 	w                   []byte  // the blocks, on a cache line
 	bias                []int32 // width of them, zero points folded in
 	scale               []float32
@@ -77,38 +78,78 @@ func (m *tapWeights) runs(y0, x0, pitch int) []run {
 }
 
 // block gathers the weights of channels c0..c0+width-1 at 4 places of r from k
-// on, [width][4], zero outside; false if all are zero.
-func (m *tapWeights) block(b []int32, c0, width int, r run, k int) bool {
+// on, [width][4], zero outside.
+func (m *tapWeights) block(b []int32, c0, width int, r run, k int) {
 	clear(b)
 	size := len(m.dys) * len(m.dxs) * m.inC
-	any := int32(0)
 	for c := range min(width, m.channels-c0) {
 		from := m.w[(c0+c)*size+r.at+k:][:min(4, r.n-k)]
 		for i, v := range from {
 			b[c*4+i] = v
-			any |= v
 		}
 	}
-	return any != 0
 }
 
 // panelOf packs the channels c0..c0+width-1.
 func (m *tapWeights) panelOf(l *layout, rs []run, c0, width int) panel {
 	p := panel{first: c0, width: width, valid: min(width, m.channels-c0)}
-	var w []byte
+	var list blockList
 	b, part := make([]int32, width*4), make([]int32, width*4)
 	for _, r := range rs {
 		for k := 0; k < r.n; k += 4 {
-			for m.block(b, c0, width, r, k); l.cut(part, b); {
-				w = l.appendBlock(w, part, width)
-				p.offs = append(p.offs, int32((r.off+k)*l.elem))
+			m.block(b, c0, width, r, k)
+			for n := 0; l.cut(part, b); n++ {
+				list.add(l, n, int32((r.off+k)*l.elem), part, width)
 			}
 		}
 	}
+	w := list.finish(l, &p)
 	p.w = aligned(len(w))
 	copy(p.w, w)
 	return p
 }
+
+// blockList collects packed blocks: part 0 of every place, then what did not fit
+// the packed type in part 1, and so on.
+type blockList struct {
+	offs [][]int32
+	w    [][]byte
+}
+
+func (b *blockList) add(l *layout, part int, off int32, w []int32, width int) {
+	if part == len(b.offs) {
+		b.offs, b.w = append(b.offs, nil), append(b.w, nil)
+	}
+	b.offs[part] = append(b.offs[part], off)
+	b.w[part] = l.appendBlock(b.w[part], w, width)
+}
+
+// finish orders the blocks, quads first, and returns their weights.
+func (b *blockList) finish(l *layout, p *panel) []byte {
+	offs, all := slices.Concat(b.offs...), slices.Concat(b.w...)
+	if !l.quads {
+		p.offs = offs
+		return all
+	}
+	var w, rest []byte
+	var singles []int32
+	size := 4 * p.width * l.wElem
+	for i := 0; i < len(offs); {
+		if i+3 < len(offs) && offs[i+1] == offs[i]+4 && offs[i+2] == offs[i]+8 && offs[i+3] == offs[i]+12 {
+			p.offs, w = append(p.offs, offs[i]), append(w, all[i*size:(i+4)*size]...)
+			i += 4
+			continue
+		}
+		singles, rest = append(singles, offs[i]), append(rest, all[i*size:(i+1)*size]...)
+		i++
+	}
+	p.quads = len(p.offs)
+	p.offs = append(p.offs, singles...)
+	return append(w, rest...)
+}
+
+// blocks is the number of blocks of the panel.
+func (p *panel) blocks() int { return len(p.offs) + 3*p.quads }
 
 // cut moves what fits a packed weight from rest to part; false if rest was zero.
 func (l *layout) cut(part, rest []int32) bool {
@@ -177,7 +218,7 @@ func (m *tapWeights) bestPanel(l *layout, rs []run, c int) panel {
 	p := m.panelOf(l, rs, c, l.widths[narrow])
 	if l.widths[0] == 32 && m.channels-c > 16 {
 		q, both := m.panelOf(l, rs, c+16, 16), m.panelOf(l, rs, c, 32)
-		if 20*len(both.offs) <= 11*(len(p.offs)+len(q.offs)) {
+		if 20*both.blocks() <= 11*(p.blocks()+q.blocks()) {
 			return both
 		}
 	}

@@ -13,6 +13,11 @@ func (f *file) op2(op uint32, name string, n, d int) {
 	f.word(op|uint32(n)<<5|uint32(d), "%s V%d, V%d", name, n, d)
 }
 
+// dotElem is SDOT of Vn and element i of Vm to Vd.
+func (f *file) dotElem(m, i, n, d int) {
+	f.word(opSDOTElem|uint32(i&1)<<21|uint32(i>>1)<<11|uint32(m)<<16|uint32(n)<<5|uint32(d), "SDOT V%d[%d], V%d, V%d", m, i, n, d)
+}
+
 // op3 is an instruction of three vector registers, d = n op m.
 func (f *file) op3(op uint32, name string, m, n, d int) {
 	f.word(op|uint32(m)<<16|uint32(n)<<5|uint32(d), "%s V%d, V%d, V%d", name, m, n, d)
@@ -58,8 +63,10 @@ V0..V23 sums: pixel i, channels 4j.. in V(i*vectors+j).`
 // armISA is what differs between the two instruction sets.
 type armISA struct {
 	name string
-	// block adds one block of nv*4 channels to the sums of all pixels.
+	// block adds the block at offset R14 of nv*4 channels to the sums of all pixels.
 	block func(f *file, nv int)
+	// quad adds four neighbouring blocks.
+	quad func(f *file, nv int)
 	// rows adds one block of 16 channels x rows to the sums of all pixels.
 	rows func(f *file)
 	// vector adds one block of 16 outputs to V0..V3; activations in V28.
@@ -69,16 +76,16 @@ type armISA struct {
 
 func arm(isa armISA) *file {
 	f := newFile()
-	armBlocks(f, "blocks16"+isa.name, 4, isa.block)
-	armBlocks(f, "blocks8"+isa.name, 2, isa.block)
-	armBlocks(f, "depthwise"+isa.name, 4, func(f *file, _ int) { isa.rows(f) })
+	armBlocks(f, "blocks16"+isa.name, 4, isa.block, isa.quad)
+	armBlocks(f, "blocks8"+isa.name, 2, isa.block, isa.quad)
+	armBlocks(f, "depthwise"+isa.name, 4, func(f *file, _ int) { isa.rows(f) }, nil)
 	armVector(f, isa)
 	isa.zip(f)
 	return f
 }
 
 // armBlocks writes a block kernel of 6 pixels x nv*4 channels.
-func armBlocks(f *file, name string, nv int, block func(*file, int)) {
+func armBlocks(f *file, name string, nv int, block, quad func(*file, int)) {
 	f.text(name, 8, armPlan)
 	f.p("MOVD a+0(FP), R0")
 	f.p("MOVD %d(R0), R1", argPx)
@@ -101,6 +108,16 @@ func armBlocks(f *file, name string, nv int, block func(*file, int)) {
 		for j := range nv {
 			f.p("VORR V%d.B16, V%d.B16, V%d.B16", j, j, i*nv+j)
 		}
+	}
+	if quad != nil {
+		f.p("MOVD %d(R0), R15", argQuads)
+		f.p("CBZ R15, single")
+		f.label("quad")
+		f.p("MOVW.P 4(R7), R14")
+		quad(f, nv)
+		f.p("SUBS $1, R15, R15")
+		f.p("BNE quad")
+		f.label("single")
 	}
 	f.p("CBZ R6, done")
 	f.label("block")
@@ -160,6 +177,11 @@ func armStore(f *file, a, nv int) {
 	} else {
 		f.p("VST1 [V%d.B8], (R15)", a)
 	}
+}
+
+// load16 loads 16 bytes at Rbase + R14.
+func (f *file) load16(base, v int) {
+	f.word(0x3CE06800|14<<16|uint32(base)<<5|uint32(v), "FMOVQ (R%d)(R14), F%d", base, v)
 }
 
 // regs lists n registers from first on.

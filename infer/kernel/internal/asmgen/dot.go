@@ -12,10 +12,11 @@ func dot() *file {
 				t := 28 + i%4
 				f.p("FMOVS (R%d)(R14), F%d", 8+i, t)
 				for j := range nv {
-					f.op3(opSDOTElem, "SDOT", t, 24+j, i*nv+j)
+					f.dotElem(t, 0, 24+j, i*nv+j)
 				}
 			}
 		},
+		quad: dotQuad,
 		rows: func(f *file) {
 			f.p("VLD1.P 64(R5), %s", regs(24, 4))
 			for i := range armMR {
@@ -28,9 +29,26 @@ func dot() *file {
 		},
 		vector: func(f *file) {
 			for j := range 4 {
-				f.op3(opSDOTElem, "SDOT", 28, 24+j, j)
+				f.dotElem(28, 0, 24+j, j)
 			}
 		},
 		zip: func(f *file) { armZip(f, "zipDot", 4) },
 	})
+}
+
+// dotQuad keeps 16 activations of each pixel in V24..V29 and takes the weights of
+// two vectors of channels at a time through V30, V31.
+func dotQuad(f *file, nv int) {
+	for i := range armMR {
+		f.load16(8+i, 24+i)
+	}
+	for k := range 4 {
+		for j := 0; j < nv; j += 2 {
+			f.p("VLD1.P 32(R5), %s", regs(30, 2))
+			for i := range armMR {
+				f.dotElem(24+i, k, 30, i*nv+j)
+				f.dotElem(24+i, k, 31, i*nv+j+1)
+			}
+		}
+	}
 }

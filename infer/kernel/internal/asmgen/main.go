@@ -27,6 +27,7 @@ const (
 	argHiF   = 84
 	argZero2 = 88
 	argLo4   = 92
+	argQuads = 96
 )
 
 // file collects one assembly file.

@@ -16,6 +16,7 @@ func neon() *file {
 				neonDot(f, i*nv, nv)
 			}
 		},
+		quad: nil,
 		rows: func(f *file) {
 			f.p("VLD1.P 32(R5), %s", regs(24, 2))
 			for i := range armMR {
