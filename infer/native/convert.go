@@ -25,6 +25,9 @@ func (l *lowering) convert(n *graph.Node) (layer, error) {
 	case isByte(x.Type) && y.Type == tflite.Float32:
 		return moved((len(src)+mapChunk-1)/mapChunk, dequantizer(dst, src, x)), nil
 	case isByte(x.Type) && isByte(y.Type):
+		if r := x.Scale() / y.Scale(); !(r >= 0x1p-8 && r <= 0x1p7) {
+			return layer{}, l.refuse(n, "the scale ratio %g is outside what LiteRT's kernel takes", r)
+		}
 		s := &mapStep{set: l.set, dst: kernel.Int8s(dst), src: kernel.Int8s(src)}
 		requantTable(&s.table, x, y)
 		return layer{step: s, kernel: "table"}, nil

@@ -53,9 +53,9 @@ func (l *lowering) function(n *graph.Node) (func(int32) int8, error) {
 	x, y, o := l.tensor(n.In[0]), l.tensor(n.Out), l.op(n)
 	switch o.Code {
 	case tflite.OpLogistic:
-		return viaFloat(x, y, logistic), nil
+		return l.viaFloat(n, 1.0/256, -128, logistic)
 	case tflite.OpTanh:
-		return viaFloat(x, y, func(v float32) float32 { return float32(math.Tanh(float64(v))) }), nil
+		return l.viaFloat(n, 1.0/128, 0, func(v float32) float32 { return float32(math.Tanh(float64(v))) })
 	case tflite.OpRelu:
 		return relu(x, y, 0, math.Inf(1)), nil
 	case tflite.OpRelu6:
@@ -70,11 +70,14 @@ func (l *lowering) function(n *graph.Node) (func(int32) int8, error) {
 	return nil, l.refuse(n, "the native engine cannot run it on %v", x.Type)
 }
 
-// viaFloat is XNNPACK's table for LOGISTIC and TANH
-// (src/reference/unary-elementwise.cc).
-func viaFloat(x, y *tflite.Tensor, f func(float32) float32) func(int32) int8 {
-	inv := 1 / y.Scale()
-	return func(v int32) int8 { return quantize(f(float32(v)*x.Scale()), inv, y.ZeroPoint()) }
+// viaFloat is XNNPACK's table for LOGISTIC and TANH, whose output quantization
+// TFLite fixes (src/reference/unary-elementwise.cc).
+func (l *lowering) viaFloat(n *graph.Node, scale float32, zero int32, f func(float32) float32) (func(int32) int8, error) {
+	x, y := l.tensor(n.In[0]), l.tensor(n.Out)
+	if y.Scale() != scale || y.ZeroPoint() != zero {
+		return nil, l.refuse(n, "its output must have scale %g and zero point %d", scale, zero)
+	}
+	return func(v int32) int8 { return quantize(f(float32(v)*x.Scale()), 1/scale, zero) }, nil
 }
 
 func logistic(v float32) float32 {

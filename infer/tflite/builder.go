@@ -128,6 +128,10 @@ func (b *Builder) AddFloats(name string, shape []int, v []float32) int {
 // AddOp adds any operator with one output of type t; q is left out for float32.
 // The other methods are shorthands for it.
 func (b *Builder) AddOp(name string, code OpCode, options any, t DType, q Quant, inputs ...int) int {
+	// LiteRT wants a missing bias left out rather than named -1.
+	for takesBias(code) && len(inputs) > opInfos[code].minIn && inputs[len(inputs)-1] == -1 {
+		inputs = inputs[:len(inputs)-1]
+	}
 	o := Op{Code: code, Inputs: inputs, Options: options, Version: opInfos[code].version}
 	shape, err := b.shapeOf(&o)
 	if err != nil && b.err == nil {

@@ -11,8 +11,18 @@ func (b *Builder) like(i int) Quant {
 	return Quant{t.Scale(), int(t.ZeroPoint())}
 }
 
+// orZeros is bias, or zeros in its place where it is -1: LiteRT's int8
+// convolutions want one.
+func (b *Builder) orZeros(name string, x, w, bias, axis int) int {
+	if shape := b.Tensor(w).Shape; bias == -1 && len(shape) == 4 {
+		return b.AddBias(name+"/zeros", x, w, make([]int32, shape[axis]))
+	}
+	return bias
+}
+
 // Conv2D adds a convolution; bias may be -1, zero dilations mean 1.
 func (b *Builder) Conv2D(name string, x, w, bias int, o Conv2D, q Quant) int {
+	bias = b.orZeros(name, x, w, bias, 0)
 	o.DilationH, o.DilationW = max(1, o.DilationH), max(1, o.DilationW)
 	return b.int8Op(name, OpConv2D, o, q, x, w, bias)
 }
@@ -20,6 +30,7 @@ func (b *Builder) Conv2D(name string, x, w, bias int, o Conv2D, q Quant) int {
 // DepthwiseConv2D adds a depthwise convolution; its multiplier follows from the
 // shapes, bias may be -1, zero dilations mean 1.
 func (b *Builder) DepthwiseConv2D(name string, x, w, bias int, o DepthwiseConv2D, q Quant) int {
+	bias = b.orZeros(name, x, w, bias, 3)
 	o.DilationH, o.DilationW = max(1, o.DilationH), max(1, o.DilationW)
 	if tx, tw := b.Tensor(x), b.Tensor(w); len(tx.Shape) == 4 && len(tw.Shape) == 4 {
 		o.Multiplier = tw.Shape[3] / max(1, tx.Shape[3])
