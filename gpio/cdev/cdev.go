@@ -6,21 +6,27 @@
 package cdev
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	"github.com/warthog618/go-gpiocdev"
+	"golang.org/x/sys/unix"
 	"periph.io/x/conn/v3/gpio"
 	"periph.io/x/conn/v3/physic"
+
+	"winnow/edge"
+	own "winnow/gpio"
 )
 
 // Pin is one line of a chip. It is safe for concurrent use.
 type Pin struct {
 	chip   string
 	offset int
-	edges  chan struct{}
+	events chan own.Event
+	halt   chan struct{}
 
 	mu     sync.Mutex
 	line   *gpiocdev.Line
@@ -28,7 +34,14 @@ type Pin struct {
 	pull   gpio.Pull
 }
 
-var _ gpio.PinIO = (*Pin)(nil)
+var (
+	_ gpio.PinIO = (*Pin)(nil)
+	_ own.Events = (*Pin)(nil)
+)
+
+// eventQueue is how many edges may wait for whoever watches an input; what is
+// beyond is lost and said so. The kernel keeps 16 more.
+const eventQueue = 1024
 
 // Chips lists the chips of this machine.
 func Chips() ([]string, error) { return gpiocdev.Chips(), nil }
@@ -43,7 +56,11 @@ func Open(chip string, offset int) (*Pin, error) {
 	if offset < 0 || offset >= c.Lines() {
 		return nil, fmt.Errorf("GPIO chip %s has lines 0 to %d, not %d", chip, c.Lines()-1, offset)
 	}
-	return &Pin{chip: chip, offset: offset, edges: make(chan struct{}, 1)}, nil
+	return newPin(chip, offset), nil
+}
+
+func newPin(chip string, offset int) *Pin {
+	return &Pin{chip: chip, offset: offset, events: make(chan own.Event, eventQueue), halt: make(chan struct{}, 1)}
 }
 
 // String, Name, Number and Function describe the line.
@@ -66,9 +83,9 @@ func (p *Pin) Out(l gpio.Level) error {
 	if err := p.release(); err != nil {
 		return err
 	}
-	line, err := gpiocdev.RequestLine(p.chip, p.offset, gpiocdev.AsOutput(v), gpiocdev.WithConsumer("winnow"))
+	line, err := gpiocdev.RequestLine(p.chip, p.offset, gpiocdev.AsOutput(v), gpiocdev.WithConsumer(consumer))
 	if err != nil {
-		return fmt.Errorf("request %s as output: %w", p, err)
+		return p.explain("output", err)
 	}
 	p.line, p.output = line, true
 	return nil
@@ -90,39 +107,91 @@ func (p *Pin) In(pull gpio.Pull, e gpio.Edge) error {
 	if err := p.release(); err != nil {
 		return err
 	}
-	opts := []gpiocdev.LineReqOption{gpiocdev.AsInput, gpiocdev.WithConsumer("winnow")}
-	switch pull {
-	case gpio.PullUp:
-		opts = append(opts, gpiocdev.WithPullUp)
-	case gpio.PullDown:
-		opts = append(opts, gpiocdev.WithPullDown)
-	case gpio.Float:
-		opts = append(opts, gpiocdev.WithBiasDisabled)
-	}
-	if e != gpio.NoEdge {
-		opts = append(opts, gpiocdev.WithEventHandler(func(gpiocdev.LineEvent) { p.wake() }))
-		switch e {
-		case gpio.RisingEdge:
-			opts = append(opts, gpiocdev.WithRisingEdge)
-		case gpio.FallingEdge:
-			opts = append(opts, gpiocdev.WithFallingEdge)
-		default:
-			opts = append(opts, gpiocdev.WithBothEdges)
-		}
-	}
+	p.forget()
+	opts := append(bias(pull), gpiocdev.AsInput, gpiocdev.WithConsumer(consumer))
+	opts = append(opts, p.detect(e)...)
 	line, err := gpiocdev.RequestLine(p.chip, p.offset, opts...)
 	if err != nil {
-		return fmt.Errorf("request %s as input: %w", p, err)
+		return p.explain("input", err)
 	}
 	p.line, p.pull = line, pull
 	return nil
 }
 
-func (p *Pin) wake() {
-	select {
-	case p.edges <- struct{}{}:
-	default:
+// forget drops edges and halts of an earlier request.
+func (p *Pin) forget() {
+	for {
+		select {
+		case <-p.events:
+		case <-p.halt:
+		default:
+			return
+		}
 	}
+}
+
+func bias(pull gpio.Pull) []gpiocdev.LineReqOption {
+	switch pull {
+	case gpio.PullUp:
+		return []gpiocdev.LineReqOption{gpiocdev.WithPullUp}
+	case gpio.PullDown:
+		return []gpiocdev.LineReqOption{gpiocdev.WithPullDown}
+	case gpio.Float:
+		return []gpiocdev.LineReqOption{gpiocdev.WithBiasDisabled}
+	}
+	return nil
+}
+
+// detect asks for edges, stamped by the kernel with CLOCK_MONOTONIC.
+func (p *Pin) detect(e gpio.Edge) []gpiocdev.LineReqOption {
+	if e == gpio.NoEdge {
+		return nil
+	}
+	var last uint32
+	handle := gpiocdev.WithEventHandler(func(ev gpiocdev.LineEvent) { last = p.take(ev, last) })
+	switch e {
+	case gpio.RisingEdge:
+		return []gpiocdev.LineReqOption{handle, gpiocdev.WithRisingEdge}
+	case gpio.FallingEdge:
+		return []gpiocdev.LineReqOption{handle, gpiocdev.WithFallingEdge}
+	}
+	return []gpiocdev.LineReqOption{handle, gpiocdev.WithBothEdges}
+}
+
+// take queues an event and returns the number of the last one queued, so that
+// the next tells how many were lost between, here or in the kernel. It never
+// blocks: it runs on the library's goroutine. Kernels before 5.10 do not number.
+func (p *Pin) take(ev gpiocdev.LineEvent, last uint32) uint32 {
+	e := own.Event{At: edge.Instant(ev.Timestamp), Level: ev.Type == gpiocdev.LineEventRisingEdge}
+	if ev.LineSeqno > last {
+		e.Lost = ev.LineSeqno - last - 1
+	}
+	select {
+	case p.events <- e:
+		return ev.LineSeqno
+	default:
+		return last
+	}
+}
+
+// consumer is the name that gpioinfo shows for our lines.
+const consumer = "winnow"
+
+// explain says who has a line that is taken.
+func (p *Pin) explain(as string, err error) error {
+	err = fmt.Errorf("request %s as %s: %w", p, as, err)
+	if !errors.Is(err, unix.EBUSY) {
+		return err
+	}
+	c, open := gpiocdev.NewChip(p.chip)
+	if open != nil {
+		return err
+	}
+	defer c.Close()
+	if info, look := c.LineInfo(p.offset); look == nil {
+		return fmt.Errorf("%w: it is in use by %q", err, info.Consumer)
+	}
+	return err
 }
 
 // Read returns the level; a line that is not requested reads low.
@@ -139,30 +208,65 @@ func (p *Pin) Read() gpio.Level {
 // WaitForEdge waits for an edge; -1 waits until one comes or Halt.
 func (p *Pin) WaitForEdge(timeout time.Duration) bool {
 	if timeout < 0 {
-		<-p.edges
-		return true
+		_, err := p.wait(nil, nil)
+		return err == nil
 	}
 	t := time.NewTimer(timeout)
 	defer t.Stop()
-	select {
-	case <-p.edges:
-		return true
-	case <-t.C:
-		return false
-	}
+	_, err := p.wait(nil, t.C)
+	return err == nil
 }
 
-// Halt gives the line back to the kernel and wakes WaitForEdge. An output
-// should be at its safe level before.
+// WaitForEvent returns the next edge with the kernel's time, ErrHalted after
+// Halt, or ctx's error.
+func (p *Pin) WaitForEvent(ctx context.Context) (own.Event, error) {
+	e, err := p.wait(ctx.Done(), nil)
+	if errors.Is(err, errGaveUp) {
+		err = ctx.Err()
+	}
+	return e, err
+}
+
+var errGaveUp = errors.New("gave up waiting")
+
+func (p *Pin) wait(done <-chan struct{}, late <-chan time.Time) (own.Event, error) {
+	select {
+	case e := <-p.events:
+		return e, nil
+	default:
+	}
+	select {
+	case e := <-p.events:
+		return e, nil
+	case <-p.halt:
+		return own.Event{}, own.ErrHalted
+	case <-done:
+	case <-late:
+	}
+	return own.Event{}, errGaveUp
+}
+
+// Halt gives the line back to the kernel and ends one wait, the next if none
+// waits. An output should be at its safe level before: what a line does that
+// nobody holds is up to its driver.
 func (p *Pin) Halt() error {
-	p.wake()
+	select {
+	case p.halt <- struct{}{}:
+	default:
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.release()
 }
 
-// Pull and DefaultPull.
-func (p *Pin) Pull() gpio.Pull        { return p.pull }
+// Pull is what In last asked for.
+func (p *Pin) Pull() gpio.Pull {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.pull
+}
+
+// DefaultPull is not known to the kernel's interface.
 func (p *Pin) DefaultPull() gpio.Pull { return gpio.PullNoChange }
 
 // PWM is not supported.

@@ -175,7 +175,7 @@ func (p *Pin) Out(level pin.Level) error {
 	return nil
 }
 
-// In makes the line an input, at the level of its pull, and forgets old edges.
+// In makes the line an input, at the level of its pull, and forgets old edges and halts.
 func (p *Pin) In(pull pin.Pull, e pin.Edge) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -187,10 +187,20 @@ func (p *Pin) In(pull pin.Pull, e pin.Edge) error {
 		p.change(pull == pin.PullUp)
 	}
 	p.edge = e
-	for len(p.events) > 0 {
-		<-p.events
-	}
+	p.forget()
 	return nil
+}
+
+// forget drops edges and halts of an earlier use.
+func (p *Pin) forget() {
+	for {
+		select {
+		case <-p.events:
+		case <-p.halt:
+		default:
+			return
+		}
+	}
 }
 
 // Read returns the level, of an output too.
