@@ -2,20 +2,24 @@ package store
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
 
-	_ "modernc.org/sqlite" // registers the driver
+	"modernc.org/sqlite" // registers its driver too
 )
 
 // settings of every database: a write-ahead log that is synced at each commit,
 // so that what was committed survives a power cut.
 var settings = [...]string{"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)", "foreign_keys(1)"}
 
+// ErrDamaged says that a file is no healthy database.
+var ErrDamaged = errors.New("damaged")
+
 // OpenDB opens or makes a SQLite database with one connection, hence one
-// writer. A file that is no healthy database is an error.
+// writer. A file that is no healthy database is an error that wraps ErrDamaged.
 func OpenDB(path string) (*sql.DB, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("database: %w", err)
@@ -39,10 +43,20 @@ func OpenDB(path string) (*sql.DB, error) {
 func healthy(db *sql.DB) error {
 	var verdict string
 	if err := db.QueryRow("PRAGMA quick_check(1)").Scan(&verdict); err != nil {
+		var e *sqlite.Error
+		if errors.As(err, &e) && (e.Code()&0xff == codeCorrupt || e.Code()&0xff == codeNotADB) {
+			return fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
 		return err
 	}
 	if verdict != "ok" {
-		return fmt.Errorf("damaged: %s", verdict)
+		return fmt.Errorf("%w: %s", ErrDamaged, verdict)
 	}
 	return nil
 }
+
+// Primary result codes of SQLite (sqlite.org/rescode.html).
+const (
+	codeCorrupt = 11
+	codeNotADB  = 26
+)

@@ -35,14 +35,12 @@ CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY, topic TEXT NOT NULL,
 CREATE TABLE IF NOT EXISTS outbox_last (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL);`
 
 // OpenOutbox opens or makes the database at path. One that is damaged is put
-// aside as path.damaged, and an empty one takes its place: see Damaged.
+// aside as path.damaged, and an empty one takes its place: see Damaged. One
+// that cannot be read, or that another process holds, is an error.
 func OpenOutbox(path string) (*Outbox, error) {
 	o, err := openOutbox(path)
-	if err == nil {
-		return o, nil
-	}
-	if _, there := os.Stat(path); there != nil {
-		return nil, err
+	if !errors.Is(err, ErrDamaged) {
+		return o, err
 	}
 	aside := path + ".damaged"
 	if rename := os.Rename(path, aside); rename != nil {

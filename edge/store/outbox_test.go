@@ -66,3 +66,43 @@ func TestDamagedOutboxIsPutAside(t *testing.T) {
 		t.Errorf("the damaged file was not kept: %v", err)
 	}
 }
+
+// TestUnreadableOutboxIsLeftAlone: what cannot be read is not ours to move.
+func TestUnreadableOutboxIsLeftAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "outbox.db")
+	if err := os.Mkdir(path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if o, err := store.OpenOutbox(path); err == nil {
+		o.Close()
+		t.Error("a folder was opened")
+	}
+	if info, err := os.Stat(path); err != nil || !info.IsDir() {
+		t.Errorf("the folder was moved: %v", err)
+	}
+}
+
+func TestTornOutboxIsPutAside(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "outbox.db")
+	o := open(t, path)
+	for seq := uint64(1); seq <= 50; seq++ {
+		if err := o.Append([]store.Record{{Seq: seq, Topic: "t", Payload: make([]byte, 500)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o.Close()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 4096; i < len(b); i++ { // everything behind the first page
+		b[i] ^= 0x5a
+	}
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o = open(t, path)
+	if n, _, _ := o.Usage(); n != 0 || o.Damaged() == "" {
+		t.Errorf("%d records, damaged %q", n, o.Damaged())
+	}
+}

@@ -42,7 +42,7 @@ func Start(address string, log *slog.Logger) (*Broker, error) {
 	}
 	tcp := listeners.NewTCP(listeners.Config{ID: "loopback", Address: address})
 	if err := s.AddListener(tcp); err != nil {
-		return nil, fmt.Errorf("embedded broker: %w", err)
+		return nil, fmt.Errorf("embedded broker: %w (if another broker is running, name it in mqtt.broker, or choose another mqtt.listen)", err)
 	}
 	b := &Broker{server: s, addr: tcp.Address()}
 	if err := s.Serve(); err != nil {
