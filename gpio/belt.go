@@ -1,0 +1,306 @@
+package gpio
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"sync"
+	"time"
+
+	"winnow/edge"
+)
+
+// BeltGate is an actuator at a distance from the trigger.
+type BeltGate struct {
+	Channel  int
+	Distance int64         // encoder counts from the trigger to the actuator
+	Advance  time.Duration // half the width plus what the actuator takes to act
+	Width    time.Duration // of one pulse; a part that is still there gets another
+	Lane     image.Rectangle
+}
+
+// BeltConfig of a Belt. The first gate must catch every part, as in RejectConfig.
+type BeltConfig struct {
+	Gates       []BeltGate
+	UnsureFires bool
+	UnsureGate  int
+	Capacity    int // parts between trigger and last gate; 0: 256
+}
+
+// Check returns all that is wrong with c.
+func (c BeltConfig) Check() error {
+	var errs []error
+	if len(c.Gates) == 0 || len(c.Gates) > 32 {
+		errs = append(errs, fmt.Errorf("%d gates: 1 to 32", len(c.Gates)))
+	} else if !c.Gates[0].Lane.Empty() {
+		errs = append(errs, errors.New("gate 0: has a lane; it must catch every part"))
+	}
+	if c.UnsureGate < 0 || c.UnsureGate >= max(len(c.Gates), 1) {
+		errs = append(errs, fmt.Errorf("unsure gate %d: there are %d gates", c.UnsureGate, len(c.Gates)))
+	}
+	for i, g := range c.Gates {
+		if g.Distance < 2 || g.Width <= 0 || g.Advance < 0 {
+			errs = append(errs, fmt.Errorf("gate %d: distance %d counts, width %v, advance %v", i, g.Distance, g.Width, g.Advance))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Belt is the shift register of parts between the trigger and the gates, moved
+// by an encoder: it follows a conveyor that changes speed, stops, and runs back
+// a little. A part that reaches the first gate without a verdict is fired at.
+// Act, Announce and Forget never block and may be called by any goroutine.
+//
+// Its channels must merge pulses: a part that stands or creeps before a gate is
+// given pulse upon pulse until it has passed.
+type Belt struct {
+	cfg   BeltConfig
+	route RejectConfig // the same gates, for the choice among them
+	sched *Scheduler
+	clock edge.Clock
+
+	mu      sync.Mutex
+	parts   []beltPart // in the order of announcement
+	count   int64
+	history [16]tick // the latest encoder events, a ring
+	ticks   int
+	stats   BeltStats
+}
+
+type tick struct {
+	at    edge.Instant
+	count int64
+}
+
+type beltPart struct {
+	seq     uint64
+	pos     int64 // encoder count at its trigger
+	decided bool
+	gates   uint32       // that fire at it
+	passed  uint32       // that it is beyond
+	begun   uint32       // that have fired at it
+	again   edge.Instant // when a gate that has begun may fire again
+}
+
+// BeltStats count what went wrong; the line should be stopped for any of it.
+type BeltStats struct {
+	Undecided uint64 // parts that reached the first gate without a verdict, and were fired at
+	TooLate   uint64 // verdicts that fire, of parts already beyond their gate
+	Full      uint64 // parts that the register had no room for
+	Lost      uint64 // pulses that the scheduler had no room for
+}
+
+// NewBelt checks c.
+func NewBelt(c BeltConfig, s *Scheduler, clock edge.Clock) (*Belt, error) {
+	if err := c.Check(); err != nil {
+		return nil, fmt.Errorf("belt: %w", err)
+	}
+	b := &Belt{cfg: c, sched: s, clock: clock, route: RejectConfig{UnsureGate: c.UnsureGate}}
+	for i, g := range c.Gates {
+		if g.Channel < 0 || g.Channel >= len(s.channels) {
+			return nil, fmt.Errorf("belt: gate %d: no channel %d", i, g.Channel)
+		}
+		if !s.channels[g.Channel].Merge {
+			return nil, fmt.Errorf("belt: gate %d: its channel must merge pulses", i)
+		}
+		b.route.Gates = append(b.route.Gates, Gate{Lane: g.Lane})
+	}
+	if c.Capacity <= 0 {
+		c.Capacity = 256
+	}
+	b.parts = make([]beltPart, 0, c.Capacity)
+	return b, nil
+}
+
+// Stats returns the counters.
+func (b *Belt) Stats() BeltStats {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.stats
+}
+
+// Parts is how many parts are on the belt.
+func (b *Belt) Parts() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.parts)
+}
+
+// Announce enters a part at the position that the encoder had at its trigger.
+func (b *Belt) Announce(seq uint64, trigger edge.Instant) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.enter(seq, trigger)
+}
+
+func (b *Belt) enter(seq uint64, trigger edge.Instant) *beltPart {
+	if len(b.parts) == cap(b.parts) {
+		b.stats.Full++
+		return nil
+	}
+	b.parts = append(b.parts, beltPart{seq: seq, pos: b.countAt(trigger)})
+	return &b.parts[len(b.parts)-1]
+}
+
+// countAt looks up where the encoder was at t; before the history it is the
+// oldest known.
+func (b *Belt) countAt(t edge.Instant) int64 {
+	count := b.count
+	for i := range min(b.ticks, len(b.history)) {
+		h := b.history[(b.ticks-1-i)%len(b.history)]
+		count = h.count
+		if !h.at.After(t) {
+			break
+		}
+	}
+	return count
+}
+
+// Act marks the part for the gates that its verdict calls for.
+func (b *Belt) Act(v *edge.Verdict) {
+	v.Late(b.clock.Now())
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	fires := v.Fires(b.cfg.UnsureFires || b.cfg.UnsureGate > 0)
+	p := b.find(v.ID.Seq)
+	if p == nil && fires {
+		p = b.enter(v.ID.Seq, v.Trigger)
+	}
+	if p == nil || p.decided {
+		return
+	}
+	p.decided = true
+	for i := range b.cfg.Gates {
+		if fires && b.route.takes(i, v) {
+			p.gates |= 1 << i
+		}
+	}
+	if p.gates&p.passed != 0 {
+		b.stats.TooLate++
+	}
+}
+
+func (b *Belt) find(seq uint64) *beltPart {
+	for i := len(b.parts) - 1; i >= 0; i-- {
+		if b.parts[i].seq == seq {
+			return &b.parts[i]
+		}
+	}
+	return nil
+}
+
+// Forget lets a part pass.
+func (b *Belt) Forget(seq uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if p := b.find(seq); p != nil {
+		p.decided, p.gates = true, 0
+	}
+}
+
+// Move tells of an encoder event: the count that the belt has since at.
+// It is called by one goroutine, in the order of the events.
+func (b *Belt) Move(count int64, at edge.Instant) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.count = count
+	b.history[b.ticks%len(b.history)] = tick{at, count}
+	b.ticks++
+	speed := b.speed()
+	for i := range b.parts {
+		b.advance(&b.parts[i], at, speed)
+	}
+	b.drop()
+}
+
+// speed is the highest of the latest intervals, in counts a second: after a
+// stop the last one says nothing, and to fire too early is made good by firing
+// again.
+func (b *Belt) speed() float64 {
+	var top float64
+	n := min(b.ticks, len(b.history))
+	for i := range n - 1 {
+		newer := b.history[(b.ticks-1-i)%len(b.history)]
+		older := b.history[(b.ticks-2-i)%len(b.history)]
+		if d := newer.at.Sub(older.at); d > 0 {
+			top = max(top, float64(newer.count-older.count)/d.Seconds())
+		}
+	}
+	return top
+}
+
+// slack is by how many counts trigger and gate may be misjudged: each lies
+// somewhere between two counts.
+const slack = 1
+
+// advance fires at p where it is due.
+func (b *Belt) advance(p *beltPart, at edge.Instant, speed float64) {
+	for i, g := range b.cfg.Gates {
+		bit := uint32(1) << i
+		target := p.pos + g.Distance
+		lead := slack + int64(speed*g.Advance.Seconds())
+		if p.passed&bit != 0 || b.count+lead < target {
+			continue
+		}
+		if !p.decided && i == 0 {
+			p.decided, p.gates = true, 1
+			b.stats.Undecided++
+		}
+		if p.gates&bit != 0 && (p.begun&bit == 0 || !p.again.After(at)) {
+			p.begun |= bit
+			p.again = at.Add(g.Width / 2)
+			b.fire(g, p.seq, at)
+		}
+		if b.count > target+slack {
+			p.passed |= bit
+		}
+	}
+}
+
+func (b *Belt) fire(g BeltGate, seq uint64, at edge.Instant) {
+	if b.sched.Schedule(g.Channel, Pulse{ID: seq, At: at, Width: g.Width}) != nil {
+		b.stats.Lost++
+	}
+}
+
+// drop takes parts off that are beyond every gate.
+func (b *Belt) drop() {
+	all := uint32(1)<<len(b.cfg.Gates) - 1
+	n := 0
+	for n < len(b.parts) && b.parts[n].passed == all {
+		n++
+	}
+	if n > 0 {
+		b.parts = b.parts[:copy(b.parts, b.parts[n:])]
+	}
+}
+
+// Quadrature counts the edges of a two-channel encoder, four to a period.
+// The zero value stands at both channels low, count 0.
+type Quadrature struct {
+	Count  int64
+	Errors uint64 // both channels changed at once: an edge was lost
+	state  uint8
+}
+
+// Step takes the levels after an edge and returns the change of Count.
+func (q *Quadrature) Step(a, b bool) int {
+	next := uint8(0)
+	if a {
+		next = 1
+	}
+	if b {
+		next ^= 3 // Gray code to binary: 00, 10, 11, 01 are 0, 1, 2, 3
+	}
+	step := int((next - q.state) & 3)
+	q.state = next
+	switch step {
+	case 2:
+		q.Errors++
+		return 0
+	case 3:
+		step = -1
+	}
+	q.Count += int64(step)
+	return step
+}
