@@ -279,12 +279,12 @@ func (c *blockConv) panel(dst []int8, buf []byte, b int, p *phase, q *panel) {
 	a.requant(&c.d.Requant)
 	if q.valid == q.width {
 		a.out = ptr(dst[base:])
-		c.set.blocks(q.width, &a)
+		c.set.blocks(q.width, q.wide, &a)
 		return
 	}
 	stage := buf[c.packedBytes():]
 	a.px, a.out = ptr(t.staged), ptr(stage)
-	c.set.blocks(q.width, &a)
+	c.set.blocks(q.width, q.wide, &a)
 	unstage(dst[base:], int8s(stage), t.px, t.rows*t.cols, q.valid, q.width)
 }
 

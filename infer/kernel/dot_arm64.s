@@ -4,7 +4,7 @@
 
 // R0 args, R1 pixel table, R2 activations, R3 output, R4 tiles left, R5 weights,
 // R6 blocks left, R7 offsets, R8..R13 pixels of the tile, R14 block offset, R15 temporary.
-// V0..V23 sums: pixel i, channels 4j.. in V(i*vectors+j).
+// Sums of pixel i, channels 4j.. in V(i*vectors+j), or V(8+i*vectors+j) in wide kernels.
 TEXT ·blocks16Dot(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD 8(R0), R1
@@ -368,7 +368,7 @@ done:
 
 // R0 args, R1 pixel table, R2 activations, R3 output, R4 tiles left, R5 weights,
 // R6 blocks left, R7 offsets, R8..R13 pixels of the tile, R14 block offset, R15 temporary.
-// V0..V23 sums: pixel i, channels 4j.. in V(i*vectors+j).
+// Sums of pixel i, channels 4j.. in V(i*vectors+j), or V(8+i*vectors+j) in wide kernels.
 TEXT ·blocks8Dot(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD 8(R0), R1
@@ -598,7 +598,7 @@ done:
 
 // R0 args, R1 pixel table, R2 activations, R3 output, R4 tiles left, R5 weights,
 // R6 blocks left, R7 offsets, R8..R13 pixels of the tile, R14 block offset, R15 temporary.
-// V0..V23 sums: pixel i, channels 4j.. in V(i*vectors+j).
+// Sums of pixel i, channels 4j.. in V(i*vectors+j), or V(8+i*vectors+j) in wide kernels.
 TEXT ·depthwiseDot(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD 8(R0), R1

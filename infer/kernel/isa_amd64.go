@@ -84,7 +84,7 @@ func (s *Set) zip(a *zipArgs) {
 }
 
 // blocks runs the block kernel of that panel width.
-func (s *Set) blocks(width int, a *blockArgs) {
+func (s *Set) blocks(width int, _ bool, a *blockArgs) {
 	switch {
 	case s.isa == isaVNNI && width == 32:
 		blocks32VNNI(a)

@@ -18,7 +18,8 @@ func (i isa) layout() *layout {
 			dwRows: 4, dwWidth: 16, dwMR: 6}
 	case isaNEON:
 		return &layout{elem: 1, wElem: 1, wMin: -127, wMax: 127, pair: 2, mr: 6, widths: []int{16, 8},
-			dwRows: 2, dwWidth: 16, dwMR: 6}
+			dwRows: 2, dwWidth: 16, dwMR: 6,
+			wide: &layout{elem: 1, wElem: 2, wMin: -32768, wMax: 32767, pair: 1, mr: 6}}
 	}
 	return nil
 }
@@ -42,6 +43,12 @@ func zipDot(a *zipArgs)
 func blocks16NEON(a *blockArgs)
 
 //go:noescape
+func wide16NEON(a *blockArgs)
+
+//go:noescape
+func wide8NEON(a *blockArgs)
+
+//go:noescape
 func blocks8NEON(a *blockArgs)
 
 //go:noescape
@@ -60,12 +67,16 @@ func addNEON(dst, a, b *int8, n int, p *Add)
 func mapNEON(dst, src *int8, n int, t *Table)
 
 // blocks runs the block kernel of that panel width.
-func (s *Set) blocks(width int, a *blockArgs) {
+func (s *Set) blocks(width int, wide bool, a *blockArgs) {
 	switch {
 	case s.isa == isaDot && width == 16:
 		blocks16Dot(a)
 	case s.isa == isaDot:
 		blocks8Dot(a)
+	case wide && width == 16:
+		wide16NEON(a)
+	case wide:
+		wide8NEON(a)
 	case width == 16:
 		blocks16NEON(a)
 	default:

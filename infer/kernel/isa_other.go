@@ -6,7 +6,7 @@ func available() []isa { return nil }
 
 func (i isa) layout() *layout { return nil }
 
-func (s *Set) blocks(width int, a *blockArgs) { panic("kernel: no block kernels") }
+func (s *Set) blocks(width int, _ bool, a *blockArgs) { panic("kernel: no block kernels") }
 
 func (s *Set) depthwise(a *blockArgs) { panic("kernel: no depthwise kernel") }
 func (s *Set) vector(a *blockArgs)    { panic("kernel: no vector kernel") }

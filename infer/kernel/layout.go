@@ -19,6 +19,8 @@ type layout struct {
 	widths []int // panel widths, widest first; all but 32 pack a block alone
 	quads  bool  // four blocks in a row are taken at once, from 16 activations
 
+	wide *layout // for panels whose weights are mostly too large for one block; nil: none
+
 	dwRows  int // input rows that are interleaved for depthwise kernels
 	dwWidth int // channels a depthwise tile
 	dwMR    int // pixels a depthwise tile

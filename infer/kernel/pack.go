@@ -11,6 +11,7 @@ type panel struct {
 	first, valid, width int     // channels first..first+valid-1 are real
 	offs                []int32 // of the quads and blocks, in bytes of packed activations
 	quads               int     // how many of offs stand for four blocks each
+	wide                bool
 	w                   []byte  // the blocks, on a cache line
 	bias                []int32 // width of them, zero points folded in
 	scale               []float32
@@ -216,6 +217,13 @@ func (m *tapWeights) bestPanel(l *layout, rs []run, c int) panel {
 		}
 	}
 	p := m.panelOf(l, rs, c, l.widths[narrow])
+	if l.wide != nil && p.blocks() > 0 {
+		// a wide block costs a quarter more
+		if q := m.panelOf(l.wide, rs, c, p.width); 5*q.blocks() < 4*p.blocks() {
+			q.wide = true
+			return q
+		}
+	}
 	if l.widths[0] == 32 && m.channels-c > 16 {
 		q, both := m.panelOf(l, rs, c+16, 16), m.panelOf(l, rs, c, 32)
 		if 20*both.blocks() <= 11*(p.blocks()+q.blocks()) {

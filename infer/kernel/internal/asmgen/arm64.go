@@ -31,6 +31,8 @@ const (
 	opSMLAL    = 0x0E208000 // 8H += 8B * 8B
 	opSMLAL2   = 0x4E208000
 	opSADALP   = 0x4E606800 // 4S += neighbours of 8H
+	opSMLALH   = 0x0F402000 // 4S += 4H * H[i]
+	opSMLALH2  = 0x4F402000
 	opSCVTF    = 0x4E21D800 // 4S
 	opFMUL     = 0x6E20DC00 // 4S
 	opFCVTNS   = 0x4E21A800 // 4S
@@ -58,7 +60,16 @@ const armMR = 6
 
 const armPlan = `R0 args, R1 pixel table, R2 activations, R3 output, R4 tiles left, R5 weights,
 R6 blocks left, R7 offsets, R8..R13 pixels of the tile, R14 block offset, R15 temporary.
-V0..V23 sums: pixel i, channels 4j.. in V(i*vectors+j).`
+Sums of pixel i, channels 4j.. in V(i*vectors+j), or V(8+i*vectors+j) in wide kernels.`
+
+// armRegs says where a kernel has its sums and, when the blocks are added, its
+// constants: scales from scale on, zero point, least and greatest value from k on.
+type armRegs struct{ acc, scale, k int }
+
+var (
+	lowSums  = armRegs{0, 24, 28}
+	highSums = armRegs{8, 0, 4} // by-element instructions on 16 bits want V0..V15
+)
 
 // armISA is what differs between the two instruction sets.
 type armISA struct {
@@ -76,16 +87,16 @@ type armISA struct {
 
 func arm(isa armISA) *file {
 	f := newFile()
-	armBlocks(f, "blocks16"+isa.name, 4, isa.block, isa.quad)
-	armBlocks(f, "blocks8"+isa.name, 2, isa.block, isa.quad)
-	armBlocks(f, "depthwise"+isa.name, 4, func(f *file, _ int) { isa.rows(f) }, nil)
+	armBlocks(f, "blocks16"+isa.name, lowSums, 4, isa.block, isa.quad)
+	armBlocks(f, "blocks8"+isa.name, lowSums, 2, isa.block, isa.quad)
+	armBlocks(f, "depthwise"+isa.name, lowSums, 4, func(f *file, _ int) { isa.rows(f) }, nil)
 	armVector(f, isa)
 	isa.zip(f)
 	return f
 }
 
 // armBlocks writes a block kernel of 6 pixels x nv*4 channels.
-func armBlocks(f *file, name string, nv int, block, quad func(*file, int)) {
+func armBlocks(f *file, name string, r armRegs, nv int, block, quad func(*file, int)) {
 	f.text(name, 8, armPlan)
 	f.p("MOVD a+0(FP), R0")
 	f.p("MOVD %d(R0), R1", argPx)
@@ -103,10 +114,10 @@ func armBlocks(f *file, name string, nv int, block, quad func(*file, int)) {
 	f.p("MOVD %d(R0), R6", argN)
 	f.p("MOVD %d(R0), R7", argOffs)
 	f.p("MOVD %d(R0), R15", argBias)
-	f.p("VLD1 (R15), %s", regs(0, nv))
+	f.p("VLD1 (R15), %s", regs(r.acc, nv))
 	for i := 1; i < armMR; i++ {
 		for j := range nv {
-			f.p("VORR V%d.B16, V%d.B16, V%d.B16", j, j, i*nv+j)
+			f.p("VORR V%d.B16, V%d.B16, V%d.B16", r.acc+j, r.acc+j, r.acc+i*nv+j)
 		}
 	}
 	if quad != nil {
@@ -126,11 +137,11 @@ func armBlocks(f *file, name string, nv int, block, quad func(*file, int)) {
 	f.p("SUBS $1, R6, R6")
 	f.p("BNE block")
 	f.label("done")
-	armConsts(f, nv)
+	armConsts(f, r, nv)
 	for i := range armMR {
 		f.p("MOVW %d(R1), R15", 8*i+4)
 		f.p("ADD R3, R15, R15")
-		armStore(f, i*nv, nv)
+		armStore(f, r, r.acc+i*nv, nv)
 	}
 	f.p("ADD $%d, R1, R1", 8*armMR)
 	f.p("SUBS $1, R4, R4")
@@ -138,25 +149,25 @@ func armBlocks(f *file, name string, nv int, block, quad func(*file, int)) {
 	f.p("RET")
 }
 
-// armConsts loads scales to V24.., zero point to V28, least to V29, greatest to V30.
-func armConsts(f *file, nv int) {
+// armConsts loads the constants.
+func armConsts(f *file, r armRegs, nv int) {
 	f.p("MOVD %d(R0), R15", argScale)
-	f.p("VLD1 (R15), %s", regs(24, nv))
+	f.p("VLD1 (R15), %s", regs(r.scale, nv))
 	f.p("MOVW %d(R0), R15", argZero)
-	f.p("VDUP R15, V28.H8")
+	f.p("VDUP R15, V%d.H8", r.k)
 	f.p("MOVW %d(R0), R15", argLo)
-	f.p("VDUP R15, V29.B16")
+	f.p("VDUP R15, V%d.B16", r.k+1)
 	f.p("MOVW %d(R0), R15", argHi)
-	f.p("VDUP R15, V30.B16")
+	f.p("VDUP R15, V%d.B16", r.k+2)
 }
 
 // armStore requantizes the sums in Va.. and stores them at R15.
-func armStore(f *file, a, nv int) {
+func armStore(f *file, r armRegs, a, nv int) {
 	for j := range nv {
 		f.op2(opSCVTF, "SCVTF", a+j, a+j)
 	}
 	for j := range nv {
-		f.op3(opFMUL, "FMUL", 24+j, a+j, a+j)
+		f.op3(opFMUL, "FMUL", r.scale+j, a+j, a+j)
 	}
 	for j := range nv {
 		f.op2(opFCVTNS, "FCVTNS", a+j, a+j)
@@ -164,14 +175,14 @@ func armStore(f *file, a, nv int) {
 	for j := 0; j < nv; j += 2 {
 		f.op2(opSQXTN4, "SQXTN", a+j, a+j)
 		f.op2(opSQXTN42, "SQXTN2", a+j+1, a+j)
-		f.op3(opSQADD, "SQADD", 28, a+j, a+j)
+		f.op3(opSQADD, "SQADD", r.k, a+j, a+j)
 	}
 	f.op2(opSQXTN8, "SQXTN", a, a)
 	if nv == 4 {
 		f.op2(opSQXTN82, "SQXTN2", a+2, a)
 	}
-	f.op3(opSMAX, "SMAX", 29, a, a)
-	f.op3(opSMIN, "SMIN", 30, a, a)
+	f.op3(opSMAX, "SMAX", r.k+1, a, a)
+	f.op3(opSMIN, "SMIN", r.k+2, a, a)
 	if nv == 4 {
 		f.p("VST1 [V%d.B16], (R15)", a)
 	} else {
@@ -206,7 +217,7 @@ V16..V18 keep the constants of V28..V30 while blocks are added.`)
 	}
 	f.p("MOVD %d(R0), R7", argOffs)
 	f.p("MOVD %d(R0), R8", argBias)
-	armConsts(f, 4)
+	armConsts(f, lowSums, 4)
 	for i := range 3 {
 		f.p("VORR V%d.B16, V%d.B16, V%d.B16", 28+i, 28+i, 16+i)
 	}
@@ -228,7 +239,7 @@ V16..V18 keep the constants of V28..V30 while blocks are added.`)
 		f.p("VORR V%d.B16, V%d.B16, V%d.B16", 16+i, 16+i, 28+i)
 	}
 	f.p("MOVD R3, R15")
-	armStore(f, 0, 4)
+	armStore(f, lowSums, 0, 4)
 	f.p("ADD $16, R3, R3")
 	f.p("SUBS $1, R4, R4")
 	f.p("BNE panel")

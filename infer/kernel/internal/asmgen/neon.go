@@ -7,6 +7,38 @@ package main
 // V28, V29 activations; V30, V31 products.
 
 func neon() *file {
+	f := neonBytes()
+	armBlocks(f, "wide16NEON", highSums, 4, neonWide, nil)
+	armBlocks(f, "wide8NEON", highSums, 2, neonWide, nil)
+	return f
+}
+
+// neonWide adds a block of 16-bit weights, [4][channels]: V0..V5 activations of
+// the pixels, V6, V7 weights of one input.
+func neonWide(f *file, nv int) {
+	for i := range armMR {
+		f.p("FMOVS (R%d)(R14), F%d", 8+i, i)
+		f.op2(opSXTL8, "SXTL", i, i)
+	}
+	for k := range 4 {
+		f.p("VLD1.P %d(R5), %s", 8*nv, regs(6, nv/2))
+		for i := range armMR {
+			for j := range nv / 2 {
+				acc := 8 + i*nv + 2*j
+				f.mlaElem(opSMLALH, "SMLAL", i, k, 6+j, acc)
+				f.mlaElem(opSMLALH2, "SMLAL2", i, k, 6+j, acc+1)
+			}
+		}
+	}
+}
+
+// mlaElem is SMLAL of Vn and 16-bit element k of Vm, k < 8, m < 16, to Vd.
+func (f *file) mlaElem(op uint32, name string, m, k, n, d int) {
+	h, l, b := uint32(k>>2), uint32(k>>1&1), uint32(k&1)
+	f.word(op|l<<21|b<<20|uint32(m)<<16|h<<11|uint32(n)<<5|uint32(d), "%s V%d.H[%d], V%d, V%d", name, m, k, n, d)
+}
+
+func neonBytes() *file {
 	return arm(armISA{
 		name: "NEON",
 		block: func(f *file, nv int) {
