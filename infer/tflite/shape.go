@@ -58,7 +58,7 @@ func (m *Model) OutputShape(o *Op) ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := checkedElements(s, 1<<40); err != nil {
+	if _, err := checkedElements(s, 1<<30); err != nil {
 		return nil, fmt.Errorf("output shape %v: %w", s, err)
 	}
 	return s, nil
@@ -455,7 +455,7 @@ func checkedElements(shape []int, limit int) (int, error) {
 }
 
 // maxConstBytes bounds one constant.
-const maxConstBytes = 1 << 31
+const maxConstBytes = 1 << 30
 
 func checkedBytes(shape []int, t DType, limit int) (int, error) {
 	n, err := checkedElements(shape, limit/max(1, t.Size()))
