@@ -83,7 +83,7 @@ func (p *pool) run(s step, wide bool) {
 		return
 	}
 	p.step = s
-	p.chunks = int64(min(n, 4*len(p.scratch)))
+	p.chunks = int64(min(n, 2*len(p.scratch)))
 	p.next.Store(0)
 	p.start()
 	p.take(p.scratch[0])

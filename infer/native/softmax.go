@@ -29,7 +29,7 @@ func (l *lowering) softmax(n *graph.Node) (layer, error) {
 	s := &softmaxStep{dst: l.int8s(n.Out), src: l.int8s(n.In[0]), row: x.Shape[len(x.Shape)-1], outScale: y.Scale(), zero: y.ZeroPoint()}
 	scale := float32(-x.Scale() * l.op(n).Options.(tflite.Softmax).Beta)
 	for i := range s.table {
-		s.table[255-i] = float32(math.Exp(float64(float32(scale * float32(i)))))
+		s.table[255-i] = float32(exp(float64(float32(scale * float32(i)))))
 	}
 	return layer{step: s, kernel: "generic"}, nil
 }

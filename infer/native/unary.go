@@ -55,7 +55,7 @@ func (l *lowering) function(n *graph.Node) (func(int32) int8, error) {
 	case tflite.OpLogistic:
 		return l.viaFloat(n, 1.0/256, -128, logistic)
 	case tflite.OpTanh:
-		return l.viaFloat(n, 1.0/128, 0, func(v float32) float32 { return float32(math.Tanh(float64(v))) })
+		return l.viaFloat(n, 1.0/128, 0, func(v float32) float32 { return float32(tanh(float64(v))) })
 	case tflite.OpRelu:
 		return relu(x, y, 0, math.Inf(1)), nil
 	case tflite.OpRelu6:
@@ -87,7 +87,7 @@ func logistic(v float32) float32 {
 	case v < -100:
 		return 0
 	}
-	e := math.Exp(float64(v))
+	e := exp(float64(v))
 	return float32(e / (1 + e))
 }
 
