@@ -15,7 +15,8 @@ import (
 const (
 	engineAuto       = "auto"
 	engineNative     = "native"
-	engineTensorFlow = "tensorflow"
+	engineTensorFlow = "tensorflow"      // integers kept exact: native's bits
+	engineFast       = "tensorflow-fast" // scales folded into weights: within 2 steps
 )
 
 // opener makes an engine when it is its turn: libtensorflow is some 500 MB, so
@@ -27,15 +28,18 @@ type opener func() (infer.Engine, error)
 func engines(name, library string) ([]opener, error) {
 	nativeEngine := func() (infer.Engine, error) { return native.New(), nil }
 	tensorFlow := func() (infer.Engine, error) { return tf.Open(tf.Config{Library: library}) }
+	fast := func() (infer.Engine, error) { return tf.Open(tf.Config{Library: library, Mode: tf.Fast}) }
 	switch name {
 	case engineNative:
 		return []opener{nativeEngine}, nil
 	case engineTensorFlow:
 		return []opener{tensorFlow}, nil
+	case engineFast:
+		return []opener{fast}, nil
 	case engineAuto, "":
 		return []opener{nativeEngine, tensorFlow}, nil
 	}
-	return nil, usagef("engine %q is none of auto, native, tensorflow", name)
+	return nil, usagef("engine %q is none of auto, native, tensorflow, tensorflow-fast", name)
 }
 
 // openJudge loads a package on the first engine that can run it.
@@ -61,7 +65,26 @@ func judgeOn(open opener, p *models.Package, threads int) (*infer.Judge, infer.E
 		return nil, nil, err
 	}
 	j, err := infer.NewJudge(p, e, infer.Options{Threads: threads})
+	if err != nil {
+		err = firstDifference(p, e, err)
+	}
 	return j, e, err
+}
+
+// firstDifference adds to why engine e refused p the first layer on which it
+// differs from native, where there is one.
+func firstDifference(p *models.Package, e infer.Engine, refused error) error {
+	t, ok := e.(infer.Tolerant)
+	if !ok {
+		return refused
+	}
+	for i, g := range p.Golden {
+		d, err := tf.Compare(p.Graph, [][]byte{g.Input}, native.New(), e, t.Tolerance())
+		if err == nil && d != nil {
+			return fmt.Errorf("%w; golden input %d on native and on %s: %v", refused, i, e.Name(), d)
+		}
+	}
+	return refused
 }
 
 // judgeThreads is how many threads a judge gets when nobody says.
