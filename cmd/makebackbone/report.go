@@ -29,7 +29,7 @@ func report(w io.Writer, g *lite0.Graph, folder string) error {
 		sets["pictures"], names = p, append(names, "pictures")
 	}
 	pictures := lite0.Drawings(0, calibration)
-	for _, o := range []lite0.Options{{}, {Correct: true}, {Equalize: true, Correct: true}, shipped} {
+	for _, o := range []lite0.Options{{}, {Fit: true}, {Correct: true}, shipped} {
 		q := lite0.Quantize(g, pictures, o)
 		for _, name := range names {
 			fmt.Fprintf(w, "%+v, %s\n", o, name)

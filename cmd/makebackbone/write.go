@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"go/format"
 	"strconv"
-	"strings"
 
 	"winnow/infer/tflite"
 	"winnow/models/library/lite0"
@@ -13,11 +12,11 @@ import (
 
 // How the shipped encoder is made.
 const (
-	calibration = 64 // drawings
+	calibration = 48 // drawings
 	inputSide   = 224
 )
 
-var shipped = lite0.Options{Equalize: true, Correct: true}
+var shipped = lite0.Options{Fit: true, Correct: true}
 
 // write returns q as a .tflite file for pictures of inputSide.
 func write(q *lite0.Quantized) ([]byte, error) {
@@ -71,10 +70,9 @@ func tapTable(q *lite0.Quantized, pictures []lite0.Picture) ([]byte, error) {
 	b.WriteString("// Taps returns the encoder's taps in the order of its outputs.\nfunc Taps() []Tap {\nreturn []Tap{\n")
 	ranges := q.Extremes(pictures)
 	for i, t := range q.Taps {
-		m, u := q.Maps[t.Map], q.Undo[t.Map]
+		m := q.Maps[t.Map]
 		fmt.Fprintf(&b, "{\nName: \"b%d\", Tensor: %q, Block: %d, Stride: %d, Channels: %d,\n", t.Block, m.Name, t.Block, m.Stride, m.Channels)
-		fmt.Fprintf(&b, "Scale: %s, ZeroPoint: %d, Low: %s, High: %s,\n", float(q.Quants[t.Map].Scale), q.Quants[t.Map].Zero, float(ranges[i][0]), float(ranges[i][1]))
-		fmt.Fprintf(&b, "Gain: %s,\nMean: %s,\n},\n", floats(u.Gain), floats(u.Mean))
+		fmt.Fprintf(&b, "Scale: %s, ZeroPoint: %d, Low: %s, High: %s,\n},\n", float(q.Quants[t.Map].Scale), q.Quants[t.Map].Zero, float(ranges[i][0]), float(ranges[i][1]))
 	}
 	b.WriteString("}\n}\n")
 	return format.Source(b.Bytes())
@@ -82,15 +80,3 @@ func tapTable(q *lite0.Quantized, pictures []lite0.Picture) ([]byte, error) {
 
 // float writes the shortest decimal that reads back as v.
 func float(v float32) string { return strconv.FormatFloat(float64(v), 'g', -1, 32) }
-
-func floats(vs []float32) string {
-	var s strings.Builder
-	s.WriteString("[]float32{")
-	for i, v := range vs {
-		if i%8 == 0 {
-			s.WriteString("\n")
-		}
-		s.WriteString(float(v) + ", ")
-	}
-	return s.String() + "\n}"
-}

@@ -32,12 +32,9 @@ type Tap struct {
 	Stride   int    // input pixels a cell
 	Channels int
 
-	// real = Scale * (q - ZeroPoint). A channel's real value is the published
-	// network's minus Mean, times Gain.
+	// real = Scale * (q - ZeroPoint), in the units of the published network.
 	Scale     float32
 	ZeroPoint int
-	Gain      []float32
-	Mean      []float32
 
 	// Low and High are the extreme real values on the drawings that the ranges
 	// were measured on; a tap that leaves them far behind sees something that

@@ -1,7 +1,6 @@
 // Package lite0 turns the published weights of EfficientNet-Lite0 into the
-// eight-bit encoder that Winnow ships: it folds batch norms, gives every
-// channel its own place in the int8 range, draws the pictures that the ranges
-// are measured on, and rounds. It owns the float reference, the drawings and
+// eight-bit encoder that Winnow ships: it folds batch norms, draws the
+// pictures that ranges are measured on, and rounds. It owns the float reference, the drawings and
 // the arithmetic of quantization; it reads no file and writes none.
 //
 // The same weights and drawings give the same bits on every architecture: every

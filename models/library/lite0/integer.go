@@ -97,17 +97,17 @@ func (q *Quantized) add(n *QNode, maps []Map8) Map8 {
 	return out
 }
 
-// Real returns map id of a run in the units of the published network.
+// Real returns map id of a run as real values.
 func (q *Quantized) Real(id int, m Map8) Map {
 	out := newGrid[float32](m.H, m.W, m.C)
 	for i, v := range m.V {
 		out.V[i] = float32(int(v)-q.Quants[id].Zero) * q.Quants[id].Scale
 	}
-	return q.Undo[id].Undo(out)
+	return out
 }
 
-// Extremes returns the lowest and highest real value of every tap, in its own
-// units, over pictures.
+// Extremes returns the lowest and highest real value of every tap over
+// pictures.
 func (q *Quantized) Extremes(pictures []Picture) [][2]float32 {
 	parts := make([][][2]int8, len(pictures))
 	parallel(len(pictures), func(p int) {

@@ -11,8 +11,7 @@ type Quant struct {
 // Quantized is the network in eight bits.
 type Quantized struct {
 	Maps   []MapInfo
-	Quants []Quant  // of the maps
-	Undo   []Affine // of the maps: from their real values to the published network's
+	Quants []Quant // of the maps
 	Nodes  []QNode
 	Taps   []Tap
 }
@@ -28,27 +27,22 @@ type QNode struct {
 	Weight []int8
 	Scales []float32
 	Bias   []int32
+
+	in     float32   // scale of the input
+	floors []float64 // least Scales that engines can work with
 }
 
 // Options choose among the refinements; the zero value rounds plainly. They are
 // there to measure what each is worth.
 type Options struct {
-	Equalize bool // Equalize before rounding
-	Fit      bool // choose 1x1 weights by the error that they leave, not one by one
-	Correct  bool // move the biases by the mean error that rounding leaves
+	Fit     bool // choose weights by the error that they leave together (fit.go)
+	Correct bool // move the biases by the mean error that rounding leaves
 }
 
 // Quantize rounds g, with ranges and corrections taken on the pictures.
 func Quantize(g *Graph, pictures []Picture, o Options) *Quantized {
-	undo := make([]Affine, len(g.Maps))
-	for id, m := range g.Maps {
-		undo[id] = identity(m.Channels)
-	}
-	if o.Equalize {
-		g, undo = Equalize(g, pictures)
-	}
 	s := g.measure(pictures)
-	q := &Quantized{Maps: g.Maps, Quants: g.quants(pictures, s), Undo: undo, Taps: g.Taps}
+	q := &Quantized{Maps: g.Maps, Quants: g.quants(pictures, s), Taps: g.Taps}
 	r := newRounder(g, q, pictures, o, s)
 	for i := range g.Nodes {
 		r.node(i)
@@ -74,10 +68,11 @@ func (n *Node) round(in, out Quant) QNode {
 	q.Weight = make([]int8, len(n.Weight))
 	q.Scales = make([]float32, len(n.Bias))
 	q.Bias = make([]int32, len(n.Bias))
+	q.in, q.floors = in.Scale, make([]float64, len(n.Bias))
 	for o := range n.Bias {
 		row := n.row(o)
-		scale := max(stepOf(row), minFactor*float64(out.Scale)/float64(in.Scale), math.Abs(float64(n.Bias[o]))/float64(in.Scale)/maxBias)
-		q.Scales[o] = float32(scale)
+		q.floors[o] = max(minFactor*float64(out.Scale)/float64(in.Scale), math.Abs(float64(n.Bias[o]))/float64(in.Scale)/maxBias)
+		q.Scales[o] = float32(max(stepOf(row), q.floors[o]))
 		for i, w := range row {
 			q.Weight[n.at(o, i)] = roundWeight(w, q.Scales[o])
 		}
@@ -104,10 +99,7 @@ func (n *Node) at(o, i int) int {
 }
 
 func stepOf(row []float32) float64 {
-	top := 0.0
-	for _, w := range row {
-		top = max(top, math.Abs(float64(w)))
-	}
+	top := largest(row)
 	best, least := top/127, math.Inf(1)
 	for i := range 41 {
 		step := float32(top / 127 * (1 - float64(i)/100))

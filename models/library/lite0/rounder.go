@@ -33,6 +33,9 @@ func (r *rounder) node(i int) {
 	in, out := r.q.Quants[n.Inputs[0]], r.q.Quants[n.Output]
 	r.q.Nodes = append(r.q.Nodes, n.round(in, out))
 	q := &r.q.Nodes[i]
+	if n.Op != Add && r.o.Fit {
+		r.fit(n, q)
+	}
 	if n.Op != Add && r.o.Correct {
 		r.correct(n, q)
 	}
