@@ -4,9 +4,9 @@
 //
 // # Use
 //
-// Choose a Set once (Choose(os.Getenv(Env)) in the composition root), describe an
-// operator (Conv, Depthwise, FullyConnected, AvgPool) and get an Op with packed
-// weights. The description's slices are not kept. Then, for every inference:
+// Choose a Set once (Choose(os.Getenv(Env))), describe an operator (Conv,
+// Depthwise, FullyConnected, AvgPool) and get an Op with packed weights. The
+// description's slices are not kept, but for Requant.Scale. Then, for every inference:
 //
 //	op.Run(dst, src, scratch, from, to)
 //
@@ -14,9 +14,63 @@
 // 0..Units() are computed; disjoint ranges may run at the same time, each
 // with its own op.Scratch() bytes. Run allocates nothing. Padding, nearest
 // upsampling of the input (Conv.Up), channel counts that are no multiple of the
-// vector length, and the signedness of instructions are handled inside: no
-// byte outside dst, src and scratch is read or written.
+// vector length, and the signedness of instructions are handled inside.
+//
+// The memory contract is exact: no byte outside dst, src and scratch is read or
+// written. Kernels do read up to 64 bytes (slack) behind the packed rows and
+// write whole vectors, but only inside scratch, which has room for it; packed
+// weights are followed by 64 readable bytes. TestNothingOutside runs everything
+// between pages that fault.
 //
 // Elementwise functions (Add, Map, Upsample) are methods of Set; cut the slices
 // to share them among threads.
+//
+// # How it works
+//
+// A Run packs the input rows of a band (a range of output rows whose input fits
+// the cache) into scratch, as the instruction set wants them: sign-extended to 16
+// bits for AVX2 (VPMADDWD is exact, VPMADDUBSW saturates), plus 128 for VPDPBUSD,
+// as they are on arm64. There, a panel of 8, 16 or 32 output channels is a list of blocks of 4
+// input channels: a byte offset into the packed rows and the weights. The block
+// kernel walks that list for a tile of 6 or 8 pixels, which come from a table of
+// offsets. So one kernel serves every kernel size, stride, dilation and padding,
+// and a block of zeros is simply not in the list (pruning pays here). What else is
+// folded into the list when weights are packed:
+//
+//   - Up: a convolution of a picture upsampled U times is U*U interleaved
+//     convolutions of the small picture whose taps are summed where they read the
+//     same pixel: 3x3 over 2x becomes four 2x2, 9/4 times less work.
+//   - Transposed convolutions, likewise, as StrideH*StrideW plain ones.
+//   - Sums that a packed weight cannot hold become several blocks with one offset
+//     (layout.cut), or on NEON a panel of 16-bit weights (layout.wide).
+//   - Few output channels: neighbouring pixels become channels of one (axis.group).
+//
+// Depthwise kernels take interleaved rows: two (or four) rows of a channel side by
+// side, so that one multiply-add sums a column of the window. Matrix-vector
+// products read 8-bit blocks once.
+//
+// # Adding a kernel
+//
+// The definition is generic.go and Requant.apply; never change it to suit a
+// kernel. For a new instruction set:
+//
+//  1. choose.go: add a constant of type isa and its name; available() in
+//     isa_GOARCH.go returns it where the CPU has every feature that it uses.
+//  2. isa_GOARCH.go: give it a layout. pair is how many inputs one instruction
+//     sums, mr how many pixels its tile has, wMin and wMax what a weight may be so
+//     that no intermediate sum saturates or wraps short of 32 bits.
+//  3. internal/asmgen: write blocks, depthwise, vector and zip kernels against
+//     blockArgs and zipArgs (their comments say what is computed), the register plan
+//     above each; `go generate` writes the .s file. Declare the functions
+//     //go:noescape and add them to the switches of isa_GOARCH.go.
+//  4. Nothing to do in tests: TestConvRandom and the others run every set that
+//     Sets() lists against the definition: random shapes, the shipped shapes,
+//     faulting pages, no allocation. testdata/arm64.sh runs them under qemu.
+//     On a CPU without the instructions TestSetsOfThisCPU says so loudly.
+//  5. go test -bench . shows GMAC/s for the layers of the autoencoder, of
+//     EfficientNet-Lite0 and of MobileNetV2. A kernel that is not faster somewhere
+//     does not stay.
+//
+// A new shape of loop for an existing set is step 3 and a case where panels are
+// chosen (tapWeights.bestPanel).
 package kernel

@@ -30,7 +30,7 @@ DEFAULT test
 LABEL test
   KERNEL vmlinuz
   INITRD initrd
-  APPEND console=ttyS0 mitigations=off nokaslr noxsaves acpi=off nolapic tsc=reliable lpj=1000000 random.trust_cpu=on panic=0 clearcpuid=515,124 lsm=none GOGC=off -- $*
+  APPEND console=ttyS0 mitigations=off nokaslr noxsaves acpi=off nosmp noapic nolapic_timer hpet=disable earlyprintk=serial,ttyS0,115200 ignore_loglevel initcall_debug tsc=reliable lpj=1000000 random.trust_cpu=on panic=0 clearcpuid=515,124 lsm=none GOGC=off -- $*
 CFG
 xorriso -as mkisofs -quiet -o "$work/test.iso" -b isolinux.bin -c boot.cat -no-emul-boot -boot-load-size 4 -boot-info-table "$work/iso" 2>/dev/null
 
