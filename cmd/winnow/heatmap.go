@@ -54,12 +54,12 @@ func bilinear(m []float64, h, w int, y, x float64) float64 {
 	return top*(1-dy) + low*dy
 }
 
-// tint blends c towards yellow and red as heat goes from half the threshold to
-// one and a half times.
+// tint blends c towards yellow and red as heat goes from 0.8 to 1.6 times the
+// threshold.
 func tint(c color.RGBA, heat float64) color.RGBA {
-	a := min(max(heat-0.5, 0), 1)
+	a := min(max((heat-0.8)/0.8, 0), 1)
 	mix := func(from uint8, to float64) uint8 { return uint8(float64(from)*(1-0.7*a) + to*0.7*a) }
-	green := 255 * min(max(1.5-heat, 0), 1)
+	green := 255 * min(max((1.6-heat)/0.8, 0), 1)
 	return color.RGBA{mix(c.R, 255), mix(c.G, green), mix(c.B, 0), 255}
 }
 

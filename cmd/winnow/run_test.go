@@ -1,0 +1,172 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// freePort returns a loopback port that nobody listens on.
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// messages starts mosquitto and a subscriber to everything, and returns the
+// lines "topic payload" that come, and the port.
+func messages(t *testing.T, ctx context.Context) (<-chan string, int) {
+	t.Helper()
+	for _, tool := range []string{"mosquitto", "mosquitto_sub"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			notHere(t, tool)
+		}
+	}
+	port := freePort(t)
+	conf := filepath.Join(t.TempDir(), "mosquitto.conf")
+	if err := os.WriteFile(conf, fmt.Appendf(nil, "listener %d 127.0.0.1\nallow_anonymous true\n", port), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	broker := exec.CommandContext(ctx, "mosquitto", "-c", conf)
+	if err := broker.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = broker.Process.Kill(); _ = broker.Wait() })
+	for {
+		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			c.Close()
+			break
+		}
+		if ctx.Err() != nil {
+			t.Fatal("mosquitto does not answer")
+		}
+		time.Sleep(20 * time.Millisecond) // the broker has no other sign of life
+	}
+	sub := exec.CommandContext(ctx, "mosquitto_sub", "-p", fmt.Sprint(port), "-v", "-t", "winnow/#")
+	pipe, err := sub.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sub.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sub.Process.Kill(); _ = sub.Wait() })
+	lines := make(chan string, 4096)
+	go func() {
+		defer close(lines)
+		for s := bufio.NewScanner(pipe); s.Scan(); {
+			lines <- s.Text()
+		}
+	}()
+	return lines, port
+}
+
+// await reads lines until each of want has been a part of one.
+func await(t *testing.T, ctx context.Context, lines <-chan string, want ...string) {
+	t.Helper()
+	missing := map[string]bool{}
+	for _, w := range want {
+		missing[w] = true
+	}
+	for len(missing) > 0 {
+		select {
+		case l, ok := <-lines:
+			if !ok {
+				t.Fatalf("the subscriber ended; still missing: %v", missing)
+			}
+			for w := range missing {
+				if topic, text, _ := strings.Cut(w, "|"); strings.Contains(l, topic) && strings.Contains(l, text) {
+					delete(missing, w)
+				}
+			}
+		case <-ctx.Done():
+			t.Fatalf("never came: %v", missing)
+		}
+	}
+}
+
+// A station as a process of its own on a real broker: every topic that exists,
+// and "offline" from the broker when the process is killed.
+func TestStationOnARealBroker(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a build and a broker")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	lines, port := messages(t, ctx)
+	dir := t.TempDir()
+	bin := filepath.Join(dir, "winnow")
+	build := exec.CommandContext(ctx, "go", "build", "-o", bin, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	model, data := taught(t)
+	conf := fmt.Sprintf(`
+[device]
+id = "cam-7"
+[camera]
+kind = "replay"
+path = %q
+loop = true
+[model]
+path = %q
+[recipe]
+deadline = "2s"
+[trigger]
+kind = "timer"
+period = "300ms"
+[[actuator]]
+delay = "2500ms"
+[mqtt]
+broker = "mqtt://127.0.0.1:%d"
+[records]
+dir = %q
+`, filepath.Join(data, "test"), model, port, filepath.Join(dir, "records"))
+	path := filepath.Join(dir, "station.toml")
+	if err := os.WriteFile(path, []byte(conf), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	station := exec.CommandContext(ctx, bin, "run", "--config", path)
+	var errs strings.Builder
+	station.Stderr = &errs
+	if err := station.Start(); err != nil {
+		t.Fatal(err)
+	}
+	base := "winnow/v1/site/line/cam-7"
+	await(t, ctx, lines, base+"/status|online", base+"/state|READY", base+`/part|"reject"`, base+`/part|"accept"`, base+"/heatmap|", base+"/counts|triggers")
+	if err := station.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = station.Wait()
+	await(t, ctx, lines, base+"/status|offline")
+
+	// Stopped on purpose it says so itself, and leaves with 0.
+	station = exec.CommandContext(ctx, bin, "run", "--config", path)
+	if err := station.Start(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, ctx, lines, base+"/status|online", base+"/part|")
+	if err := station.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := station.Wait(); err != nil {
+		t.Errorf("interrupted: %v", err)
+	}
+	await(t, ctx, lines, base+"/status|stopped")
+	if pictures, err := filepath.Glob(filepath.Join(dir, "records", "rejects", "*.png")); err != nil || len(pictures) == 0 {
+		t.Errorf("no pictures of rejects were kept: %v %s", err, errs.String())
+	}
+}
