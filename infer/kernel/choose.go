@@ -25,7 +25,18 @@ func (i isa) String() string {
 
 // Set is the kernels of one instruction set. It is immutable; the zero value is
 // the generic set.
-type Set struct{ isa isa }
+type Set struct {
+	isa     isa
+	machine machine // nil but in tests
+}
+
+// machine runs kernels by name in place of the CPU: tests interpret the assembly
+// of instruction sets that the CPU lacks.
+type machine interface {
+	blocks(name string, a blockArgs)
+	zip(name string, a zipArgs)
+	flip(dst, src []byte)
+}
 
 // Name is generic, avx2, avx512vnni, neon or dotprod.
 func (s *Set) Name() string { return s.isa.String() }
@@ -34,9 +45,9 @@ func (s *Set) Name() string { return s.isa.String() }
 func Sets() []*Set {
 	var all []*Set
 	for _, i := range available() {
-		all = append(all, &Set{i})
+		all = append(all, &Set{isa: i})
 	}
-	return append(all, &Set{isaGeneric})
+	return append(all, &Set{})
 }
 
 // Choose returns the set of that name, or the best one for name "".

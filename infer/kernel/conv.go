@@ -15,6 +15,7 @@ type blockConv struct {
 	rows   int // q rows of a band
 	bands  int
 	panels int // panels of every phase
+	stage  int // bytes from pixel to pixel where panels are not full
 	phases []phase
 	tables []table
 	info   Info
@@ -30,7 +31,7 @@ type phase struct {
 type table struct {
 	rows, cols, tiles int
 	px                []int32 // in, out byte offsets, to write in place
-	staged            []int32 // the same, to write panels of a given width one after the other
+	staged            []int32 // the same, to write partial panels one after the other
 }
 
 const (
@@ -122,6 +123,7 @@ func (c *blockConv) count(ps []panel, pixels int64) {
 
 // band chooses the bands and lays out their tables.
 func (c *blockConv) band() {
+	c.stage = c.partial()
 	budget := bandBytes
 	if c.info.Packed > 128<<10 {
 		budget = bandBytesBig
@@ -165,7 +167,7 @@ func (c *blockConv) addTable(rows, cols int) {
 	}
 	n := rows * cols
 	t := table{rows: rows, cols: cols, tiles: (n + c.lay.mr - 1) / c.lay.mr}
-	staged := c.partial()
+	staged := c.stage
 	outX := c.x.phases * c.x.group * c.d.OutC
 	outY := c.y.phases * c.d.OutW * c.d.OutC
 	for i := range t.tiles * c.lay.mr {
@@ -188,16 +190,18 @@ func (c *blockConv) tableOf(rows, cols int) *table {
 	return nil
 }
 
-// partial is the width of the panels that are not full, 0 without.
+// partial is the width of the widest panel that is not full, 0 without; phases
+// may choose different ones.
 func (c *blockConv) partial() int {
+	n := 0
 	for _, p := range c.phases {
 		for _, q := range p.panels {
 			if q.valid < q.width {
-				return q.width
+				n = max(n, q.width)
 			}
 		}
 	}
-	return 0
+	return n
 }
 
 func (c *blockConv) Info() Info { return c.info }
@@ -214,7 +218,7 @@ func (c *blockConv) packedBytes() int {
 func (c *blockConv) stageBytes() int {
 	n := 0
 	for _, t := range c.tables {
-		n = max(n, t.tiles*c.lay.mr*c.partial())
+		n = max(n, t.tiles*c.lay.mr*c.stage)
 	}
 	return n
 }
@@ -285,7 +289,7 @@ func (c *blockConv) panel(dst []int8, buf []byte, b int, p *phase, q *panel) {
 	stage := buf[c.packedBytes():]
 	a.px, a.out = ptr(t.staged), ptr(stage)
 	c.set.blocks(q.width, q.wide, &a)
-	unstage(dst[base:], int8s(stage), t.px, t.rows*t.cols, q.valid, q.width)
+	unstage(dst[base:], int8s(stage), t.px, t.rows*t.cols, q.valid, c.stage)
 }
 
 // unstage moves n pixels of valid channels from a panel to their places.

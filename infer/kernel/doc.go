@@ -66,7 +66,8 @@
 //  4. Nothing to do in tests: TestConvRandom and the others run every set that
 //     Sets() lists against the definition: random shapes, the shipped shapes,
 //     faulting pages, no allocation. testdata/arm64.sh runs them under qemu.
-//     On a CPU without the instructions TestSetsOfThisCPU says so loudly.
+//     On a CPU without the instructions TestSetsOfThisCPU says so loudly;
+//     interpret_amd64_test.go then still runs the logic of the AVX512-VNNI kernels.
 //  5. go test -bench . shows GMAC/s for the layers of the autoencoder, of
 //     EfficientNet-Lite0 and of MobileNetV2. A kernel that is not faster somewhere
 //     does not stay.

@@ -65,7 +65,7 @@ func TestAvgPoolRandom(t *testing.T) {
 }
 
 func TestAddRandom(t *testing.T) {
-	generic := &Set{isaGeneric}
+	generic := &Set{}
 	for _, s := range fast(t) {
 		for i := range rounds(10000) {
 			r := newRNG(uint64(i))

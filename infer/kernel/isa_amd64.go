@@ -1,6 +1,10 @@
 package kernel
 
-import "golang.org/x/sys/cpu"
+import (
+	"fmt"
+
+	"golang.org/x/sys/cpu"
+)
 
 //go:generate go run ./internal/asmgen
 
@@ -59,6 +63,10 @@ func zipVNNI(a *zipArgs)
 
 // depthwise runs the depthwise kernel.
 func (s *Set) depthwise(a *blockArgs) {
+	if s.machine != nil {
+		s.machine.blocks("depthwiseVNNI", *a)
+		return
+	}
 	if s.isa == isaVNNI {
 		depthwiseVNNI(a)
 		return
@@ -76,6 +84,10 @@ func (s *Set) zipStep() int {
 
 // zip interleaves rows.
 func (s *Set) zip(a *zipArgs) {
+	if s.machine != nil {
+		s.machine.zip("zipVNNI", *a)
+		return
+	}
 	if s.isa == isaVNNI {
 		zipVNNI(a)
 		return
@@ -86,6 +98,8 @@ func (s *Set) zip(a *zipArgs) {
 // blocks runs the block kernel of that panel width.
 func (s *Set) blocks(width int, _ bool, a *blockArgs) {
 	switch {
+	case s.machine != nil:
+		s.machine.blocks(fmt.Sprintf("blocks%dVNNI", width), *a)
 	case s.isa == isaVNNI && width == 32:
 		blocks32VNNI(a)
 	case s.isa == isaVNNI:
@@ -109,12 +123,20 @@ func (s *Set) flipHead(dst, src []byte, _ byte) int {
 	if s.isa != isaVNNI || len(src) < 64 {
 		return 0
 	}
+	if s.machine != nil {
+		s.machine.flip(dst[:len(src)], src)
+		return len(src)
+	}
 	flipVNNI(&dst[:len(src)][0], &src[0], len(src))
 	return len(src)
 }
 
 // vector runs the matrix-vector kernel.
 func (s *Set) vector(a *blockArgs) {
+	if s.machine != nil {
+		s.machine.blocks("vectorVNNI", *a)
+		return
+	}
 	if s.isa == isaVNNI {
 		vectorVNNI(a)
 		return
