@@ -26,7 +26,7 @@ func main() {
 	out := flag.String("out", "models/library", "`folder` of the encoder")
 	check := flag.Bool("check", false, "write nothing; fail unless the encoder in --out is this one")
 	measure := flag.Bool("measure", false, "print what each refinement of the rounding is worth, and write nothing")
-	pictures := flag.String("pictures", "", "with --measure: also on the pictures of this `folder`")
+	pictures := flag.String("pictures", "", "with --measure: also on the pictures below these `folders` (separated by commas)")
 	flag.Parse()
 	if err := run(*wheel, *out, *pictures, *check, *measure); err != nil {
 		fmt.Fprintln(os.Stderr, "makebackbone:", err)

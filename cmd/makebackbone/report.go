@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"winnow/models/library/lite0"
 )
@@ -17,24 +18,25 @@ import (
 const heldOut = 5000
 
 // report prints, for plain rounding and with each refinement, what becomes of
-// the taps on held-out drawings and on real pictures.
-func report(w io.Writer, g *lite0.Graph, folder string) error {
-	sets := map[string][]lite0.Picture{"drawings": lite0.Drawings(heldOut, 24)}
+// the taps on held-out drawings and on the pictures of folders, which are
+// separated by commas.
+func report(w io.Writer, g *lite0.Graph, folders string) error {
 	names := []string{"drawings"}
-	if folder != "" {
-		p, err := readPictures(folder, 16)
+	sets := [][]lite0.Picture{lite0.Drawings(heldOut, 24)}
+	for _, folder := range strings.FieldsFunc(folders, func(r rune) bool { return r == ',' }) {
+		p, err := readPictures(folder, 12)
 		if err != nil {
 			return err
 		}
-		sets["pictures"], names = p, append(names, "pictures")
+		sets, names = append(sets, p), append(names, folder)
 	}
 	pictures := lite0.Drawings(0, calibration)
-	for _, o := range []lite0.Options{{}, {Fit: true}, {Correct: true}, shipped} {
+	for _, o := range []lite0.Options{shipped, {Correct: true}, {}} {
 		q := lite0.Quantize(g, pictures, o)
-		for _, name := range names {
-			fmt.Fprintf(w, "%+v, %s\n", o, name)
-			for i, l := range lite0.Compare(g, q, sets[name]) {
-				fmt.Fprintf(w, "  block%-2d cosine %.4f  SQNR %.1f dB  per channel %.1f dB  clamped %.3f %%\n",
+		for k, set := range sets {
+			fmt.Fprintf(w, "%+v, %d of %s\n", o, len(set), names[k])
+			for i, l := range lite0.Compare(g, q, set) {
+				fmt.Fprintf(w, "  b%-2d cosine %.4f  SQNR %.1f dB  per channel %.1f dB  clamped %.3f %%\n",
 					g.Taps[i].Block, l.Cosine, l.SQNR, l.Channel, 100*l.Clamped)
 			}
 		}
