@@ -27,7 +27,7 @@ func (l *lowering) sum(o tflite.Op) (output, error) {
 	if o.Code == tflite.OpSub {
 		sign = -1
 	}
-	if l.mode == Fast {
+	if !l.exact {
 		s := l.add(l.mul(xs[0], scalar(&l.builder, ra)), l.mul(xs[1], scalar(&l.builder, rb*float32(sign))))
 		return l.fakeQuant(s, to), nil
 	}
@@ -105,11 +105,11 @@ func (l *lowering) averagePool(o tflite.Op) (output, error) {
 	size := []int64{1, int64(opt.FilterH), int64(opt.FilterW), 1}
 	strides := []int64{1, int64(opt.StrideH), int64(opt.StrideW), 1}
 	to := targetOf(y, opt.Activation)
-	if l.mode == Exact && opt.FilterH*opt.FilterW*255 > 1<<21 {
+	if l.exact && opt.FilterH*opt.FilterW*255 > 1<<21 {
 		in = l.double(in)
 	}
 	mean := op.AvgPool(l.s(), in, size, strides, padding(opt.Padding))
-	if l.mode == Fast {
+	if !l.exact {
 		return l.fakeQuant(mean, to), nil
 	}
 	b := &l.builder

@@ -82,7 +82,7 @@ func (k *kernel) largest(x *tflite.Tensor) int64 {
 // brings the sums to the target.
 func (l *lowering) linear(x output, k *kernel, to target, apply func(x, w output) output) output {
 	b := &l.builder
-	if l.mode == Fast {
+	if !l.exact {
 		w, bias := k.folded()
 		y := op.BiasAdd(l.s(), apply(x, constant(b, w, k.dims...)), constant(b, bias, len(bias)))
 		return l.fakeQuant(y, to)

@@ -9,7 +9,8 @@
 // modes differ in how a sum becomes an activation again:
 //
 //   - Fast folds the scales into weights and biases and rounds with
-//     FakeQuantWithMinMaxArgs: within 2 steps of native over a whole graph.
+//     FakeQuantWithMinMaxArgs, wherever the layers behind cannot make more than
+//     2 steps of the one that this may cost; elsewhere it is Exact.
 //   - Exact keeps weights as integers, so that every sum is exact (in float32
 //     while it cannot pass 2^24, in float64 above), multiplies by the float32
 //     scale once and rounds half to even, as XNNPACK and infer/native do: equal

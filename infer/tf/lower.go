@@ -23,9 +23,11 @@ type lowered struct {
 // q - zeroPoint, others hold their values.
 type lowering struct {
 	builder
-	m      *tflite.Model
-	mode   Mode
-	values map[int]output // by tensor
+	m       *tflite.Model
+	mode    Mode
+	careful map[int]bool   // tensors that fast mode rounds exactly too
+	exact   bool           // the operator at hand is rounded exactly
+	values  map[int]output // by tensor
 }
 
 // lower makes the graph. Errors are *tflite.Error with operator, tensor and
@@ -33,6 +35,9 @@ type lowering struct {
 func lower(m *tflite.Model, mode Mode) (*lowered, error) {
 	root := op.NewScope()
 	l := &lowering{builder: builder{root}, m: m, mode: mode, values: map[int]output{}}
+	if mode == Fast {
+		l.careful = careful(m)
+	}
 	g := new(lowered)
 	for i, t := range m.Inputs {
 		e, err := l.input(i, t)
@@ -105,6 +110,7 @@ func (l *lowering) operator(o tflite.Op) error {
 	if len(o.Outputs) != 1 {
 		return fmt.Errorf("%d outputs, expected 1", len(o.Outputs))
 	}
+	l.exact = l.mode == Exact || l.careful[o.Outputs[0]]
 	y, err := f(o)
 	if err == nil {
 		err = l.scope.Err()

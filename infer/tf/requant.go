@@ -50,7 +50,7 @@ func (l *lowering) fakeQuant(x output, to target) output {
 // rounds: XNNPACK's "fp32" requantization.
 func (l *lowering) rescale(x output, scale float32, to target) output {
 	y := l.mul(l.float(x), scalar(&l.builder, scale))
-	if l.mode == Fast {
+	if !l.exact {
 		return l.fakeQuant(y, to)
 	}
 	return l.round(y, to)

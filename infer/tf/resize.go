@@ -87,7 +87,7 @@ func (l *lowering) resizeBilinear(o tflite.Op) (output, error) {
 	x = l.blend(l.pick(x, 2, cols.a), l.pick(x, 2, cols.b), constant(b, cols.share, 1, 1, len(cols.share), 1))
 	top, bottom := l.pick(x, 1, rows.a), l.pick(x, 1, rows.b)
 	share := constant(b, rows.share, 1, len(rows.share), 1, 1)
-	if l.mode == Fast {
+	if !l.exact {
 		return l.fakeQuant(l.blend(top, bottom, share), targetOf(l.result(o), tflite.ActNone)), nil
 	}
 	y := l.blend(l.double(top), l.double(bottom), l.double(share))

@@ -15,7 +15,7 @@ import (
 
 // open returns the engine. Without the library the test is skipped, or fails
 // where STRICT=1 says that everything has to be there.
-func open(t *testing.T, mode tf.Mode) infer.Engine {
+func open(t testing.TB, mode tf.Mode) infer.Engine {
 	t.Helper()
 	e, err := tf.Open(tf.Config{Mode: mode})
 	if err != nil {
@@ -45,7 +45,7 @@ func sharedModels(t *testing.T) []string {
 }
 
 // load makes a session that is closed with the test.
-func load(t *testing.T, e infer.Engine, model []byte) infer.Session {
+func load(t testing.TB, e infer.Engine, model []byte) infer.Session {
 	t.Helper()
 	s, err := e.Load(model, infer.Options{Threads: 1})
 	if err != nil {
