@@ -3,6 +3,7 @@ package pixfmt
 import (
 	"fmt"
 	"image/png"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -29,10 +30,15 @@ func WritePNG(path string, f *edge.Frame) error {
 	return nil
 }
 
+// EncodePNG writes f to w as PNG. f must pass Check.
+func EncodePNG(w io.Writer, f *edge.Frame) error {
+	e := png.Encoder{CompressionLevel: png.BestSpeed}
+	return e.Encode(w, ToImage(f))
+}
+
 // encodePNG writes f to file, syncs and closes it.
 func encodePNG(file *os.File, f *edge.Frame) error {
-	e := png.Encoder{CompressionLevel: png.BestSpeed}
-	err := e.Encode(file, ToImage(f))
+	err := EncodePNG(file, f)
 	if err == nil {
 		err = file.Chmod(0o644)
 	}

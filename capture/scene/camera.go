@@ -59,7 +59,7 @@ func (s *Scene) shot(d *dice, c Conditions) shot {
 	if s.cfg.Still {
 		sh.noise = fix(c.Noise, 256)
 	} else {
-		gain += gain * int64(d.around(140)) >> 12 // flicker, +-3.4 %
+		gain += gain * int64(d.around(100)) >> 12 // flicker, +-2.4 %
 		sh.blurX += d.under(28)                   // vibration along the belt
 		sh.blurY += d.under(10)
 		sh.specks += max(d.under(7)-3, 0)
@@ -96,7 +96,7 @@ func (s *Scene) speck(d *dice) {
 	r, to := 8+d.under(8)*w/256, d.under(2)*1400+300
 	for y := max((cy-r)>>4, 0); y <= min((cy+r)>>4, h-1); y++ {
 		for x := max((cx-r)>>4, 0); x <= min((cx+r)>>4, w-1); x++ {
-			weight := ramp(-hypot(16*x+8-cx, 16*y+8-cy), -r-8, -r+8) * 5 / 16
+			weight := ramp(-hypot(16*x+8-cx, 16*y+8-cy), -r-8, -r+8) / 4
 			for k := range int32(3) {
 				p := &s.paint.lin[3*(y*w+x)+k]
 				*p = uint16(mixed(int32(*p), to, weight))

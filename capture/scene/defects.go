@@ -71,6 +71,18 @@ func (s *scar) over(r image.Rectangle, change func(x, y int32, px []uint16)) {
 	}
 }
 
+// at is the light at a camera point.
+func (s *scar) at(x, y int32) rgb {
+	r := s.area(x, y, 0, 0)
+	i := 3 * (int32(r.Min.Y)*s.paint.w + int32(r.Min.X))
+	px := s.paint.lin[i : i+3]
+	return rgb{int32(px[0]), int32(px[1]), int32(px[2])}
+}
+
+func contrast(a, b rgb) int32 {
+	return abs32(a[0]-b[0]) + abs32(a[1]-b[1]) + abs32(a[2]-b[2])
+}
+
 // toward moves a pixel towards c by w/256.
 func toward(px []uint16, c rgb, w int32) {
 	for k := range px {
@@ -103,8 +115,8 @@ func (s *scar) pen(points [][2]int32, width int32, ink func(px []uint16, w int32
 }
 
 func drawScratch(s *scar) {
-	length := s.vary(s.pick(13, 26, 62)*one, 15)
-	width := s.pick(130, 210, 300)
+	length := s.vary(s.pick(16, 28, 62)*one, 15)
+	width := s.pick(190, 240, 300)
 	u, v := s.spot(length / 3)
 	a := s.dice.under(turn)
 	bend := s.dice.around(turn / 24)
@@ -118,7 +130,7 @@ func drawScratch(s *scar) {
 		du, dv := rotate(length/n, 0, cosine(a), sine(a))
 		u, v, a = u+du, v+dv, a+bend/n
 	}
-	light := s.pick(1500, 2000, 2500)
+	light := s.pick(1900, 2200, 2500)
 	s.pen(edge, width, func(px []uint16, w int32) { scale(px, rgb{150, 150, 150}, w) })
 	s.pen(points, width, func(px []uint16, w int32) {
 		toward(px, rgb{int32(px[0]) + light, int32(px[1]) + light, int32(px[2]) + light}, w*3/4)
@@ -126,10 +138,10 @@ func drawScratch(s *scar) {
 }
 
 func drawDent(s *scar) {
-	r := s.vary(s.pick(1000, 1700, 3000), 12)
+	r := s.vary(s.pick(1050, 1700, 2900), 12)
 	u, v := s.spot(r)
 	cx, cy := s.camera(u, v)
-	depth := s.pick(150, 180, 210)
+	depth := s.pick(190, 205, 220)
 	s.over(s.area(cx, cy, 2*r, 2*r), func(x, y int32, px []uint16) {
 		dx, dy := x-cx, y-cy
 		d := hypot(dx, dy)
@@ -146,13 +158,13 @@ func drawDent(s *scar) {
 }
 
 func drawStain(s *scar) {
-	r := s.vary(s.pick(900, 1700, 3300), 15)
+	r := s.vary(s.pick(1100, 1800, 3300), 12)
 	u, v := s.spot(r / 2)
 	cx, cy := s.camera(u, v)
 	gu, gv := s.dice.under(1<<16), s.dice.under(1<<16)
 	tints := []rgb{{150, 116, 80}, {96, 92, 92}, {190, 128, 60}}
 	tint := tints[s.dice.under(int32(len(tints)))]
-	strength := s.pick(205, 200, 195)
+	strength := s.pick(240, 225, 210)
 	p := s.paint
 	s.over(s.area(cx, cy, 2*r, 2*r), func(x, y int32, px []uint16) {
 		g := int32(p.mat.grain[p.cell((y-cy)/2+gv)*beltSide+p.cell((x-cx)/2+gu)]) - 128
@@ -171,7 +183,7 @@ func drawMissing(s *scar) {
 	switch s.grade {
 	case 0:
 		b = f[s.dice.under(int32(min(len(f), 3)))]
-		shrink = s.vary(176, 5)
+		shrink = s.vary(160, 5)
 	case 1:
 		b = f[s.dice.under(int32(min(len(f), 5)))]
 		shrink = s.vary(120, 8)
@@ -191,7 +203,7 @@ func (s *scar) redraw(b box, t *twist) {
 func drawChip(s *scar) {
 	rim := s.paint.prod.rim
 	at := rim[s.dice.under(int32(len(rim)))]
-	r := s.vary(s.pick(1150, 1900, 3000), 12)
+	r := s.vary(s.pick(1400, 2100, 3000), 10)
 	gu, gv := s.dice.under(1<<16), s.dice.under(1<<16)
 	p := s.paint
 	left := func(u, v int32) int32 {
@@ -214,8 +226,8 @@ func drawChip(s *scar) {
 }
 
 func drawCrack(s *scar) {
-	n := s.pick(5, 9, 18)
-	width := s.pick(150, 200, 260)
+	n := s.pick(8, 12, 18)
+	width := s.pick(270, 290, 320)
 	u, v := s.spot(4 * one)
 	a := s.dice.under(turn)
 	s.crackFrom(u, v, a, n, width, 1)
@@ -244,11 +256,17 @@ func (s *scar) crackFrom(u, v, a, n, width, branches int32) {
 
 // drawParticle lays something on the part: a crumb, or a fibre.
 func drawParticle(s *scar) {
-	r := s.vary(s.pick(560, 950, 1700), 15)
+	r := s.vary(s.pick(700, 1050, 1700), 10)
 	u, v := s.spot(r)
 	cx, cy := s.camera(u, v)
 	colors := []rgb{{3100, 2700, 1500}, {520, 380, 300}, {2900, 700, 500}, {700, 1700, 2600}}
 	c := colors[s.dice.under(int32(len(colors)))]
+	for range 4 { // nobody would see it on its own colour
+		if contrast(s.at(cx, cy), c) > 2400 {
+			break
+		}
+		c = colors[s.dice.under(int32(len(colors)))]
+	}
 	a := s.dice.under(turn)
 	ca, sa := cosine(a), sine(a)
 	long := s.dice.between(256, 420)

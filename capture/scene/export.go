@@ -82,5 +82,26 @@ func (e *exporter) save(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
-	return pixfmt.WritePNG(path, &e.frame)
+	return writePNG(path, &e.frame)
+}
+
+// writePNG writes f under another name first, so that path is whole or not
+// there. It does not sync: the pictures can be drawn again.
+func writePNG(path string, f *edge.Frame) error {
+	file, err := os.Create(path + ".part")
+	if err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	err = pixfmt.EncodePNG(file, f)
+	if cerr := file.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(path+".part", path)
+	}
+	if err != nil {
+		_ = os.Remove(path + ".part")
+		return fmt.Errorf("export %s: %w", path, err)
+	}
+	return nil
 }

@@ -87,7 +87,7 @@ func newGear(side int32) *product {
 				drillHole(c, h)
 			}
 		}
-		p.glyphs = text("WNW 24-7", 0, 71*one, 9*one, 330, c.stamp)
+		p.glyphs = text("WNW 2407", 0, 72*one, 12*one, 460, c.stamp)
 	})
 	return p
 }

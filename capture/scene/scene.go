@@ -251,13 +251,13 @@ func (s *Scene) look(i uint64, c Conditions) look {
 	if s.cfg.Still {
 		jitter = 0
 	}
-	rot := jitter*pose.around(turn/180) + fix(c.Rotate/360, turn) // +-2 degrees
+	rot := jitter*pose.around(turn/720) + fix(c.Rotate/360, turn) // +-0.5 degrees
 	l := look{
-		du: jitter*pose.around(3*one) + fix(c.ShiftX, one), dv: jitter*pose.around(2*one) + fix(c.ShiftY, one),
+		du: jitter*pose.around(one+one/4) + fix(c.ShiftX, one), dv: jitter*pose.around(3*one/4) + fix(c.ShiftY, one),
 		cos: cosine(rot), sin: sine(rot),
-		printU: surf.around(one + one/2), printV: surf.around(one + one/2),
+		printU: surf.around(3 * one / 4), printV: surf.around(3 * one / 4),
 		fade:   218 + surf.around(18),
-		brush:  256 + surf.around(64) + fix(c.Product, 160),
+		brush:  90 + surf.around(20) + fix(c.Product, 120),
 		ringAt: surf.under(1 << 18), grainU: surf.under(1 << 16), grainV: surf.under(1 << 16),
 		beltX: surf.under(1 << 16), beltY: surf.under(1 << 16),
 	}

@@ -9,17 +9,22 @@ import (
 
 // TestNoToy keeps the drawn line honest: the plain difference to the mean
 // picture, at the threshold of the worst of 100 held-out good parts, must miss
-// at least 30 % of the smallest defects.
+// at least 30 % of the smallest defects. Under the race detector fewer parts are
+// drawn and only the first product, which lowers the threshold: the strict run
+// is the one without.
 func TestNoToy(t *testing.T) {
-	for _, product := range scene.Products() {
+	for i, product := range scene.Products() {
+		if i > 0 && slowdown > 1 {
+			break
+		}
 		s := newScene(t, scene.Config{Seed: 11, Product: product})
-		base := newBaseline(s, 100)
+		base := newBaseline(s, 100/slowdown)
 		threshold := 0
-		for i := range uint64(100) {
+		for i := range uint64(100 / slowdown) {
 			threshold = max(threshold, base.score(100+i, scene.Defect{}))
 		}
 		caught := map[scene.Size]int{}
-		const each = 8
+		const each = 8 / slowdown
 		for _, k := range scene.Kinds() {
 			for _, z := range scene.Sizes() {
 				if z == scene.Medium {
