@@ -3,12 +3,14 @@ package tf_test
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"winnow/infer"
+	"winnow/infer/native"
 	"winnow/infer/npy"
 	"winnow/infer/tf"
 )
@@ -111,4 +113,44 @@ func TestSharedModels(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestShippedModels: what the program ships gives the same bits on both engines,
+// and fast mode stays within its tolerance.
+func TestShippedModels(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("..", "..", "models", "library", "*.tflite"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no shipped models: %v", err)
+	}
+	for _, file := range files {
+		model, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		probe := load(t, native.New(), model)
+		r := rand.New(rand.NewPCG(3, 4))
+		var inputs [][]byte
+		for i := range probe.Inputs() {
+			inputs = append(inputs, smooth(r, len(probe.Input(i))))
+		}
+		for mode, tolerance := range map[tf.Mode]int{tf.Exact: 0, tf.Fast: 2} {
+			d, err := tf.Compare(model, inputs, native.New(), open(t, mode), tolerance)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d != nil {
+				t.Errorf("%s, %v: %v", filepath.Base(file), mode, d)
+			}
+		}
+	}
+}
+
+// smooth is a random walk over int8: nearer to a picture than noise.
+func smooth(r *rand.Rand, n int) []byte {
+	b, v := make([]byte, n), 0
+	for i := range b {
+		v = min(max(v+r.IntN(21)-10, -128), 127)
+		b[i] = byte(v)
+	}
+	return b
 }
