@@ -174,3 +174,28 @@ func BenchmarkPool(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkPrepare packs all layers of the autoencoder, which is most of what
+// loading it costs, and prints what they hold.
+func BenchmarkPrepare(b *testing.B) {
+	for _, s := range Sets() {
+		b.Run(s.Name(), func(b *testing.B) {
+			var all []Conv
+			for _, sh := range autoencoder {
+				all = append(all, sh.conv(newRNG(1), 0))
+			}
+			packed := 0
+			for b.Loop() {
+				packed = 0
+				for _, d := range all {
+					op, err := s.Conv(d)
+					if err != nil {
+						b.Fatal(err)
+					}
+					packed += op.Info().Packed
+				}
+			}
+			b.ReportMetric(float64(packed)/(1<<20), "MiB")
+		})
+	}
+}

@@ -1,5 +1,7 @@
 package kernel
 
+import "encoding/binary"
+
 // blockConv runs a convolution by block kernels. Its units are (band, panel)
 // pairs, bands outermost; a band is a range of q rows whose input is packed once
 // into scratch.
@@ -289,12 +291,30 @@ func (c *blockConv) panel(dst []int8, buf []byte, b int, p *phase, q *panel) {
 	stage := buf[c.packedBytes():]
 	a.px, a.out = ptr(t.staged), ptr(stage)
 	c.set.blocks(q.width, q.wide, &a)
-	unstage(dst[base:], int8s(stage), t.px, t.rows*t.cols, q.valid, c.stage)
+	unstage(dst[base:], int8s(stage), t, q.valid, c.stage)
 }
 
-// unstage moves n pixels of valid channels from a panel to their places.
-func unstage(dst, stage []int8, px []int32, n, valid, width int) {
-	for i := range n {
-		copy(dst[px[2*i+1]:][:valid], stage[i*width:])
+// unstage moves rows of cols pixels of valid channels each from a panel, where
+// they lie width bytes apart, to their places.
+func unstage(dst, stage []int8, t *table, valid, width int) {
+	fast := 0
+	if t.cols > 1 && valid <= 16 && int(t.px[3]-t.px[1]) == valid {
+		// Side by side: whole words may spill over the following pixels, which come
+		// later, but not over the end of the row.
+		fast = t.cols - 16/valid - 1
+	}
+	for row := range t.rows {
+		px, from := t.px[2*row*t.cols:], stage[row*t.cols*width:]
+		x := 0
+		for ; x < fast; x++ {
+			to, b := bytesOf(dst[px[2*x+1]:][:16]), bytesOf(from[x*width:])
+			binary.LittleEndian.PutUint64(to, binary.LittleEndian.Uint64(b))
+			if valid > 8 {
+				binary.LittleEndian.PutUint64(to[8:], binary.LittleEndian.Uint64(b[8:]))
+			}
+		}
+		for ; x < t.cols; x++ {
+			copy(dst[px[2*x+1]:][:valid], from[x*width:])
+		}
 	}
 }

@@ -242,7 +242,7 @@ func (o *blockDW) channels(dst []int8, in, buf []byte, t *table, q *panel) {
 	stage := buf[o.packedBytes()+o.lineBytes():]
 	a.px, a.out = ptr(t.staged), ptr(stage)
 	o.set.depthwise(&a)
-	unstage(dst, int8s(stage), t.px, t.rows*t.cols, q.valid, q.width)
+	unstage(dst, int8s(stage), t, q.valid, q.width)
 }
 
 // zipArgs is what a zip kernel gets: for each pixel and channel it writes the
