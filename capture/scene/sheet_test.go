@@ -1,7 +1,8 @@
 package scene_test
 
 import (
-	"os"
+	"flag"
+	"path/filepath"
 	"testing"
 
 	"winnow/capture"
@@ -10,14 +11,16 @@ import (
 	"winnow/edge"
 )
 
-// TestContactSheet draws what the products and their defects look like to the
-// folder named by WINNOW_SHEETS.
+var sheets = flag.String("sheets", "", "folder to draw contact sheets of the products and their defects to")
+
+// TestContactSheet draws one column of good parts and one for each size of
+// defect, a row for each kind. To look at them: go test -run Sheet -sheets DIR.
 func TestContactSheet(t *testing.T) {
-	dir := os.Getenv("WINNOW_SHEETS")
+	dir := *sheets
 	if dir == "" {
-		t.Skip("not here: WINNOW_SHEETS names no folder")
+		dir = t.TempDir()
 	}
-	for _, name := range scene.Products() {
+	for _, name := range scene.Products()[:len(scene.Products())/min(slowdown, 3)] {
 		s, err := scene.New(scene.Config{Seed: 7, Product: name})
 		if err != nil {
 			t.Fatal(err)
@@ -37,7 +40,7 @@ func TestContactSheet(t *testing.T) {
 				put(1+c, r)
 			}
 		}
-		if err := pixfmt.WritePNG(dir+"/"+name+".png", &sheet); err != nil {
+		if err := pixfmt.WritePNG(filepath.Join(dir, name+".png"), &sheet); err != nil {
 			t.Fatal(err)
 		}
 	}

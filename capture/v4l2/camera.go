@@ -73,6 +73,7 @@ type Camera struct {
 	heard    edge.Instant  // when the last frame came, or patience began
 	left     edge.Instant  // when Next last returned a frame
 	excused  int           // frames before which a gap is our own doing
+	idle     int           // announced frames in a row that were not there
 	err      error         // that ended the stream
 }
 
@@ -91,6 +92,10 @@ type Info struct {
 // slice is how long one wait in the kernel lasts, and so how late ctx, Close
 // and an unplugged camera are noticed.
 const slice = 20 * time.Millisecond
+
+// maxIdle bounds how often a driver may announce a frame that is not there
+// before it counts as broken; without it a broken one would be asked for ever.
+const maxIdle = 64
 
 // startPatience is what a camera may take for its first frame.
 const startPatience = 2 * time.Second
@@ -224,7 +229,12 @@ func (c *Camera) poll(begin edge.Instant) (*edge.Frame, error) {
 		return nil, meaning(err)
 	}
 	if ready {
-		return c.take()
+		if f, err := c.take(); f != nil || err != nil {
+			return f, err
+		}
+		if deadline != 0 { // frames without room count as heard
+			deadline = max(c.heard, begin).Add(c.patience)
+		}
 	}
 	if deadline != 0 && !deadline.After(c.clock.Now()) {
 		return nil, fmt.Errorf("%w for %v", ErrStuck, c.patience)
@@ -235,12 +245,16 @@ func (c *Camera) poll(begin edge.Instant) (*edge.Frame, error) {
 // take fetches a filled buffer, converts it and gives the buffer back.
 func (c *Camera) take() (*edge.Frame, error) {
 	sh, err := c.stream.dequeue()
-	if errors.Is(err, unix.EAGAIN) {
+	switch {
+	case errors.Is(err, unix.EAGAIN):
+		if c.idle++; c.idle > maxIdle {
+			return nil, fmt.Errorf("%w though its driver says that it does", ErrStuck)
+		}
 		return nil, nil
-	}
-	if err != nil {
+	case err != nil:
 		return nil, err
 	}
+	c.idle = 0
 	c.hear()
 	f := c.pool.Get()
 	if f != nil {

@@ -216,6 +216,15 @@ func TestSilenceBeforeTheFirstFrameIsBorneLonger(t *testing.T) {
 	}
 }
 
+func TestDriverThatCriesWolfEndsTheCamera(t *testing.T) {
+	k := newFake(exposure{seq: 1})
+	k.fail[reqDequeue] = unix.EAGAIN
+	c := open(t, k, Config{Trigger: Hardware})
+	if _, err := c.Next(t.Context()); !errors.Is(err, ErrStuck) {
+		t.Errorf("frames announced and never there: %v", err)
+	}
+}
+
 func TestHardwareTriggerMayBeSilent(t *testing.T) {
 	k := newFake(exposure{seq: 1, silent: time.Hour})
 	c := open(t, k, Config{Trigger: Hardware})
