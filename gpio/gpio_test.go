@@ -79,14 +79,14 @@ func TestPulsesComeOnTimeInOrder(t *testing.T) {
 		p, pin, clock, stop := setup(t, gpio.PulserOptions{MinGap: 10 * time.Millisecond})
 		t0 := clock.Now()
 		for _, ms := range []int{300, 100, 200, 203} {
-			if err := p.Fire(t0.Add(time.Duration(ms)*time.Millisecond), 20*time.Millisecond); err != nil {
+			if err := p.Fire(0, t0.Add(time.Duration(ms)*time.Millisecond), 20*time.Millisecond); err != nil {
 				t.Fatal(err)
 			}
 		}
 		time.Sleep(time.Second)
 		stop()
 		e := pin.Edges()[1:]
-		want := []time.Duration{100, 120, 200, 220, 300, 320}
+		want := []time.Duration{100, 120, 200, 223, 300, 320}
 		if len(e) != len(want) {
 			t.Fatalf("edges %v", e)
 		}
@@ -95,7 +95,7 @@ func TestPulsesComeOnTimeInOrder(t *testing.T) {
 				t.Errorf("edge %d at %v (%v), want %d ms", i, got, e[i].Level, w)
 			}
 		}
-		if s := p.Stats(); s.Fired != 3 || s.Merged != 1 || s.Late != 0 {
+		if s := p.Stats(); s.Fired != 3 || s.Merged != 1 || s.WorstStart != 0 {
 			t.Errorf("%+v", s)
 		}
 	})
@@ -104,7 +104,7 @@ func TestPulsesComeOnTimeInOrder(t *testing.T) {
 func TestStoppedMidPulseIsSafe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, pin, clock, stop := setup(t, gpio.PulserOptions{})
-		if err := p.Fire(clock.Now(), time.Hour); err != nil {
+		if err := p.Fire(0, clock.Now(), time.Hour); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
@@ -124,25 +124,27 @@ func TestFullQueueIsAnError(t *testing.T) {
 		defer stop()
 		far := clock.Now().Add(time.Hour)
 		for i := range 2 {
-			if err := p.Fire(far.Add(time.Duration(i)*time.Second), time.Millisecond); err != nil {
+			if err := p.Fire(0, far.Add(time.Duration(i)*time.Second), time.Millisecond); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := p.Fire(far.Add(time.Minute), time.Millisecond); !errors.Is(err, gpio.ErrFull) {
+		if err := p.Fire(0, far.Add(time.Minute), time.Millisecond); !errors.Is(err, gpio.ErrFull) {
 			t.Errorf("third pulse of two: %v", err)
 		}
 	})
 }
 
-func TestPastInstantFiresAtOnceAndCountsAsLate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p, pin, clock, stop := setup(t, gpio.PulserOptions{})
-		time.Sleep(time.Second)
-		_ = p.Fire(clock.Now().Add(-100*time.Millisecond), 10*time.Millisecond)
-		time.Sleep(time.Second)
-		stop()
-		if s := p.Stats(); s.Late != 1 || pin.Rises(pgpio.High) != 1 {
-			t.Errorf("%+v, %d pulses", s, pin.Rises(pgpio.High))
-		}
-	})
+func TestPastInstantIsMissedUnlessNothingMoves(t *testing.T) {
+	for shift, want := range map[bool]gpio.Stats{false: {Missed: 1}, true: {Fired: 1, WorstStart: 100 * time.Millisecond}} {
+		synctest.Test(t, func(t *testing.T) {
+			p, pin, clock, stop := setup(t, gpio.PulserOptions{Shift: shift})
+			time.Sleep(time.Second)
+			_ = p.Fire(7, clock.Now().Add(-100*time.Millisecond), 10*time.Millisecond)
+			time.Sleep(time.Second)
+			stop()
+			if s := p.Stats(); s != want || pin.Rises(pgpio.High) != int(want.Fired) {
+				t.Errorf("shift %v: %+v, %d pulses", shift, s, pin.Rises(pgpio.High))
+			}
+		})
+	}
 }

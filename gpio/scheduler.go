@@ -28,10 +28,17 @@ type ChannelConfig struct {
 	// if Merge is set. Use it for air jets and gates, not for pushers.
 	MinGap time.Duration
 	Merge  bool
-	// MaxLate is how late a pulse may start. One that would start later is not
-	// fired, since the part has passed and the next one would be hit: it is
-	// counted as missed, and the line must be told. Below the shortest width.
+	// MinPeriod is the least time from the start of one pulse to that of the
+	// next. With Merge, what is asked for closer together becomes one pulse;
+	// otherwise, or if the first has ended, the second starts late.
+	MinPeriod time.Duration
+	// MaxLate is how late a pulse may start; 0: half its width. One that would
+	// start later is not fired, since the part has passed and the next one would
+	// be hit: it is counted as missed, and the line must be told.
 	MaxLate time.Duration
+	// Shift moves a pulse that is late to when it can start, at its full width,
+	// for benches where no part moves on. Never set it where one does.
+	Shift bool
 	// Capacity is how many pulses may wait; 0: 64.
 	Capacity int
 }
@@ -76,8 +83,11 @@ type Stats struct {
 	WorstStart                               time.Duration // latest start of a fired pulse after its At
 }
 
-// ErrPulse is returned by Schedule for a pulse that no actuator could do.
-var ErrPulse = errors.New("impossible pulse")
+// Errors of Schedule. Either means that a part would pass unrejected.
+var (
+	ErrFull  = errors.New("too many pulses wait for the output")
+	ErrPulse = errors.New("impossible pulse")
+)
 
 // Scheduler fires one-shot pulses on several outputs from one goroutine.
 // Schedule may be called by any goroutine and never waits for an output.
@@ -101,6 +111,7 @@ type channel struct {
 	on      bool
 	current Record
 	ends    edge.Instant
+	latest  edge.Instant // At of the latest pulse that is or was on
 	last    edge.Instant // end of the pulse before; valid if used
 	used    bool
 }
@@ -113,15 +124,19 @@ func NewScheduler(c edge.Clock, channels []ChannelConfig, tell func(Record)) (*S
 		return nil, errors.New("scheduler: no outputs")
 	}
 	for i, cfg := range channels {
-		if cfg.Output == nil || cfg.DeadTime < 0 || cfg.MinGap < 0 || cfg.MaxLate < 0 || cfg.Capacity < 0 {
+		if cfg.Output == nil || cfg.DeadTime < 0 || cfg.MinGap < 0 || cfg.MinPeriod < 0 || cfg.MaxLate < 0 || cfg.Capacity < 0 {
 			return nil, fmt.Errorf("scheduler: channel %d: no output or a negative time", i)
 		}
-		if cfg.Capacity == 0 {
-			cfg.Capacity = 64
-		}
-		s.channels = append(s.channels, channel{ChannelConfig: cfg, queue: make([]Pulse, 0, cfg.Capacity)})
+		s.channels = append(s.channels, newChannel(cfg))
 	}
 	return s, nil
+}
+
+func newChannel(cfg ChannelConfig) channel {
+	if cfg.Capacity == 0 {
+		cfg.Capacity = 64
+	}
+	return channel{ChannelConfig: cfg, queue: make([]Pulse, 0, cfg.Capacity)}
 }
 
 // Schedule puts a pulse on channel ch. A pulse that is already due is fired or
@@ -218,7 +233,7 @@ func (s *Scheduler) step(i int) edge.Instant {
 			continue
 		}
 		if p, ok := s.mergeable(c); ok {
-			c.ends = max(c.ends, p.At.Add(p.Width))
+			c.ends, c.latest = max(c.ends, p.At.Add(p.Width)), max(c.latest, p.At)
 			s.report(Record{Pulse: p, Channel: i, Outcome: Merged, Start: c.current.Start})
 			continue
 		}
@@ -243,7 +258,7 @@ func (s *Scheduler) head(c *channel) (p Pulse, start edge.Instant, ok bool) {
 	}
 	p, start = c.queue[0], c.queue[0].At
 	if c.used {
-		start = max(start, c.last.Add(c.DeadTime))
+		start = max(start, c.last.Add(c.DeadTime), c.latest.Add(c.MinPeriod))
 	}
 	return p, start, true
 }
@@ -258,7 +273,10 @@ func (s *Scheduler) pop(c *channel) {
 func (s *Scheduler) mergeable(c *channel) (Pulse, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !c.Merge || len(c.queue) == 0 || c.queue[0].At.After(c.ends.Add(c.MinGap)) {
+	if !c.Merge || len(c.queue) == 0 {
+		return Pulse{}, false
+	}
+	if at := c.queue[0].At; at.After(c.ends.Add(c.MinGap)) && at.Sub(c.latest) >= c.MinPeriod {
 		return Pulse{}, false
 	}
 	p := c.queue[0]
@@ -270,9 +288,13 @@ func (s *Scheduler) mergeable(c *channel) (Pulse, bool) {
 func (s *Scheduler) begin(i int, p Pulse, now edge.Instant) {
 	c := &s.channels[i]
 	r := Record{Pulse: p, Channel: i, Outcome: Missed}
-	if now.Sub(p.At) > c.MaxLate {
+	if !c.Shift && now.Sub(p.At) > c.tolerance(p) {
 		s.report(r)
 		return
+	}
+	from := p.At
+	if c.Shift {
+		from = now
 	}
 	if err := c.Output.Set(true); err != nil {
 		r.Outcome = Failed
@@ -280,7 +302,15 @@ func (s *Scheduler) begin(i int, p Pulse, now edge.Instant) {
 		return
 	}
 	r.Outcome, r.Start = Fired, s.clock.Now()
-	c.on, c.current, c.ends = true, r, p.At.Add(p.Width)
+	c.on, c.current, c.latest, c.ends = true, r, from, from.Add(p.Width)
+}
+
+// tolerance is how late p may start.
+func (c *channel) tolerance(p Pulse) time.Duration {
+	if c.MaxLate == 0 {
+		return p.Width / 2
+	}
+	return c.MaxLate
 }
 
 func (s *Scheduler) report(r Record) {

@@ -86,6 +86,11 @@ func TestSchedulerWindows(t *testing.T) {
 		{"a shorter one inside does not shorten", gpio.ChannelConfig{Merge: true}, []p{{100, 50}, {110, 10}}, []float64{100, 150}, gpio.Stats{Fired: 1, Merged: 1}},
 		{"dead time delays the start, not the end", gpio.ChannelConfig{DeadTime: ms(10), MaxLate: ms(15)}, []p{{100, 20}, {122, 20}}, []float64{100, 120, 130, 142}, gpio.Stats{Fired: 2, WorstStart: ms(8)}},
 		{"too long a dead time misses", gpio.ChannelConfig{DeadTime: ms(10), MaxLate: ms(5)}, []p{{100, 20}, {122, 20}}, []float64{100, 120}, gpio.Stats{Fired: 1, Missed: 1}},
+		{"closer than the period merges", gpio.ChannelConfig{Merge: true, MinPeriod: ms(50)}, []p{{100, 20}, {149, 20}}, []float64{100, 169}, gpio.Stats{Fired: 1, Merged: 1}},
+		{"the period itself does not", gpio.ChannelConfig{Merge: true, MinPeriod: ms(50)}, []p{{100, 20}, {150, 20}}, []float64{100, 120, 150, 170}, gpio.Stats{Fired: 2}},
+		{"the period delays a pusher", gpio.ChannelConfig{MinPeriod: ms(50)}, []p{{100, 20}, {145, 20}}, []float64{100, 120, 150, 165}, gpio.Stats{Fired: 2, WorstStart: ms(5)}},
+		{"half the width late is too late", gpio.ChannelConfig{MinPeriod: ms(50)}, []p{{100, 20}, {139, 20}}, []float64{100, 120}, gpio.Stats{Fired: 1, Missed: 1}},
+		{"a bench shifts", gpio.ChannelConfig{MinPeriod: ms(50), Shift: true}, []p{{100, 20}, {110, 20}}, []float64{100, 120, 150, 170}, gpio.Stats{Fired: 2, WorstStart: ms(40)}},
 		{"a pusher cannot overlap", gpio.ChannelConfig{MaxLate: ms(5)}, []p{{100, 20}, {110, 20}}, []float64{100, 120}, gpio.Stats{Fired: 1, Missed: 1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

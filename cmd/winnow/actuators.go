@@ -30,6 +30,7 @@ func (s *station) openPin(chip string, n int) (pgpio.PinIO, error) {
 type rejecter struct {
 	clock       edge.Clock
 	log         *slog.Logger
+	alarm       func(reason string) // never blocks
 	unsureFires bool
 	arms        []arm
 }
@@ -46,7 +47,7 @@ type arm struct {
 
 // newRejecter requests every actuator's line at its safe level.
 func newRejecter(s *station) (*rejecter, error) {
-	r := &rejecter{clock: s.clock, log: s.log, unsureFires: s.cfg.Recipe.Unsure == config.UnsureReject}
+	r := &rejecter{clock: s.clock, log: s.log, alarm: func(reason string) { s.line.Alarm(reason) }, unsureFires: s.cfg.Recipe.Unsure == config.UnsureReject}
 	for i, a := range s.cfg.Actuators {
 		pin, err := s.openPin(a.Chip, a.Line)
 		if err != nil {
@@ -60,7 +61,9 @@ func newRejecter(s *station) (*rejecter, error) {
 		}
 		r.arms = append(r.arms, arm{
 			name: a.Name, on: a.On, delay: s.cfg.ActuatorDelay(i), width: a.Pulse.Std(), output: out,
-			pulser: gpio.NewPulser(out, s.clock, gpio.PulserOptions{MinGap: a.MinGap.Std(), Capacity: 1024}),
+			pulser: gpio.NewPulser(out, s.clock, gpio.PulserOptions{
+				MinGap: a.MinGap.Std(), Capacity: 1024, Tell: func(p gpio.Record) { s.unrejected(a.Name, p) },
+			}),
 		})
 	}
 	return r, nil
@@ -78,9 +81,18 @@ func (r *rejecter) Act(v *edge.Verdict) {
 		if !fires {
 			continue
 		}
-		if err := a.pulser.Fire(v.Trigger.Add(a.delay), a.width); err != nil {
+		if err := a.pulser.Fire(v.ID.Seq, v.Trigger.Add(a.delay), a.width); err != nil {
 			r.log.Error("a part could not be rejected", "actuator", a.name, "part", v.ID.Seq, "err", err)
+			r.alarm(fmt.Sprintf("actuator %s: part %d could not be rejected: %v", a.name, v.ID.Seq, err))
 		}
+	}
+}
+
+// unrejected stops the line for a part that its pulse did not reach.
+func (s *station) unrejected(actuator string, p gpio.Record) {
+	if p.Outcome == gpio.Missed || p.Outcome == gpio.Failed {
+		s.log.Error("a part was not rejected", "actuator", actuator, "part", p.ID, "outcome", p.Outcome.String())
+		s.line.Alarm(fmt.Sprintf("actuator %s: part %d was not rejected (%v); take it off the belt, then reset", actuator, p.ID, p.Outcome))
 	}
 }
 

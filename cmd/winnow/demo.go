@@ -176,7 +176,7 @@ type demoLine struct {
 // it reaches the actuator.
 func (d *demoLine) Act(v *edge.Verdict) {
 	if v.Fires(true) {
-		if err := d.pulser.Fire(d.clock.Now().Add(demoRejectAt), demoPulse); err != nil {
+		if err := d.pulser.Fire(v.ID.Seq, d.clock.Now().Add(demoRejectAt), demoPulse); err != nil {
 			d.report.NoPulse++
 		}
 	}
@@ -255,7 +255,7 @@ func inspectExhibit(ctx context.Context, ex exhibit, f demoFlags, judge *infer.J
 	defer sub.Close()
 	d := &demoLine{
 		source: &exhibitSource{exhibit: ex, clock: clk}, judge: judge, clock: clk, teller: tell,
-		pulser: gpio.NewPulser(reject, clk, gpio.PulserOptions{Capacity: 4096}),
+		pulser: gpio.NewPulser(reject, clk, gpio.PulserOptions{Capacity: 4096, Shift: true}),
 		report: newDemoReport(), say: say, out: f.out, start: clk.Now(),
 	}
 	if err := d.run(ctx); err != nil {

@@ -36,7 +36,7 @@ type Swap struct {
 	Retired func(old Judge)
 }
 
-// Reset leaves FAULT and lifts reached reject limits. It is refused while the
+// Reset leaves FAULT and lifts alarms and reached reject limits. It is refused while the
 // judge hangs.
 type Reset struct{}
 
@@ -69,7 +69,7 @@ func (c Confirmed) apply(m *Machine) error   { m.Confirm(int(c)); return nil }
 
 func (c Hold) apply(m *Machine) error {
 	switch c.Code {
-	case "", holdSource, holdJudge, holdPause, holdLimit:
+	case "", holdSource, holdJudge, holdPause, holdLimit, holdAlarm:
 		return errors.New("hold: code " + c.Code + " is empty or the line's own")
 	}
 	m.cond.set(c.Code, c.Reason)
@@ -102,6 +102,7 @@ func (Reset) apply(m *Machine) error {
 	m.cond.fault = ""
 	m.limits.reset()
 	m.cond.set(holdLimit, "")
+	m.cond.set(holdAlarm, "")
 	return nil
 }
 

@@ -358,11 +358,17 @@ func (m *Machine) fail(reason string) {
 	}
 }
 
-// Fail makes the line FAULT from outside: a missed pulse, a jam, a full disk
-// where records are mandatory.
+// Fail makes the line FAULT from outside: a ledger that was
+// lost, an output that no longer answers.
 func (m *Machine) Fail(reason string) {
 	m.fail(reason)
 	m.pop()
+	m.publish()
+}
+
+// Alarm makes the line NOT_READY until Reset.
+func (m *Machine) Alarm(reason string) {
+	m.cond.set(holdAlarm, reason)
 	m.publish()
 }
 

@@ -14,11 +14,12 @@ import (
 // Line runs a Machine with a source, triggers, commands and time. Make one with
 // New; Run it once.
 type Line struct {
-	*Machine
+	m        *Machine
 	src      Source
 	clock    edge.Clock
 	triggers chan edge.Instant
 	commands chan request
+	alarms   chan string
 	ended    chan struct{} // closed when Run returns
 	missed   atomic.Uint64
 
@@ -56,7 +57,7 @@ func New(c Config, d Deps, src Source, o Options) (*Line, error) {
 		return nil, err
 	}
 	l := &Line{
-		Machine: m, src: src, clock: d.Clock, beat: o.Beat,
+		m: m, src: src, alarms: make(chan string, alarmQueue), clock: d.Clock, beat: o.Beat,
 		triggers: make(chan edge.Instant, triggerQueue),
 		commands: make(chan request), ended: make(chan struct{}),
 	}
@@ -86,6 +87,38 @@ func (l *Line) Announce(t edge.Instant) bool {
 
 // MissedTriggers counts triggers that Announce had no room for.
 func (l *Line) MissedTriggers() uint64 { return l.missed.Load() }
+
+// alarmQueue is how many alarms may wait; one is enough to drop READY.
+const alarmQueue = 8
+
+// Alarm makes the line NOT_READY until Reset, for what somebody else noticed: a
+// pulse that was missed, a jam, parts that nobody confirmed. Parts are judged
+// and rejected on. It never blocks and may be called by any goroutine; of many
+// alarms at once the first few are enough.
+func (l *Line) Alarm(reason string) {
+	select {
+	case l.alarms <- reason:
+	default:
+	}
+}
+
+// Counts returns the ledger of the parts that have their verdict; it balances.
+func (l *Line) Counts() edge.Counts { return l.m.Counts() }
+
+// Extra returns the counters beside the ledger.
+func (l *Line) Extra() Extra { return l.m.Extra() }
+
+// Status returns what the plant is told.
+func (l *Line) Status() Status { return l.m.Status() }
+
+// Open is the number of parts that have no verdict yet.
+func (l *Line) Open() int { return l.m.Open() }
+
+// Latency returns the times from trigger to verdict since the start.
+func (l *Line) Latency() Histogram { return l.m.Latency() }
+
+// Confirm counts n reject pulses that a confirmation sensor saw.
+func (l *Line) Confirm(n int) { l.m.Confirm(n) }
 
 // Send has c carried out between parts and returns its error. Any goroutine
 // but the line's own may call it.
@@ -182,19 +215,21 @@ func judge(j *Job) {
 
 func (r *runner) loop(ctx context.Context) error {
 	r.pulse.set(r.clock.Now().Add(r.beatEvery))
-	for !r.ending || r.Open() > 0 {
+	for !r.ending || r.m.Open() > 0 {
 		r.feed()
 		select {
 		case t := <-r.triggers:
-			r.Trigger(t)
+			r.m.Trigger(t)
 		case p := <-r.frames:
 			r.take(p)
 		case j := <-r.done:
-			r.Judged(j)
+			r.m.Judged(j)
 		case q := <-r.commands:
-			q.reply <- r.Do(q.command)
+			q.reply <- r.m.Do(q.command)
+		case reason := <-r.alarms:
+			r.m.Alarm(reason)
 		case <-r.alarm.C:
-			r.Tick()
+			r.m.Tick()
 		case <-r.pulse.C:
 			r.progress()
 		case <-ctx.Done():
@@ -206,22 +241,22 @@ func (r *runner) loop(ctx context.Context) error {
 
 // feed gives the worker its next frame and sets the alarm.
 func (r *runner) feed() {
-	if j := r.Next(); j != nil {
+	if j := r.m.Next(); j != nil {
 		r.jobs <- j // has room: the machine has one job out at most
 	}
-	r.alarm.set(r.Wake())
+	r.alarm.set(r.m.Wake())
 }
 
 func (r *runner) take(p pulled) {
 	r.takeTriggers()
 	switch {
 	case p.frame != nil:
-		r.Frame(p.frame)
+		r.m.Frame(p.frame)
 	case errors.Is(p.err, io.EOF):
 		r.ending = true
-		r.EndOfFrames()
+		r.m.EndOfFrames()
 	case p.err != nil:
-		r.SourceDown(p.err)
+		r.m.SourceDown(p.err)
 	}
 }
 
@@ -231,7 +266,7 @@ func (r *runner) takeTriggers() {
 	for {
 		select {
 		case t := <-r.triggers:
-			r.Trigger(t)
+			r.m.Trigger(t)
 		default:
 			return
 		}
@@ -241,7 +276,7 @@ func (r *runner) takeTriggers() {
 // progress feeds the watchdog, unless the judge hangs.
 func (r *runner) progress() {
 	now := r.clock.Now()
-	if !r.Hung(now) {
+	if !r.m.Hung(now) {
 		r.beat()
 	}
 	r.pulse.set(now.Add(r.beatEvery))
@@ -250,7 +285,7 @@ func (r *runner) progress() {
 // drain settles what is open once nothing moves any more.
 func (r *runner) drain() {
 	r.takeTriggers()
-	r.Abort()
+	r.m.Abort()
 }
 
 // awaitWorker waits for the judge's last answer, so that its frame goes back.
@@ -258,7 +293,7 @@ func (r *runner) awaitWorker(ctx context.Context, worker <-chan struct{}) error 
 	patience, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	over := make(chan error, 1)
 	var waiter sync.WaitGroup
-	waiter.Go(func() { over <- r.clock.SleepUntil(patience, r.clock.Now().Add(r.cfg.JudgeLimit)) })
+	waiter.Go(func() { over <- r.clock.SleepUntil(patience, r.clock.Now().Add(r.m.cfg.JudgeLimit)) })
 	defer waiter.Wait()
 	defer cancel()
 	select {
@@ -268,7 +303,7 @@ func (r *runner) awaitWorker(ctx context.Context, worker <-chan struct{}) error 
 	}
 	select {
 	case j := <-r.done:
-		r.Judged(j)
+		r.m.Judged(j)
 	default:
 	}
 	return nil

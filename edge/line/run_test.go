@@ -163,6 +163,16 @@ func TestCommandsTakeEffect(t *testing.T) {
 		if st := l.Status(); st.Armed || st.State != NotReady {
 			t.Errorf("%+v", st)
 		}
+		for range 2 * alarmQueue {
+			l.Alarm("jam at gate 1")
+		}
+		synctest.Wait()
+		if st := l.Status(); st.State != NotReady || st.Reason != "camera: unplugged" || !l.m.cond.has(holdAlarm) {
+			t.Errorf("%+v", st)
+		}
+		if err := l.Send(t.Context(), Reset{}); err != nil || l.m.cond.has(holdAlarm) {
+			t.Error("an alarm survives the reset", err)
+		}
 		cancel()
 		<-done
 	})

@@ -38,6 +38,7 @@ const (
 	holdJudge  = "judge"
 	holdPause  = "paused"
 	holdLimit  = "reject-limit"
+	holdAlarm  = "alarm"
 )
 
 // Status is what the plant is told of a line.
