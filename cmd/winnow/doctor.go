@@ -1,0 +1,126 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/cpu"
+
+	"winnow/infer/kernel"
+	"winnow/infer/tf"
+)
+
+// finding is one line of `winnow doctor`.
+type finding struct {
+	What   string `json:"what"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail"`
+}
+
+// doctorReport is what `doctor --json` prints.
+type doctorReport struct {
+	Version  string             `json:"version"`
+	System   string             `json:"system"`
+	CPU      []string           `json:"cpu_features"`
+	Kernels  []string           `json:"kernels"` // usable sets
+	Findings []finding          `json:"findings"`
+	MS       map[string]float64 `json:"ms_per_inference"` // by engine, of --model
+}
+
+func doctorCommand() *cobra.Command {
+	var model, library string
+	var asJSON bool
+	c := &cobra.Command{
+		Use: "doctor", Short: "Say what this machine has: engines, processor, speed of a package",
+		Example: "  winnow doctor\n  winnow doctor --model part.tflite",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			r := examine(model, library)
+			if asJSON {
+				return writeJSON(c.OutOrStdout(), r)
+			}
+			return printDoctor(c.OutOrStdout(), r)
+		},
+	}
+	c.Flags().StringVar(&model, "model", "", "package or .tflite file to time on every engine")
+	c.Flags().StringVar(&library, "libtensorflow", "", "file or folder of libtensorflow; empty searches the usual places")
+	c.Flags().BoolVar(&asJSON, "json", false, "print the findings as JSON")
+	return c
+}
+
+// examine looks at everything; what is missing is a finding, not an error.
+func examine(model, library string) *doctorReport {
+	r := &doctorReport{Version: version, System: runtime.GOOS + "/" + runtime.GOARCH, CPU: cpuFeatures(), MS: map[string]float64{}}
+	for _, s := range kernel.Sets() {
+		r.Kernels = append(r.Kernels, s.Name())
+	}
+	r.Findings = append(r.Findings, finding{"engine native", true, "kernels " + strings.Join(r.Kernels, ", ")})
+	if info, err := tf.Probe(tf.Config{Library: library}); err != nil {
+		r.Findings = append(r.Findings, finding{"engine tensorflow", false, err.Error()})
+	} else {
+		r.Findings = append(r.Findings, finding{"engine tensorflow", true, "version " + info.Version + " in " + info.Path})
+	}
+	if model == "" {
+		return r
+	}
+	for _, name := range []string{engineNative, engineTensorFlow, engineFast} {
+		if name != engineNative && !r.Findings[1].OK {
+			continue
+		}
+		b, err := bench(benchFlags{model: model, engine: name, threads: 0, runs: 10})
+		if err != nil {
+			r.Findings = append(r.Findings, finding{model + " on " + name, false, err.Error()})
+			continue
+		}
+		r.MS[name] = b.MS.Median
+		r.Findings = append(r.Findings, finding{model + " on " + name, true, fmt.Sprintf("%.2f ms per inference on %d threads", b.MS.Median, b.Threads)})
+	}
+	return r
+}
+
+// cpuFeatures names the instruction sets that the kernels care for.
+func cpuFeatures() []string {
+	found := []string{}
+	for _, f := range []struct {
+		name string
+		has  bool
+	}{
+		{"avx", cpu.X86.HasAVX}, {"avx2", cpu.X86.HasAVX2}, {"avx512f", cpu.X86.HasAVX512F}, {"avx512vnni", cpu.X86.HasAVX512VNNI},
+		{"asimd", cpu.ARM64.HasASIMD}, {"asimddp", cpu.ARM64.HasASIMDDP},
+	} {
+		if f.has {
+			found = append(found, f.name)
+		}
+	}
+	return found
+}
+
+func printDoctor(w io.Writer, r *doctorReport) error {
+	fmt.Fprintf(w, "winnow %s on %s, processor: %s\n", r.Version, r.System, strings.Join(r.CPU, " "))
+	for _, f := range r.Findings {
+		mark := "ok     "
+		if !f.OK {
+			mark = "missing"
+		}
+		if _, err := fmt.Fprintf(w, "%s  %s: %s\n", mark, f.What, f.Detail); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// statusMB is a field of proc(5)'s status in MB, 0 where it is not there.
+func statusMB(status, field string) float64 {
+	for line := range strings.Lines(status) {
+		var kb float64
+		if rest, ok := strings.CutPrefix(line, field); ok {
+			if _, err := fmt.Sscanf(strings.TrimSpace(rest), "%f kB", &kb); err == nil {
+				return kb / 1024
+			}
+		}
+	}
+	return 0
+}
