@@ -153,14 +153,14 @@ func (l *lowering) transposeConv(n *graph.Node) (layer, error) {
 		KH: w.Shape[1], KW: w.Shape[2], StrideH: o.StrideH, StrideW: o.StrideW,
 		Transposed: true, Weights: weights,
 	}
-	if o.Padding == tflite.Same && (d.KH < o.StrideH || d.KW < o.StrideW) {
-		return layer{}, l.refuse(n, "kernel %dx%d below its strides with padding same: LiteRT computes it by another rule", d.KH, d.KW)
-	}
 	// The padding is that of the convolution from the output to the input.
 	d.PadTop = tflite.PadBefore(o.Padding, out[1], x[1], d.KH, o.StrideH, 1)
 	d.PadLeft = tflite.PadBefore(o.Padding, out[2], x[2], d.KW, o.StrideW, 1)
 	if err := l.arithmeticOf(n, n.In[2], n.In[1], bias(n, 3), out[3], o.Activation, &d.InZero, &d.Bias, &d.Requant); err != nil {
 		return layer{}, err
+	}
+	if l.tensor(n.In[0]).Computed || o.Padding == tflite.Same && (d.KH < o.StrideH || d.KW < o.StrideW) {
+		return l.builtinTranspose(n, d, x[0])
 	}
 	op, err := l.set.Conv(d)
 	if err != nil {

@@ -57,10 +57,6 @@ func TestRefusals(t *testing.T) {
 		{"joined tensors of different scale", "CONCATENATION", "y", built(t, func(b *tflite.Builder, x int) int {
 			return b.Concat("y", 3, x, b.Relu("r", x, tflite.Quant{Scale: 0.3}))
 		})},
-		{"a transposed convolution that XNNPACK does not take", "TRANSPOSE_CONV", "y", built(t, func(b *tflite.Builder, x int) int {
-			w := b.AddWeights("w", []int{2, 1, 1, 2}, make([]int8, 4), []float32{1}, 0)
-			return b.TransposeConv("y", x, w, -1, []int{1, 8, 8, 2}, tflite.TransposeConv{StrideH: 2, StrideW: 2}, q)
-		})},
 		{"a logistic of other range", "LOGISTIC", "y", built(t, func(b *tflite.Builder, x int) int {
 			return b.AddOp("y", tflite.OpLogistic, nil, tflite.Int8, q, x)
 		})},

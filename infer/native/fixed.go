@@ -38,6 +38,18 @@ func (m multiplier) apply(x int32) int32 {
 	return int32(divideByPowerOfTwo(doublingHighMul(v, int64(m.m), 31), max(-m.shift, 0)))
 }
 
+// applyUp is the same as the vector code of the optimized kernels has it: its
+// second rounding takes ties up.
+func (m multiplier) applyUp(x int32) int32 {
+	v := int64(x) << max(m.shift, 0)
+	v = min(max(v, math.MinInt32), math.MaxInt32)
+	v = doublingHighMul(v, int64(m.m), 31)
+	if n := -m.shift; n > 0 {
+		v = (v + int64(1)<<(n-1)) >> n
+	}
+	return int32(v)
+}
+
 // doublingHighMul is SaturatingRoundingDoublingHighMul of numbers of bits+1
 // bits: a*b / 2^bits, rounded half away from zero for a*b > 0.
 func doublingHighMul(a, b int64, bits int) int64 {

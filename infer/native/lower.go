@@ -77,6 +77,8 @@ func (l *lowering) layer(n *graph.Node) (layer, error) {
 		return l.pad(n)
 	case tflite.OpTile:
 		return l.tile(n)
+	case tflite.OpSpaceToBatch, tflite.OpBatchToSpace:
+		return l.blocks(n)
 	case tflite.OpConcatenation:
 		return l.concat(n)
 	case tflite.OpSoftmax:

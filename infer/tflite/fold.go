@@ -7,7 +7,7 @@ import (
 
 // fold computes what does not depend on the input: the shapes that the Keras
 // converter works out at run time for models without a fixed batch (SHAPE,
-// STRIDED_SLICE, PACK on integers) and the dense form of sparse weights
+// STRIDED_SLICE, PACK, CONCATENATION, MUL, RESHAPE on integers) and the dense form of sparse weights
 // (DENSIFY). The operators disappear, their outputs become constants.
 func (m *Model) fold(r *reader) error {
 	m.emptyConstants()
@@ -17,6 +17,7 @@ func (m *Model) fold(r *reader) error {
 			m.useInstead(k)
 			continue
 		}
+		m.openShape(k)
 		data := m.foldOp(&m.Ops[k], r)
 		if r.err != nil {
 			return m.fault(k, ErrLimit, "%v", r.err)
@@ -29,10 +30,28 @@ func (m *Model) fold(r *reader) error {
 		if n, err := checkedBytes(out.Shape, out.Type, maxConstBytes); err != nil || n != len(data) {
 			return m.fault(k, ErrMalformed, "its output has shape %v of %v, expected %d bytes", out.Shape, out.Type, len(data))
 		}
-		out.Data = data
+		out.Data, out.Computed = data, true
 	}
 	m.Ops = kept
 	return nil
+}
+
+// openShape works out the output's shape of operator k where the file leaves it
+// open. What does not fit is left to Check.
+func (m *Model) openShape(k int) {
+	o := &m.Ops[k]
+	out := &m.Tensors[o.Outputs[0]]
+	if !out.open || shapeRuleOf(o.Code) == nil || out.Const() {
+		return
+	}
+	for _, i := range o.Inputs {
+		if i < 0 && !takesBias(o.Code) {
+			return
+		}
+	}
+	if s, err := m.OutputShape(o); err == nil {
+		out.Shape = s
+	}
 }
 
 // emptyConstants tells constants without elements from activations.
@@ -74,7 +93,13 @@ func (m *Model) foldOp(o *Op, r *reader) []byte {
 		return foldShape(x, o, r)
 	case OpStridedSlice:
 		return m.foldSlice(o, r)
-	case OpPack:
+	case OpMul:
+		return m.foldMul(o, r)
+	case OpReshape, OpSqueeze, OpExpandDims:
+		if x.Const() && x.Type == Int32 {
+			return x.Data
+		}
+	case OpPack, OpConcatenation:
 		return m.foldPack(o, r)
 	}
 	return nil
@@ -118,20 +143,35 @@ func clampIndex(i, n int) int {
 	return min(max(i, 0), n)
 }
 
-// foldPack joins scalar constants.
+// foldPack joins scalars (PACK) or vectors (CONCATENATION) of integers.
 func (m *Model) foldPack(o *Op, r *reader) []byte {
-	if !r.take(o.Offset, len(o.Inputs), 4) {
-		return nil
-	}
-	var data []byte
+	n := 0
 	for i := range o.Inputs {
 		x := m.in(o, i)
-		if !x.Const() || x.Type != Int32 || len(x.Data) != 4 {
+		scalar := len(x.Shape) == 0 && o.Code == OpPack
+		vector := len(x.Shape) == 1 && o.Code == OpConcatenation
+		if !x.Const() || x.Type != Int32 || !scalar && !vector {
 			return nil
 		}
-		data = append(data, x.Data...)
+		n += len(x.Data)
+	}
+	if !r.take(o.Offset, n, 1) {
+		return nil
+	}
+	data := make([]byte, 0, n)
+	for i := range o.Inputs {
+		data = append(data, m.in(o, i).Data...)
 	}
 	return data
+}
+
+// foldMul multiplies two single integers.
+func (m *Model) foldMul(o *Op, r *reader) []byte {
+	a, b := m.in(o, 0), m.in(o, 1)
+	if !a.Const() || !b.Const() || a.Type != Int32 || b.Type != Int32 || len(a.Data) != 4 || len(b.Data) != 4 || !r.take(o.Offset, 1, 4) {
+		return nil
+	}
+	return int32Bytes([]int{a.Ints()[0] * b.Ints()[0]})
 }
 
 func int32Bytes(v []int) []byte {

@@ -75,7 +75,9 @@ type Tensor struct {
 	Axis       int
 	Data       []byte // little-endian; nil for activations; what was stored sparse is dense here
 	Sparse     bool   // the file stored it sparse
+	Computed   bool   // a constant that operators of the file worked out from shapes
 	Offset     int    // in the file, for messages; 0 when built
+	open       bool   // the file leaves dimensions of Shape open (batch), so they are worked out
 }
 
 // Const reports whether the tensor's values are part of the model.

@@ -25,6 +25,8 @@ const (
 	OpSoftmax         OpCode = 25
 	OpTanh            OpCode = 28
 	OpPad             OpCode = 34
+	OpBatchToSpace    OpCode = 37
+	OpSpaceToBatch    OpCode = 38
 	OpMean            OpCode = 40
 	OpSub             OpCode = 41
 	OpSqueeze         OpCode = 43
@@ -71,6 +73,8 @@ var opInfos = map[OpCode]opInfo{
 	OpSoftmax:         {name: "SOFTMAX", options: 9, minIn: 1, maxIn: 1, version: 2, decode: decodeSoftmax},
 	OpTanh:            {name: "TANH", minIn: 1, maxIn: 1, version: 2},
 	OpPad:             {name: "PAD", options: 22, minIn: 2, maxIn: 2, version: 2},
+	OpBatchToSpace:    {name: "BATCH_TO_SPACE_ND", options: 24, minIn: 3, maxIn: 3, version: 2},
+	OpSpaceToBatch:    {name: "SPACE_TO_BATCH_ND", options: 25, minIn: 3, maxIn: 3, version: 2},
 	OpMean:            {name: "MEAN", options: 27, minIn: 2, maxIn: 2, version: 2, decode: decodeReduce},
 	OpSub:             {name: "SUB", options: 28, minIn: 2, maxIn: 2, version: 2, decode: decodeArithmetic},
 	OpSqueeze:         {name: "SQUEEZE", options: 30, minIn: 1, maxIn: 1, version: 1, decode: decodeSqueeze},

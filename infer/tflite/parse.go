@@ -1,6 +1,9 @@
 package tflite
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Limits bound what Parse may take.
 type Limits struct {
@@ -168,6 +171,7 @@ func (p *parser) tensor(t table) Tensor {
 	if t.u8(5, 0) != 0 {
 		p.refuse(x, "variable tensor")
 	}
+	x.open = slices.Contains(t.ints(7), -1)
 	p.values(&x, t)
 	return x
 }

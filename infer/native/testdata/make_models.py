@@ -273,6 +273,20 @@ def mobilenet_v3_block(x):
     return L.Add()([x, y])
 
 
+@model((11, 9, 4), batch=None)
+def transposed_no_batch(x):
+    x = L.Conv2DTranspose(11, 4, strides=2, padding="same", activation="relu")(x)
+    return L.Conv2DTranspose(5, 3, strides=2, padding="valid")(x)
+
+
+@model((13, 15, 3), batch=None)
+def upsampled_no_batch(x):
+    x = L.UpSampling2D(2)(L.Conv2D(5, 3)(x))
+    x = L.Conv2D(4, 3, dilation_rate=2, activation="relu")(x)
+    x = L.UpSampling2D(2)(L.DepthwiseConv2D(3, dilation_rate=2, padding="same")(x))
+    return L.Dense(3)(L.Flatten()(L.AveragePooling2D(4)(x)))
+
+
 @model((9, 11, 4), io="float32")
 def dense_map(x):
     x = L.Dense(6, activation="relu")(x)
