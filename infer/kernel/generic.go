@@ -187,14 +187,20 @@ func (o *refPool) pixel(dst, src []int8, y0, x0, c0 int) {
 	ya, yb := max(y0, 0), min(y0+d.KH, d.InH)
 	xa, xb := max(x0, 0), min(x0+d.KW, d.InW)
 	n := int32((yb - ya) * (xb - xa))
-	for c := range dst {
-		var s int32
+	for ; len(dst) > 0; c0 += 64 {
+		var sums [64]int32
+		part := sums[:min(64, len(dst))]
 		for y := ya; y < yb; y++ {
 			for x := xa; x < xb; x++ {
-				s += int32(src[(y*d.InW+x)*d.C+c0+c])
+				for c, v := range src[(y*d.InW+x)*d.C+c0:][:len(part)] {
+					part[c] += int32(v)
+				}
 			}
 		}
-		dst[c] = max(d.Min, min(d.Max, int8(divRound(s, n))))
+		for c, s := range part {
+			dst[c] = max(d.Min, min(d.Max, int8(divRound(s, n))))
+		}
+		dst = dst[len(part):]
 	}
 }
 
