@@ -6,38 +6,51 @@ import (
 	"winnow/infer/tflite"
 )
 
-// foldTiles finds the five operators by which the Keras converter writes
-// UpSampling2D in old form and makes one upsampling of them:
+// foldTiles finds the operators by which the Keras converter writes UpSampling2D
+// without RESIZE_NEAREST_NEIGHBOR and makes one upsampling of them:
 //
-//	[1,H,W,C] reshape [1,H,1,W,C]   tile x2 in dim 2
-//	          reshape [1,2H,W,1,C]  tile x2 in dim 3   reshape [1,2H,2W,C]
+//	[1,H,W,C] view [1,H,1,W,C]    tile in dim 2
+//	          view [1,up*H,W,1,C] tile in dim 3   view [1,up*H,up*W,C]
+//
+// A view is RESHAPE or EXPAND_DIMS; the middle one may be two of them.
 func (g *Graph) foldTiles() {
-	for i := 0; i+4 < len(g.Nodes); i++ {
-		n := g.Nodes[i : i+5]
-		up := g.tiledUp(n)
-		if up == 0 {
-			continue
+	for i := 0; i < len(g.Nodes); i++ {
+		for _, n := range []int{5, 6} {
+			if i+n > len(g.Nodes) {
+				break
+			}
+			up := g.tiledUp(g.Nodes[i : i+n])
+			if up == 0 {
+				continue
+			}
+			first, last := &g.Nodes[i], g.Nodes[i+n-1]
+			first.Code, first.UpOnly, first.Up = tflite.OpResizeNearest, true, up
+			first.Op, first.Out = last.Op, last.Out
+			first.In = first.In[:1]
+			g.Nodes = slices.Delete(g.Nodes, i+1, i+n)
+			break
 		}
-		n[0].Code, n[0].UpOnly, n[0].Up = tflite.OpResizeNearest, true, up
-		n[0].Op, n[0].Out = n[4].Op, n[4].Out
-		n[0].In = n[0].In[:1]
-		g.Nodes = slices.Delete(g.Nodes, i+1, i+5)
 	}
 }
 
-// tiledUp returns the factor, or 0 where n is something else.
+// tiledUp returns the factor, or 0 where the chain n is something else.
 func (g *Graph) tiledUp(n []Node) int {
-	for i, c := range []tflite.OpCode{tflite.OpReshape, tflite.OpTile, tflite.OpReshape, tflite.OpTile, tflite.OpReshape} {
-		if n[i].Code != c || i > 0 && (n[i].In[0] != n[i-1].Out || g.uses(n[i-1].Out) != 1) {
+	last := len(n) - 1
+	for i := range n {
+		tile := i == 1 || i == last-1
+		if tile && n[i].Code != tflite.OpTile || !tile && n[i].Code != tflite.OpReshape && n[i].Code != tflite.OpExpandDims {
+			return 0
+		}
+		if i > 0 && (n[i].In[0] != n[i-1].Out || g.uses(n[i-1].Out) != 1) {
 			return 0
 		}
 	}
-	x, out := g.shape(n[0].In[0]), g.shape(n[4].Out)
+	x, out := g.shape(n[0].In[0]), g.shape(n[last].Out)
 	if len(x) != 4 || len(out) != 4 || x[0] != 1 || out[1]%x[1] != 0 {
 		return 0
 	}
 	h, w, c, up := x[1], x[2], x[3], out[1]/x[1]
-	for i, want := range [][]int{{1, h, 1, w, c}, {1, h, up, w, c}, {1, h * up, w, 1, c}, {1, h * up, w, up, c}, {1, h * up, w * up, c}} {
+	for i, want := range map[int][]int{0: {1, h, 1, w, c}, 1: {1, h, up, w, c}, last - 2: {1, h * up, w, 1, c}, last - 1: {1, h * up, w, up, c}, last: {1, h * up, w * up, c}} {
 		if !slices.Equal(g.shape(n[i].Out), want) {
 			return 0
 		}

@@ -62,6 +62,21 @@ func TestTilesAreOneUpsampling(t *testing.T) {
 	}
 }
 
+// TestExpandedTilesAreOneUpsampling is what models without a fixed batch hold.
+func TestExpandedTilesAreOneUpsampling(t *testing.T) {
+	g := build(t, func(b *tflite.Builder, x int) []int {
+		expand := func(name string, x, axis int) int {
+			return b.AddOp(name, tflite.OpExpandDims, nil, tflite.Int8, q, x, b.AddInts(name+"/axis", axis))
+		}
+		x = b.Reshape("r1", b.Tile("t1", expand("e1", x, 2), 1, 1, 2, 1, 1), 1, 16, 6, 4)
+		x = b.Tile("t2", expand("e2", x, 3), 1, 1, 1, 2, 1)
+		return []int{b.Reshape("r2", x, 1, 16, 12, 4)}
+	})
+	if len(g.Nodes) != 1 || !g.Nodes[0].UpOnly || g.Nodes[0].Up != 2 {
+		t.Errorf("nodes %v", codes(g))
+	}
+}
+
 // TestSharedResultsStay: what somebody else reads too cannot be folded away.
 func TestSharedResultsStay(t *testing.T) {
 	conv := tflite.Conv2D{StrideH: 1, StrideW: 1}
