@@ -116,7 +116,7 @@ func (s *scar) pen(points [][2]int32, width int32, ink func(px []uint16, w int32
 
 func drawScratch(s *scar) {
 	length := s.vary(s.pick(16, 28, 62)*one, 15)
-	width := s.pick(190, 240, 300)
+	width := s.pick(270, 300, 340)
 	u, v := s.spot(length / 3)
 	a := s.dice.under(turn)
 	bend := s.dice.around(turn / 24)
@@ -130,8 +130,8 @@ func drawScratch(s *scar) {
 		du, dv := rotate(length/n, 0, cosine(a), sine(a))
 		u, v, a = u+du, v+dv, a+bend/n
 	}
-	light := s.pick(1900, 2200, 2500)
-	s.pen(edge, width, func(px []uint16, w int32) { scale(px, rgb{150, 150, 150}, w) })
+	light := s.pick(2300, 2500, 2700)
+	s.pen(edge, width, func(px []uint16, w int32) { scale(px, rgb{110, 110, 110}, w) })
 	s.pen(points, width, func(px []uint16, w int32) {
 		toward(px, rgb{int32(px[0]) + light, int32(px[1]) + light, int32(px[2]) + light}, w*3/4)
 	})
@@ -203,7 +203,7 @@ func (s *scar) redraw(b box, t *twist) {
 func drawChip(s *scar) {
 	rim := s.paint.prod.rim
 	at := rim[s.dice.under(int32(len(rim)))]
-	r := s.vary(s.pick(1400, 2100, 3000), 10)
+	r := s.vary(s.pick(1600, 2300, 3200), 10)
 	gu, gv := s.dice.under(1<<16), s.dice.under(1<<16)
 	p := s.paint
 	left := func(u, v int32) int32 {

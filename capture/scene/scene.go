@@ -251,13 +251,13 @@ func (s *Scene) look(i uint64, c Conditions) look {
 	if s.cfg.Still {
 		jitter = 0
 	}
-	rot := jitter*pose.around(turn/720) + fix(c.Rotate/360, turn) // +-0.5 degrees
+	rot := jitter*pose.around(turn/1000) + fix(c.Rotate/360, turn) // +-0.36 degrees
 	l := look{
-		du: jitter*pose.around(one+one/4) + fix(c.ShiftX, one), dv: jitter*pose.around(3*one/4) + fix(c.ShiftY, one),
+		du: jitter*pose.around(one) + fix(c.ShiftX, one), dv: jitter*pose.around(one/2) + fix(c.ShiftY, one),
 		cos: cosine(rot), sin: sine(rot),
 		printU: surf.around(3 * one / 4), printV: surf.around(3 * one / 4),
 		fade:   218 + surf.around(18),
-		brush:  90 + surf.around(20) + fix(c.Product, 120),
+		brush:  64 + surf.around(12) + fix(c.Product, 120),
 		ringAt: surf.under(1 << 18), grainU: surf.under(1 << 16), grainV: surf.under(1 << 16),
 		beltX: surf.under(1 << 16), beltY: surf.under(1 << 16),
 	}
