@@ -17,7 +17,7 @@ func modelCommand() *cobra.Command {
 		Use: "model", Short: "Look into model packages and .tflite files", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(modelInspect(), modelVerify())
+	c.AddCommand(modelInspect(), modelVerify(), modelRun())
 	return c
 }
 

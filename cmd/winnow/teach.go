@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -68,6 +69,9 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 		return err
 	}
 	start := time.Now()
+	if _, err := os.Stat(filepath.Dir(f.out)); err != nil { // before minutes of work
+		return err
+	}
 	ds, err := evaluate.OpenDataset(f.from, f.split)
 	if err != nil {
 		return err
