@@ -127,10 +127,16 @@ func (s *Set) AvgPool(d AvgPool) (Op, error) {
 
 // fullyConnected takes the convolution's tiles for many rows.
 func (s *Set) fullyConnected(l *layout, d FullyConnected) (Op, error) {
-	if d.Rows < fcRows {
-		return newBlockFC(s, l, d), nil
+	if d.In > 1<<28 {
+		d.Weights = append([]int8(nil), d.Weights...)
+		return &refFC{d}, nil // offsets would not fit 32 bits
 	}
 	c := Conv{InH: d.Rows, InW: 1, InC: d.In, OutH: d.Rows, OutW: 1, OutC: d.Out, KH: 1, KW: 1, StrideH: 1, StrideW: 1,
 		DilationH: 1, DilationW: 1, Up: 1, InZero: d.InZero, Weights: d.Weights, Bias: d.Bias, Requant: d.Requant}
-	return newBlockConv(s, l, c), nil
+	if d.Rows >= fcRows {
+		if o := newBlockConv(s, l, c); o != nil {
+			return o, nil
+		}
+	}
+	return newBlockFC(s, l, d), nil
 }

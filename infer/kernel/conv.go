@@ -42,10 +42,22 @@ const (
 	slack        = 64        // bytes behind the packed rows that blocks may read
 )
 
-// newBlockConv is nil where block kernels do not fit (kernels of more than 128 taps).
+// fits says whether block kernels take the convolution: merged weights must fit 16
+// bits, phases must not multiply weights without end, offsets must fit 32 bits.
+func (d *Conv) fits() bool {
+	phases := 1
+	if d.Transposed {
+		phases = d.StrideH * d.StrideW
+	}
+	reach := (d.KH-1)*d.DilationH + 1
+	wide := (d.OutW*d.StrideW + d.KW*d.DilationW) * d.InC
+	return d.KH*d.KW <= 128 && d.Up <= 4 && phases <= 256 && reach*wide < 1<<29
+}
+
+// newBlockConv is nil where block kernels do not fit.
 func newBlockConv(s *Set, l *layout, d Conv) *blockConv {
-	if d.KH*d.KW > 128 {
-		return nil // merged weights might not fit 16 bits
+	if !d.fits() {
+		return nil
 	}
 	if d.pointwise() {
 		d.InH, d.OutH, d.InW, d.OutW = d.InH*d.InW, d.OutH*d.OutW, 1, 1

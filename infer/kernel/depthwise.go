@@ -35,7 +35,8 @@ const dwBytes = 64 << 10
 
 // newBlockDW is nil where the method does not fit.
 func newBlockDW(s *Set, l *layout, d Depthwise) *blockDW {
-	if d.OutC != d.InC || l.dwRows == 0 || d.KH*d.KW > 128 || d.DilationH > 64 {
+	if d.OutC != d.InC || l.dwRows == 0 || d.KH*d.KW > 128 || d.DilationH > 64 ||
+		(d.OutW*d.StrideW+d.KW*d.DilationW)*(d.KH*d.DilationH+2*d.StrideH) > 1<<22 {
 		return nil
 	}
 	o := &blockDW{set: s, lay: l, d: d}

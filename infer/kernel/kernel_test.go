@@ -131,3 +131,29 @@ func TestDepthwiseRandom(t *testing.T) {
 		})
 	}
 }
+
+// TestConvOdd tries what lies beyond the random ones: large upsampling and
+// strides, single pixels, kernels larger than the picture, far dilation.
+func TestConvOdd(t *testing.T) {
+	for _, s := range fast(t) {
+		for i, d := range []Conv{
+			{InH: 3, InW: 4, InC: 5, OutH: 12, OutW: 16, OutC: 17, KH: 3, KW: 3, StrideH: 1, StrideW: 1, PadTop: 1, PadLeft: 1, Up: 4},
+			{InH: 2, InW: 2, InC: 8, OutH: 10, OutW: 10, OutC: 3, KH: 3, KW: 3, StrideH: 1, StrideW: 1, PadTop: 1, PadLeft: 1, Up: 5},
+			{InH: 1, InW: 1, InC: 3, OutH: 64, OutW: 64, OutC: 4, KH: 1, KW: 1, StrideH: 1, StrideW: 1, Up: 64},
+			{InH: 2, InW: 3, InC: 6, OutH: 20, OutW: 30, OutC: 9, KH: 3, KW: 3, StrideH: 10, StrideW: 10, Transposed: true},
+			{InH: 2, InW: 2, InC: 4, OutH: 40, OutW: 40, OutC: 2, KH: 20, KW: 20, StrideH: 20, StrideW: 20, Transposed: true},
+			{InH: 2, InW: 2, InC: 3, OutH: 2, OutW: 2, OutC: 20, KH: 11, KW: 11, StrideH: 1, StrideW: 1, PadTop: 5, PadLeft: 5},
+			{InH: 2, InW: 2, InC: 3, OutH: 2, OutW: 2, OutC: 20, KH: 12, KW: 12, StrideH: 1, StrideW: 1, PadTop: 6, PadLeft: 6},
+			{InH: 40, InW: 40, InC: 7, OutH: 40, OutW: 40, OutC: 5, KH: 3, KW: 3, StrideH: 1, StrideW: 1, DilationH: 16, DilationW: 16, PadTop: 16, PadLeft: 16},
+			{InH: 1, InW: 1, InC: 1, OutH: 1, OutW: 1, OutC: 1, KH: 1, KW: 1, StrideH: 1, StrideW: 1},
+			{InH: 1, InW: 500, InC: 3, OutH: 1, OutW: 100, OutC: 40, KH: 1, KW: 7, StrideH: 1, StrideW: 5, PadLeft: 1},
+			{InH: 9, InW: 9, InC: 4, OutH: 3, OutW: 3, OutC: 16, KH: 1, KW: 1, StrideH: 4, StrideW: 4},
+			{InH: 4, InW: 4, InC: 4, OutH: 9, OutW: 9, OutC: 16, KH: 1, KW: 1, StrideH: 1, StrideW: 1, PadTop: 2, PadLeft: 3},
+		} {
+			r := newRNG(uint64(i))
+			d.InZero = int32(r.between(-128, 127))
+			r.fillConv(&d)
+			checkConv(t, s, r, d)
+		}
+	}
+}
