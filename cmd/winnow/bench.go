@@ -14,6 +14,7 @@ import (
 	"winnow/infer"
 	"winnow/infer/native"
 	"winnow/infer/tf"
+	"winnow/infer/tf/lazy"
 	"winnow/models"
 )
 
@@ -202,7 +203,7 @@ func timeRuns(once func() error, n int) (spread, error) {
 func (r *benchReport) profile(s infer.Session) error {
 	p, ok := s.(infer.Profiler)
 	if !ok {
-		if info, err := tf.Probe(tf.Config{}); err == nil {
+		if info, err := tf.Probe(tf.Config{Load: lazy.Loader("")}); err == nil {
 			r.Kernel = "libtensorflow " + info.Version
 		}
 		return nil

@@ -11,6 +11,7 @@ import (
 
 	"winnow/infer/kernel"
 	"winnow/infer/tf"
+	"winnow/infer/tf/lazy"
 )
 
 // finding is one line of `winnow doctor`.
@@ -58,7 +59,7 @@ func examine(model, library string) *doctorReport {
 		r.Kernels = append(r.Kernels, s.Name())
 	}
 	r.Findings = append(r.Findings, finding{"engine native", true, "kernels " + strings.Join(r.Kernels, ", ")})
-	if info, err := tf.Probe(tf.Config{Library: library}); err != nil {
+	if info, err := tf.Probe(tf.Config{Load: lazy.Loader(library)}); err != nil {
 		r.Findings = append(r.Findings, finding{"engine tensorflow", false, err.Error()})
 	} else {
 		r.Findings = append(r.Findings, finding{"engine tensorflow", true, "version " + info.Version + " in " + info.Path})

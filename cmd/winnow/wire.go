@@ -8,6 +8,7 @@ import (
 	"winnow/infer"
 	"winnow/infer/native"
 	"winnow/infer/tf"
+	"winnow/infer/tf/lazy"
 	"winnow/models"
 )
 
@@ -27,8 +28,8 @@ type opener func() (infer.Engine, error)
 // folder or file of libtensorflow, "" for the usual places.
 func engines(name, library string) ([]opener, error) {
 	nativeEngine := func() (infer.Engine, error) { return native.New(), nil }
-	tensorFlow := func() (infer.Engine, error) { return tf.Open(tf.Config{Library: library}) }
-	fast := func() (infer.Engine, error) { return tf.Open(tf.Config{Library: library, Mode: tf.Fast}) }
+	tensorFlow := func() (infer.Engine, error) { return tf.Open(tf.Config{Load: lazy.Loader(library)}) }
+	fast := func() (infer.Engine, error) { return tf.Open(tf.Config{Load: lazy.Loader(library), Mode: tf.Fast}) }
 	switch name {
 	case engineNative:
 		return []opener{nativeEngine}, nil

@@ -31,8 +31,10 @@ func ParseMode(s string) (Mode, error) {
 
 // Config of an engine.
 type Config struct {
-	Library string // file or folder of libtensorflow; "" searches the usual places
-	Mode    Mode
+	// Load makes TensorFlow's functions callable and returns the library's path;
+	// it is called first. lazy.Loader is the one.
+	Load func() (path string, err error)
+	Mode Mode
 }
 
 // Info is what was found.

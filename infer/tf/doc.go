@@ -2,7 +2,8 @@
 // beside infer/native, and the engine of plants that have settled on
 // TensorFlow. It owns the lowering of int8 operators to a TensorFlow graph and
 // the sessions that run it; the library itself is found and opened by package
-// lazy, at run time and on first need. It decides nothing about verdicts.
+// lazy, which the caller hands in: a program that imports this package imports
+// that one too, since TensorFlow's functions are its trampolines. It decides nothing about verdicts.
 //
 // Activations travel through the graph as float32 holding the integer
 // q - zeroPoint, so convolutions are TensorFlow's own fast float kernels. Two

@@ -9,7 +9,6 @@ import (
 	tensorflow "github.com/tensorflow/tensorflow/tensorflow/go"
 
 	"winnow/infer"
-	"winnow/infer/tf/lazy"
 	"winnow/infer/tflite"
 )
 
@@ -23,8 +22,8 @@ type Engine struct {
 	info Info
 }
 
-// Open loads libtensorflow and returns the engine. The error is a *lazy.Error
-// that names the file and what to do next.
+// Open loads libtensorflow and returns the engine. An error of the loader names
+// the file and what to do next.
 func Open(c Config) (infer.Engine, error) {
 	info, err := Probe(c)
 	if err != nil {
@@ -35,7 +34,7 @@ func Open(c Config) (infer.Engine, error) {
 
 // Probe loads libtensorflow and says which one it is.
 func Probe(c Config) (Info, error) {
-	path, err := lazy.Load(lazy.Default(c.Library))
+	path, err := c.Load()
 	if err != nil {
 		return Info{}, err
 	}

@@ -3,8 +3,9 @@
 package tf
 
 import (
+	"errors"
+
 	"winnow/infer"
-	"winnow/infer/tf/lazy"
 )
 
 // Built says whether this program has the engine in it.
@@ -18,6 +19,8 @@ func Open(c Config) (infer.Engine, error) {
 
 // Probe says that this program was built without TensorFlow.
 func Probe(c Config) (Info, error) {
-	_, err := lazy.Load(lazy.Default(c.Library))
-	return Info{}, err
+	if _, err := c.Load(); err != nil {
+		return Info{}, err
+	}
+	return Info{}, errors.New("built without TensorFlow")
 }

@@ -13,13 +13,14 @@ import (
 	"winnow/infer/native"
 	"winnow/infer/npy"
 	"winnow/infer/tf"
+	"winnow/infer/tf/lazy"
 )
 
 // open returns the engine. Without the library the test is skipped, or fails
 // where STRICT=1 says that everything has to be there.
 func open(t testing.TB, mode tf.Mode) infer.Engine {
 	t.Helper()
-	e, err := tf.Open(tf.Config{Mode: mode})
+	e, err := tf.Open(tf.Config{Load: lazy.Loader(""), Mode: mode})
 	if err != nil {
 		if tf.Built && os.Getenv("STRICT") == "1" {
 			t.Fatal(err)

@@ -72,6 +72,12 @@ func Default(config string) Search {
 	return Search{Config: config, Env: os.Getenv, Executable: exe}
 }
 
+// Loader loads the library that the configuration names, or with "" the one that
+// is found in the usual places, when it is called.
+func Loader(config string) func() (string, error) {
+	return func() (string, error) { return Load(Default(config)) }
+}
+
 // Find returns the first usable library. A place that was named (configuration
 // or environment) is the only one tried. Elsewhere an unusable file is passed
 // over, and reported only if no usable one follows.
