@@ -6,8 +6,6 @@ import (
 	"io"
 	"time"
 
-	pin "periph.io/x/conn/v3/gpio"
-
 	"winnow/edge"
 	"winnow/edge/line"
 	"winnow/gpio"
@@ -88,7 +86,7 @@ func (w *world) finish() {
 	r.Parts, r.Seed = w.sent, w.plan.Seed
 	r.Virtual, r.Stops = time.Duration(w.clock.now-1e9).Seconds(), w.belt.stops
 	r.Ledger, r.Extra = w.machine.Counts(), w.machine.Extra()
-	r.Pulses, r.Actuated, r.Belt = w.wire.Rises(pin.High), w.sched.Stats(), w.tracker.Stats()
+	r.Pulses, r.Actuated, r.Belt = w.wire.Rises(gpio.High), w.sched.Stats(), w.tracker.Stats()
 	h := w.machine.Latency()
 	for i, q := range []float64{0.5, 0.99, 0.999} {
 		r.Latency[i] = float64(h.Quantile(q)) / 1e6

@@ -3,8 +3,6 @@ package main
 import (
 	"math/rand/v2"
 
-	pin "periph.io/x/conn/v3/gpio"
-
 	"winnow/edge"
 	"winnow/edge/line"
 	"winnow/gpio"
@@ -235,7 +233,7 @@ func (w *world) operator() {
 // apart than they are long, so only one is there at a time.
 func (w *world) cross() {
 	p := &w.parts[0]
-	on, rises := w.wire.Read() == pin.High, w.wire.Rises(pin.High)
+	on, rises := w.wire.Read() == gpio.High, w.wire.Rises(gpio.High)
 	switch p.phase {
 	case 0:
 		p.struck, p.rises = on, rises

@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	pgpio "periph.io/x/conn/v3/gpio"
-
 	"winnow/edge"
 	"winnow/edge/config"
 	"winnow/gpio"
@@ -19,7 +17,7 @@ import (
 func gpioChips() ([]string, error) { return cdev.Chips() }
 
 // openPin opens a line of a real or the simulated chip.
-func (s *station) openPin(chip string, n int) (pgpio.PinIO, error) {
+func (s *station) openPin(chip string, n int) (gpio.PinIO, error) {
 	if chip == config.ChipSim {
 		return s.chip.Line(n), nil
 	}

@@ -6,7 +6,6 @@ import (
 	"image"
 	"time"
 
-	pgpio "periph.io/x/conn/v3/gpio"
 
 	"winnow/capture"
 	"winnow/capture/pixfmt"
@@ -16,6 +15,7 @@ import (
 	"winnow/edge"
 	"winnow/edge/config"
 	"winnow/edge/line"
+	"winnow/gpio"
 )
 
 // announcer tells the line of parts until ctx ends.
@@ -113,6 +113,7 @@ func openTrigger(s *station, gate *gated) (announcer, error) {
 	announce := func(l *line.Line, at edge.Instant) {
 		if !l.Announce(at) {
 			s.log.Error("a trigger was missed: the line does not keep up")
+			l.Alarm("a trigger was missed: a part passes that nobody tracks; stop the belt, clear it, then reset")
 			return
 		}
 		if gate != nil {
@@ -148,27 +149,24 @@ func (s *station) edgeTrigger(announce func(*line.Line, edge.Instant)) (announce
 	if err != nil {
 		return nil, fmt.Errorf("trigger: %w", err)
 	}
-	want := pgpio.RisingEdge
-	if t.Edge == config.EdgeFalling {
-		want = pgpio.FallingEdge
+	events, ok := pin.(gpio.Events)
+	if !ok {
+		return nil, fmt.Errorf("trigger: %s does not time its edges", pin)
 	}
-	if err := pin.In(pgpio.PullNoChange, want); err != nil {
+	if err := pin.In(gpio.PullNoChange, gpio.BothEdges); err != nil {
 		return nil, fmt.Errorf("trigger: %w", err)
 	}
 	return func(ctx context.Context, l *line.Line) {
-		stop := context.AfterFunc(ctx, func() { _ = pin.Halt() })
-		defer stop()
-		var last edge.Instant
-		for ctx.Err() == nil {
-			if !pin.WaitForEdge(-1) || ctx.Err() != nil {
-				continue
+		f := &gpio.Filter{Debounce: t.Debounce.Std(), MinInterval: t.MinInterval.Std(), ActiveLow: t.Edge == config.EdgeFalling}
+		err := gpio.Watch(ctx, s.clock, events, gpio.PullNoChange, f, func(c gpio.Change) {
+			if c.Active {
+				announce(l, c.At)
 			}
-			now := s.clock.Now()
-			if last != 0 && now.Sub(last) < max(t.MinInterval.Std(), t.Debounce.Std()) {
-				continue
-			}
-			last = now
-			announce(l, now)
+		})
+		if ctx.Err() == nil {
+			s.log.Error("the trigger input has failed", "err", err)
+			l.Alarm(fmt.Sprintf("trigger input: %v; check the wiring and start again", err))
 		}
+		_ = pin.Halt()
 	}, nil
 }

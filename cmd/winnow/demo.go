@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	pgpio "periph.io/x/conn/v3/gpio"
 
 	"winnow/edge"
 	"winnow/edge/clock"
@@ -327,7 +326,7 @@ func (d *demoLine) finish(ctx context.Context, f demoFlags, pin *sim.Pin, tally 
 	}
 	r := d.report
 	r.MQTTParts = tally.Count("part")
-	r.Pulses = pin.Rises(pgpio.High)
+	r.Pulses = pin.Rises(gpio.High)
 	r.Notes = append(r.Notes, d.source.skipped...)
 	r.finish(d.ms)
 	r.Seconds = d.clock.Now().Sub(d.start).Seconds()
