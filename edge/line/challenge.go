@@ -1,0 +1,116 @@
+package line
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"winnow/edge"
+)
+
+// ChallengeConfig is a timetable of known-bad parts.
+type ChallengeConfig struct {
+	Every time.Duration // a challenge is due this long after the last one passed
+	Grace time.Duration // and READY drops this much later
+	Parts int           // known-bad parts of one challenge; 0: 3
+}
+
+// Challenges keeps the timetable and the statistics of known-bad parts sent
+// through the station. A challenge is passed when all of its parts were
+// rejected. It decides and never waits; it is safe for concurrent use.
+type Challenges struct {
+	cfg   ChallengeConfig
+	clock edge.Clock
+
+	mu         sync.Mutex
+	due        edge.Instant
+	left       int // parts of the running challenge still to come; 0: none runs
+	failed     bool
+	caught, n  uint64
+	lastFailed bool
+}
+
+// NewChallenges starts the timetable: the first challenge is due now.
+func NewChallenges(c ChallengeConfig, clock edge.Clock) (*Challenges, error) {
+	if c.Every <= 0 || c.Grace < 0 || c.Parts < 0 {
+		return nil, fmt.Errorf("challenges: every %v, grace %v, %d parts: give a time above 0", c.Every, c.Grace, c.Parts)
+	}
+	c.Parts = orElse(c.Parts, 3)
+	return &Challenges{cfg: c, clock: clock, due: clock.Now()}, nil
+}
+
+// Begin says that the next parts are known-bad.
+func (c *Challenges) Begin() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.left, c.failed = c.cfg.Parts, false
+}
+
+// Judged books the verdict of the next known-bad part. Only a reject for what
+// was seen counts: a part that was rejected because it was late or without a
+// frame proves nothing, and is to be sent again. It returns whether the part was
+// one of a running challenge.
+func (c *Challenges) Judged(v *edge.Verdict) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.left == 0 {
+		return false
+	}
+	if v.Decision == edge.Reject && v.Reason != edge.ReasonScore {
+		return true
+	}
+	c.left--
+	c.n++
+	if v.Decision == edge.Reject {
+		c.caught++
+	} else {
+		c.failed = true
+	}
+	if c.left == 0 {
+		c.end()
+	}
+	return true
+}
+
+func (c *Challenges) end() {
+	c.lastFailed = c.failed
+	if !c.failed {
+		c.due = c.clock.Now().Add(c.cfg.Every)
+	}
+}
+
+// Due reports whether a challenge should be made now.
+func (c *Challenges) Due() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.left == 0 && !c.due.After(c.clock.Now())
+}
+
+// Hold is why the line must not be READY, or empty: give it to the line as the
+// Reason of a Hold with code "challenge".
+func (c *Challenges) Hold() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch late := c.clock.Now().Sub(c.due); {
+	case c.lastFailed:
+		return "a known-bad part was not rejected; check lamp, focus and model, then repeat the challenge"
+	case late > c.cfg.Grace:
+		return fmt.Sprintf("the challenge is overdue by %v; send %d known-bad parts", late.Round(time.Second), c.cfg.Parts)
+	}
+	return ""
+}
+
+// Detection is what the challenges have proved: that at least Bound of such
+// parts are detected, at 95 % confidence.
+type Detection struct {
+	Caught uint64  `json:"caught"`
+	N      uint64  `json:"n"`
+	Bound  float64 `json:"bound"`
+}
+
+// Detection returns the statistics since the start.
+func (c *Challenges) Detection() Detection {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return Detection{c.caught, c.n, LowerBound(c.caught, c.n, 0.95)}
+}

@@ -1,0 +1,81 @@
+package line
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"winnow/edge"
+	"winnow/edge/clock"
+)
+
+func TestChallengeTimetable(t *testing.T) {
+	c := clock.NewManual(1000*ms, edge.WallTime{})
+	ch, err := NewChallenges(ChallengeConfig{Every: time.Hour, Grace: time.Minute, Parts: 2}, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !ch.Due() || ch.Hold() != "" {
+		t.Error("the first one is due at the start, and in its grace")
+	}
+	c.Advance(time.Minute + 1)
+	if ch.Hold() == "" {
+		t.Error("READY stays although no challenge was made")
+	}
+	caught := &edge.Verdict{Decision: edge.Reject, Reason: edge.ReasonScore}
+	late := &edge.Verdict{Decision: edge.Reject, Reason: edge.ReasonLate}
+	missed := &edge.Verdict{Decision: edge.Accept}
+	if ch.Judged(caught) {
+		t.Error("a part outside of a challenge was counted")
+	}
+	ch.Begin()
+	for _, v := range []*edge.Verdict{caught, late, late, caught} {
+		if ch.Due() || !ch.Judged(v) {
+			t.Error("not of the challenge")
+		}
+	}
+	if ch.Hold() != "" || ch.Due() {
+		t.Errorf("after a passed challenge: %q", ch.Hold())
+	}
+	c.Advance(time.Hour)
+	ch.Begin()
+	ch.Judged(caught)
+	ch.Judged(missed)
+	if ch.Hold() == "" || !ch.Due() {
+		t.Error("a failed challenge leaves the line READY")
+	}
+	ch.Begin()
+	ch.Judged(caught)
+	ch.Judged(caught)
+	if d := ch.Detection(); ch.Hold() != "" || d.N != 6 || d.Caught != 5 {
+		t.Errorf("%q %+v", ch.Hold(), d)
+	}
+}
+
+func TestFiftyNineOfFiftyNine(t *testing.T) {
+	ch, _ := NewChallenges(ChallengeConfig{Every: time.Hour, Parts: 59}, clock.NewManual(1, edge.WallTime{}))
+	ch.Begin()
+	for range 59 {
+		ch.Judged(&edge.Verdict{Decision: edge.Reject, Reason: edge.ReasonScore})
+	}
+	if d := ch.Detection(); d.Bound < 0.95 || d.Bound > 0.951 {
+		t.Errorf("%+v", d)
+	}
+}
+
+func TestCurveCountsWhatOtherThresholdsWouldReject(t *testing.T) {
+	var c Curve
+	for i := range 100 { // scores 0.02, 0.04 .. 2.00 of a threshold of 10
+		c.Add(&edge.Verdict{Decision: edge.Accept, Score: edge.Score{Fused: float64(i+1) * 0.2, Threshold: 10}})
+	}
+	c.Add(&edge.Verdict{Decision: edge.Reject, Reason: edge.ReasonNoFrame, Score: edge.Score{Fused: 99, Threshold: 10}})
+	for _, p := range c.Points(2.5) {
+		want := max(0, 100-int(math.Round(p.Threshold*50))+1)
+		if d := int(p.Rejects) - want; d < -1 || d > 1 || p.N != 100 || p.Cost != 2.5*float64(p.Rejects) {
+			t.Errorf("%+v, want %d rejects", p, want)
+		}
+		if share := float64(p.Rejects) / 100; p.Low > share || p.High < share {
+			t.Errorf("%+v: the share is not within its bounds", p)
+		}
+	}
+}
