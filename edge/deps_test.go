@@ -33,6 +33,7 @@ var fences = []fence{
 	{"periph.io/x/conn/v3", []string{"gpio"}, "pins stay behind outputs that have a safe level"},
 	{"github.com/warthog618/go-gpiocdev", []string{"gpio/cdev"}, "one place requests lines, with their safe level"},
 	{"github.com/eclipse/paho.mqtt.golang", []string{"telemetry/mqtt"}, "hostile packets are capped at its connection"},
+	{"github.com/simonvetter/modbus", []string{"telemetry/modbus"}, "PLCs only read; its server is fenced in one place"},
 	{"github.com/tensorflow/tensorflow", []string{"infer/tf", "infer/train"}, "the binary must start without libtensorflow"},
 	{"github.com/pelletier/go-toml/v2", []string{"edge/config", "models", "infer/train"}, "strict decoding with places lives there"},
 	{"modernc.org/sqlite", []string{"edge/store"}, "one writer, one set of durability settings"},
