@@ -2,6 +2,7 @@ package line
 
 import (
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -263,7 +264,7 @@ func (m *Machine) Judged(j *Job) {
 	case j.Err != nil:
 		m.book(func(_ *edge.Counts, x *Extra) { x.JudgeErrors++ })
 		m.settle(s, edge.Reject, edge.ReasonFault)
-	case !decided(j.Verdict.Decision):
+	case !decided(j.Verdict.Decision) || math.IsNaN(j.Verdict.Score.Fused):
 		m.settle(s, edge.Reject, edge.ReasonFault)
 	default:
 		s.tally(j)

@@ -2,6 +2,7 @@ package line
 
 import (
 	"errors"
+	"math"
 	"testing"
 	"time"
 
@@ -116,6 +117,7 @@ func TestFreeRunDecisions(t *testing.T) {
 		{"unsure", func(j *Job) { j.Verdict.Decision = edge.Unsure }, edge.Unsure, edge.ReasonUnsure, edge.Counts{Triggers: 1, Unsure: 1}},
 		{"nothing said", func(*Job) {}, edge.Reject, edge.ReasonFault, edge.Counts{Triggers: 1, NoResult: 1}},
 		{"nonsense", func(j *Job) { j.Verdict.Decision = 9 }, edge.Reject, edge.ReasonFault, edge.Counts{Triggers: 1, NoResult: 1}},
+		{"accept without a score", func(j *Job) { j.Verdict.Decision, j.Verdict.Score.Fused = edge.Accept, math.NaN() }, edge.Reject, edge.ReasonFault, edge.Counts{Triggers: 1, NoResult: 1}},
 		{"error beside accept", func(j *Job) { j.Verdict.Decision, j.Err = edge.Accept, errors.New("x") }, edge.Reject, edge.ReasonFault, edge.Counts{Triggers: 1, NoResult: 1}},
 		{"panic beside accept", func(j *Job) { j.Verdict.Decision, j.Panic = edge.Accept, "x" }, edge.Reject, edge.ReasonFault, edge.Counts{Triggers: 1, NoResult: 1}},
 	} {

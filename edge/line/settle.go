@@ -63,7 +63,7 @@ func (s *slot) tally(j *Job) {
 	}
 	s.sum += v.Score.Fused
 	first := s.accepts+s.rejects+s.unsures == 1
-	if first || v.Score.Fused > s.worst || v.Score.Fused != v.Score.Fused {
+	if first || v.Score.Fused > s.worst {
 		s.worst = v.Score.Fused
 		s.v.Score, s.v.Heatmap = v.Score, v.Heatmap
 		s.v.Regions = append(s.v.Regions[:0], v.Regions[:min(len(v.Regions), edge.MaxRegions)]...)
