@@ -153,7 +153,7 @@ func TestProfileNamesEveryLayer(t *testing.T) {
 
 // FuzzLoad: any bytes either run or are refused; nothing panics.
 func FuzzLoad(f *testing.F) {
-	for _, name := range []string{"conv_odd", "transposed", "bilinear", "squeeze_excited_no_batch", "pad_concat", "means", "uint8_ends", "hard_swish"} {
+	for _, name := range []string{"conv_odd", "transposed", "bilinear", "squeeze_excited_no_batch", "pad_concat", "means", "uint8_ends", "hard_swish", "upsampled_no_batch", "transposed_no_batch"} {
 		f.Add(goldenFile(f, name+".tflite"))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -181,11 +181,6 @@ func (m *Model) checkOrder() error {
 
 func (m *Model) checkOp(k int) error {
 	o := &m.Ops[k]
-	for _, i := range o.Inputs {
-		if i >= 0 && !m.Tensors[i].Const() && m.Tensors[i].Elements() == 0 {
-			return m.fault(k, ErrUnsupported, "input %q of shape %v is empty", m.Tensors[i].Name, m.Tensors[i].Shape)
-		}
-	}
 	shape, err := m.OutputShape(o)
 	if err != nil {
 		return m.fault(k, ErrUnsupported, "%v", err)

@@ -44,11 +44,6 @@ func (m *Model) openShape(k int) {
 	if !out.open || shapeRuleOf(o.Code) == nil || out.Const() {
 		return
 	}
-	for _, i := range o.Inputs {
-		if i < 0 && !takesBias(o.Code) {
-			return
-		}
-	}
 	if s, err := m.OutputShape(o); err == nil {
 		out.Shape = s
 	}

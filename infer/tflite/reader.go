@@ -48,7 +48,13 @@ func (r *reader) has(pos, n int) bool {
 
 func (r *reader) u16(pos int) int { return int(binary.LittleEndian.Uint16(r.b[pos:])) }
 
-func (r *reader) u32(pos int) int { return int(binary.LittleEndian.Uint32(r.b[pos:])) }
+// u32 is at most MaxInt32, which no offset, length or index reaches, so that it
+// stays positive where int has 32 bits.
+func (r *reader) u32(pos int) int {
+	return int(min(binary.LittleEndian.Uint32(r.b[pos:]), math.MaxInt32))
+}
+
+func (r *reader) i32(pos int) int { return int(int32(binary.LittleEndian.Uint32(r.b[pos:]))) }
 
 // follow resolves the unsigned offset stored at pos, which lies inside.
 func (r *reader) follow(pos int) int {
@@ -74,7 +80,7 @@ func (r *reader) table(pos int) table {
 		r.fail(pos, "table outside the file")
 		return table{r: r}
 	}
-	vt := pos - int(int32(r.u32(pos)))
+	vt := pos - r.i32(pos)
 	if !r.has(vt, 4) {
 		r.fail(pos, "vtable at byte %d is outside the file", vt)
 		return table{r: r}
@@ -117,7 +123,7 @@ func (t table) u8(i int, def byte) byte {
 
 func (t table) i32(i, def int) int {
 	if p := t.field(i, 4); p != 0 {
-		return int(int32(t.r.u32(p)))
+		return t.r.i32(p)
 	}
 	return def
 }
@@ -138,7 +144,7 @@ func (t table) u64(i int) uint64 {
 
 func (t table) f32(i int, def float32) float32 {
 	if p := t.field(i, 4); p != 0 {
-		return math.Float32frombits(uint32(t.r.u32(p)))
+		return math.Float32frombits(uint32(t.r.i32(p)))
 	}
 	return def
 }
@@ -198,7 +204,7 @@ func (t table) ints(i int) []int {
 	}
 	v := make([]int, n)
 	for k := range v {
-		v[k] = int(int32(t.r.u32(pos + 4*k)))
+		v[k] = t.r.i32(pos + 4*k)
 	}
 	return v
 }
@@ -210,7 +216,7 @@ func (t table) floats(i int) []float32 {
 	}
 	v := make([]float32, n)
 	for k := range v {
-		v[k] = math.Float32frombits(uint32(t.r.u32(pos + 4*k)))
+		v[k] = math.Float32frombits(uint32(t.r.i32(pos + 4*k)))
 	}
 	return v
 }

@@ -58,15 +58,25 @@ func (m *Model) OutputShape(o *Op) ([]int, error) {
 	if rule == nil {
 		return nil, errors.New("it is supported only where its inputs are known before the run (the computation of a shape)")
 	}
+	for i, x := range o.Inputs {
+		scalarShape := o.Code == OpReshape && i == 1
+		if x >= 0 && m.Tensors[x].Elements() == 0 && !scalarShape {
+			return nil, fmt.Errorf("input %q of shape %v is empty", m.Tensors[x].Name, m.Tensors[x].Shape)
+		}
+	}
 	s, err := rule(m, o)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := checkedElements(s, 1<<30); err != nil {
-		return nil, fmt.Errorf("output shape %v: %w", s, err)
+	if n, err := checkedElements(s, maxElements); err != nil || n == 0 {
+		return nil, fmt.Errorf("its output would have shape %v", s)
 	}
 	return s, nil
 }
+
+// maxElements keeps products of shapes that are still being worked out small
+// enough to multiply on, where int has 32 bits too.
+const maxElements = defaultElements
 
 func (m *Model) in(o *Op, i int) *Tensor { return &m.Tensors[o.Inputs[i]] }
 
@@ -274,51 +284,6 @@ func padShape(m *Model, o *Op) ([]int, error) {
 		out[i] += pads[2*i] + pads[2*i+1]
 	}
 	return out, nil
-}
-
-// blocks returns block height and width and the four paddings or crops of
-// SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND on pictures.
-func (m *Model) blocks(o *Op) (x, block, edges []int, err error) {
-	if x, err = m.shape4(o, 0); err != nil {
-		return nil, nil, nil, err
-	}
-	if block, err = m.ints(o, 1); err != nil {
-		return nil, nil, nil, err
-	}
-	if edges, err = m.ints(o, 2); err != nil {
-		return nil, nil, nil, err
-	}
-	if len(block) != 2 || len(edges) != 4 || min(block[0], block[1]) < 1 || max(block[0], block[1]) > maxWindow {
-		return nil, nil, nil, fmt.Errorf("blocks %v with edges %v, expected two dimensions", block, edges)
-	}
-	if slices.Min(edges) < 0 || slices.Max(edges) > 1<<24 {
-		return nil, nil, nil, fmt.Errorf("edges %v are out of range", edges)
-	}
-	return x, block, edges, nil
-}
-
-func spaceToBatchShape(m *Model, o *Op) ([]int, error) {
-	x, b, e, err := m.blocks(o)
-	if err != nil {
-		return nil, err
-	}
-	h, w := x[1]+e[0]+e[1], x[2]+e[2]+e[3]
-	if h%b[0] != 0 || w%b[1] != 0 {
-		return nil, fmt.Errorf("padded size %dx%d is no multiple of blocks %v", h, w, b)
-	}
-	return []int{x[0] * b[0] * b[1], h / b[0], w / b[1], x[3]}, nil
-}
-
-func batchToSpaceShape(m *Model, o *Op) ([]int, error) {
-	x, b, e, err := m.blocks(o)
-	if err != nil {
-		return nil, err
-	}
-	h, w := x[1]*b[0]-e[0]-e[1], x[2]*b[1]-e[2]-e[3]
-	if x[0]%(b[0]*b[1]) != 0 || min(h, w) < 1 {
-		return nil, fmt.Errorf("input %v with blocks %v and crops %v", x, b, e)
-	}
-	return []int{x[0] / (b[0] * b[1]), h, w, x[3]}, nil
 }
 
 func meanShape(m *Model, o *Op) ([]int, error) {

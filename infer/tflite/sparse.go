@@ -28,7 +28,7 @@ func (v intVector) at(r *reader, i int) int {
 	case 2:
 		return r.u16(p)
 	default:
-		return int(int32(r.u32(p)))
+		return r.i32(p)
 	}
 }
 
