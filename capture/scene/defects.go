@@ -141,7 +141,7 @@ func drawDent(s *scar) {
 	r := s.vary(s.pick(1050, 1700, 2900), 12)
 	u, v := s.spot(r)
 	cx, cy := s.camera(u, v)
-	depth := s.pick(190, 205, 220)
+	depth := s.pick(205, 215, 225)
 	s.over(s.area(cx, cy, 2*r, 2*r), func(x, y int32, px []uint16) {
 		dx, dy := x-cx, y-cy
 		d := hypot(dx, dy)
@@ -226,7 +226,7 @@ func drawChip(s *scar) {
 }
 
 func drawCrack(s *scar) {
-	n := s.pick(8, 12, 18)
+	n := s.pick(9, 13, 19)
 	width := s.pick(270, 290, 320)
 	u, v := s.spot(4 * one)
 	a := s.dice.under(turn)
@@ -293,7 +293,7 @@ func drawMisprint(s *scar) {
 	first = min(first, int32(len(g))-n)
 	t := &twist{reprint: g[first : first+n]}
 	if s.grade > 0 && s.dice.under(2) == 0 {
-		t.moveU, t.moveV = 3*one, -3*one-s.dice.under(one)
+		t.moveU, t.moveV = 3*one, -4*one-s.dice.under(one)
 	}
 	s.redraw(union(t.reprint, s.look), t)
 }

@@ -63,7 +63,7 @@ func newGear(side int32) *product {
 	steel, hub := rgb{152, 156, 164}, rgb{166, 169, 174}
 	holes := ringOfPoints(6, 52*one, 8*one)
 	p.features = append(p.features, holes...)
-	p.rim = ringOfPoints(30, 102*one, 3*one)
+	p.rim = ringOfPoints(30, 99*one, 3*one)
 	p.draw(side, rgb{38, 36, 38}, func(c *canvas, features bool) {
 		body, teeth := toothed(30, 97*one, 105*one)
 		c.solid(body, teeth, steel, 150, 60)
