@@ -20,6 +20,7 @@ type kernel struct {
 	scale   []float32     // input scale * weight scale / output scale
 	channel func(int) int // output channel of weight i
 	exact32 bool          // no sum can leave the integers that float32 holds
+	builtin []float64     // where TensorFlow Lite's own rule holds: the scales in float64
 }
 
 // kernelOf reads weights (input iw) and bias (input ib, may be missing) of an
@@ -94,6 +95,9 @@ func (l *lowering) linear(x output, k *kernel, to target, apply func(x, w output
 	} else {
 		y = apply(l.double(x), constant(b, converted[float64](k.w), k.dims...))
 		y = op.BiasAdd(l.s(), y, constant(b, converted[float64](k.bias), len(k.bias)))
+	}
+	if k.builtin != nil {
+		return l.builtin(y, k.builtin, to)
 	}
 	return l.round(l.mul(l.float(y), constant(b, k.scale, len(k.scale))), to)
 }
@@ -199,6 +203,14 @@ func (l *lowering) transposeConv(o tflite.Op) (output, error) {
 	k, err := l.kernelOf(o, x, 1, 3, 0, 1, 2, 0, 3) // OHWI to HWOI
 	if err != nil {
 		return output{}, err
+	}
+	// XNNPACK leaves these to TensorFlow Lite: an output shape that the model
+	// works out, a kernel with gaps.
+	if l.tensor(o, 0).Computed || opt.Padding == tflite.Same && (k.dims[0] < opt.StrideH || k.dims[1] < opt.StrideW) {
+		w := l.tensor(o, 1).Scales
+		for c := range k.bias {
+			k.builtin = append(k.builtin, float64(x.Scale())*float64(w[min(c, len(w)-1)])/float64(y.Scale()))
+		}
 	}
 	strides := []int64{1, int64(opt.StrideH), int64(opt.StrideW), 1}
 	return l.linear(in, k, targetOf(y, opt.Activation), func(x, w output) output {

@@ -22,7 +22,7 @@ func (b *builder) s() *op.Scope { return b.scope.SubScope("n") }
 
 // number is what constants are made of.
 type number interface {
-	int32 | float32 | float64
+	int32 | int64 | float32 | float64
 }
 
 // constant of shape [dims...] with values in row-major order.
@@ -31,6 +31,8 @@ func constant[T number](b *builder, values []T, dims ...int) output {
 	switch any(values).(type) {
 	case []int32:
 		typ = tensorflow.Int32
+	case []int64:
+		typ = tensorflow.Int64
 	case []float32:
 		typ = tensorflow.Float
 	case []float64:

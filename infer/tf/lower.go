@@ -98,6 +98,8 @@ func (l *lowering) operator(o tflite.Op) error {
 		tflite.OpPad:             l.pad,
 		tflite.OpPadV2:           l.pad,
 		tflite.OpTile:            l.tile,
+		tflite.OpSpaceToBatch:    l.blocks,
+		tflite.OpBatchToSpace:    l.blocks,
 		tflite.OpStridedSlice:    l.stridedSlice,
 		tflite.OpResizeNearest:   l.resizeNearest,
 		tflite.OpResizeBilinear:  l.resizeBilinear,

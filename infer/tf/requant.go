@@ -3,6 +3,7 @@
 package tf
 
 import (
+	tensorflow "github.com/tensorflow/tensorflow/tensorflow/go"
 	"github.com/tensorflow/tensorflow/tensorflow/go/op"
 
 	"winnow/infer/tflite"
@@ -54,4 +55,31 @@ func (l *lowering) rescale(x output, scale float32, to target) output {
 		return l.fakeQuant(y, to)
 	}
 	return l.round(y, to)
+}
+
+// builtin brings exact sums (float32 or float64) to the target by TensorFlow
+// Lite's own rule: a multiplier of 31 bits for each channel and two roundings, of
+// which the second takes ties up in whole groups of eight channels, which its
+// vector code does, and away from zero in the rest. Source:
+// tensorflow/lite/kernels/internal/common.h, MultiplyByQuantizedMultiplier.
+func (l *lowering) builtin(sums output, scales []float64, to target) output {
+	n := len(scales)
+	ms, shifts, halves, away := make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n)
+	for c, v := range scales {
+		m, shift := multiplier(v)
+		ms[c] = m << max(shift, 0)
+		if shift < 0 {
+			shifts[c], halves[c] = int64(-shift), 1<<(-shift-1)
+			if c >= n&^7 {
+				away[c] = 1
+			}
+		}
+	}
+	b := &l.builder
+	v := l.mul(l.cast(sums, tensorflow.Int64), constant(b, ms, n))
+	v = op.RightShift(l.s(), l.add(v, scalar(b, int64(1)<<30)), scalar(b, int64(31)))
+	negative := op.RightShift(l.s(), v, scalar(b, int64(63))) // -1 or 0
+	v = l.add(l.add(v, constant(b, halves, n)), l.mul(negative, constant(b, away, n)))
+	v = op.RightShift(l.s(), v, constant(b, shifts, n))
+	return l.clip(l.float(v), to.lo, to.hi)
 }

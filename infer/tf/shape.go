@@ -112,3 +112,24 @@ func (l *lowering) activated(y output, t *tflite.Tensor, a tflite.Activation) ou
 	}
 	return l.clip(y, to.lo, to.hi)
 }
+
+// blocks is SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND, between which converters put
+// dilated convolutions.
+func (l *lowering) blocks(o tflite.Op) (output, error) {
+	x, err := l.same(o)
+	if err != nil {
+		return output{}, err
+	}
+	size, err := l.arg(o, 1)
+	if err != nil {
+		return output{}, err
+	}
+	edges, err := l.arg(o, 2)
+	if err != nil {
+		return output{}, err
+	}
+	if o.Code == tflite.OpBatchToSpace {
+		return op.BatchToSpaceND(l.s(), x, size, edges), nil
+	}
+	return op.SpaceToBatchND(l.s(), x, size, edges), nil
+}
