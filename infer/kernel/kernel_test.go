@@ -2,7 +2,9 @@ package kernel
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -154,6 +156,34 @@ func TestConvOdd(t *testing.T) {
 			d.InZero = int32(r.between(-128, 127))
 			r.fillConv(&d)
 			checkConv(t, s, r, d)
+		}
+	}
+}
+
+// TestConcurrentUnits runs the units of one operator from four goroutines at once.
+func TestConcurrentUnits(t *testing.T) {
+	for _, s := range fast(t) {
+		for i := range rounds(600) {
+			r := newRNG(uint64(i))
+			d := r.conv()
+			n, _ := d.normal()
+			op, err := s.Conv(d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			src := r.int8s(d.InH * d.InW * d.InC)
+			got := make([]int8, d.OutH*d.OutW*d.OutC)
+			var wg sync.WaitGroup
+			for p := range 4 {
+				wg.Go(func() {
+					u := op.Units()
+					op.Run(got, src, make([]byte, op.Scratch()), p*u/4, (p+1)*u/4)
+				})
+			}
+			wg.Wait()
+			if want := reference(&refConv{n}, src, len(got)); !slices.Equal(got, want) {
+				t.Fatalf("%s: round %d: %+v: four goroutines give another result", s.Name(), i, d)
+			}
 		}
 	}
 }
