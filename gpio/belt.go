@@ -84,10 +84,10 @@ type beltPart struct {
 
 // BeltStats count what went wrong; the line should be stopped for any of it.
 type BeltStats struct {
-	Undecided uint64 // parts that reached the first gate without a verdict, and were fired at
-	TooLate   uint64 // verdicts that fire, of parts already beyond their gate
-	Full      uint64 // parts that the register had no room for
-	Lost      uint64 // pulses that the scheduler had no room for
+	Undecided uint64 `json:"undecided"` // parts that reached the first gate without a verdict, and were fired at
+	TooLate   uint64 `json:"too_late"`  // verdicts that fire, of parts already beyond their gate
+	Full      uint64 `json:"full"`      // parts that the register had no room for
+	Lost      uint64 `json:"lost"`      // pulses that the scheduler had no room for
 }
 
 // NewBelt checks c.

@@ -79,8 +79,12 @@ type Record struct {
 
 // Stats count outcomes over all channels.
 type Stats struct {
-	Fired, Merged, Missed, Failed, Cancelled uint64
-	WorstStart                               time.Duration // latest start of a fired pulse after its At
+	Fired      uint64        `json:"fired"`
+	Merged     uint64        `json:"merged"`
+	Missed     uint64        `json:"missed"`
+	Failed     uint64        `json:"failed"`
+	Cancelled  uint64        `json:"cancelled"`
+	WorstStart time.Duration `json:"worst_start_ns"` // latest start of a fired pulse after its At
 }
 
 // Errors of Schedule. Either means that a part would pass unrejected.
@@ -354,9 +358,29 @@ func (s *Scheduler) Run(ctx context.Context) error {
 			<-sleep.Done()
 			continue
 		}
-		s.clock.SleepUntil(sleep, next)
+		s.sleepUntil(sleep, next)
 	}
 	return ctx.Err()
+}
+
+// napper is implemented by clocks that can wake a thread more exactly than the
+// runtime's timers do.
+type napper interface{ NapUntil(t edge.Instant) }
+
+// napTime is the end of a wait that is napped. An earlier pulse that comes in
+// meanwhile starts up to this much late.
+const napTime = time.Millisecond
+
+// sleepUntil returns at t or when ctx ends; a nap is not interrupted.
+func (s *Scheduler) sleepUntil(ctx context.Context, t edge.Instant) {
+	n, ok := s.clock.(napper)
+	if !ok {
+		_ = s.clock.SleepUntil(ctx, t)
+		return
+	}
+	if s.clock.SleepUntil(ctx, t.Add(-napTime)) == nil {
+		n.NapUntil(t)
+	}
 }
 
 // arm says until when Run is going to sleep; zero: until disturbed.

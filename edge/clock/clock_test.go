@@ -141,3 +141,16 @@ func TestManualSleepEndsWithContext(t *testing.T) {
 		}
 	})
 }
+
+func TestNapIsNeverShort(t *testing.T) {
+	c, err := NewSystem()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []time.Duration{-time.Second, 0, 50 * time.Microsecond, time.Millisecond} {
+		until := monotonic(t).Add(d)
+		if c.NapUntil(until); monotonic(t) < until {
+			t.Errorf("a nap of %v was short", d)
+		}
+	}
+}
