@@ -33,6 +33,11 @@ func (l *lowering) sum(n *graph.Node, p *kernel.Add) error {
 	if err := l.clamp(n, l.op(n).Options.(tflite.Arithmetic).Activation, &zero, &lo, &hi); err != nil {
 		return err
 	}
+	for _, t := range []*tflite.Tensor{a, b} {
+		if r := t.Scale() / out.Scale(); !(r >= 0x1p-10 && r < 0x1p8) {
+			return l.refuse(n, "the scale ratio %g of %q is outside what LiteRT's kernel takes", r, t.Name)
+		}
+	}
 	add, err := kernel.NewAdd(a.Scale()/out.Scale(), b.Scale()/out.Scale(), a.ZeroPoint(), b.ZeroPoint(), zero, lo, hi)
 	if err != nil {
 		return l.refuse(n, "%v", err)

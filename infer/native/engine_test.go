@@ -54,6 +54,9 @@ func TestRefusals(t *testing.T) {
 		{"a sum that XNNPACK does not take", "ADD", "y", built(t, func(b *tflite.Builder, x int) int {
 			return b.Add("y", x, x, tflite.ActNone, tflite.Quant{Scale: 1000})
 		})},
+		{"a sum with a term that hardly counts", "ADD", "y", built(t, func(b *tflite.Builder, x int) int {
+			return b.Add("y", x, b.AddConst("c", []int{2}, make([]int8, 2), tflite.Quant{Scale: 1e-6}), tflite.ActNone, q)
+		})},
 		{"joined tensors of different scale", "CONCATENATION", "y", built(t, func(b *tflite.Builder, x int) int {
 			return b.Concat("y", 3, x, b.Relu("r", x, tflite.Quant{Scale: 0.3}))
 		})},
