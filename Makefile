@@ -5,9 +5,11 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 STATIC  := CGO_ENABLED=0
 GO      ?= go
 PARTS   ?= 240
+MODELS  ?= $(wildcard ../shared/models/*.tflite)
+PEER    ?= $(HOME)/.cache/winnow/peer
 
 .DEFAULT_GOAL := help
-.PHONY: help run build build-tf appliance arm64 armv7 test test-tools lint cover bench fuzz backbone libtensorflow sbom clean
+.PHONY: help run build build-tf appliance arm64 armv7 test test-tools lint cover bench bench-peer bench-arm fuzz backbone libtensorflow sbom clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +51,13 @@ cover: ## test coverage by package
 
 bench: ## benchmarks of the kernels and of preprocessing
 	$(GO) test -run '^$$' -bench . -benchtime 200ms ./infer/... ./capture/...
+
+bench-peer: build ## the same files through LiteRT and through us in the same minute (MODELS=..., needs pip)
+	@[ -x $(PEER)/bin/python ] || { python3 -m venv $(PEER) && $(PEER)/bin/pip -q install -r infer/bench/requirements.txt; }
+	$(PEER)/bin/python infer/bench/peer.py $(MODELS)
+
+bench-arm: ## instructions of one inference on arm64, LiteRT's and ours, counted under qemu (MODELS=...)
+	infer/bench/bench-arm.sh $(MODELS)
 
 fuzz: ## a minute of fuzzing for each decoder
 	@.ci/fuzz
