@@ -6,7 +6,6 @@ import (
 	"image"
 	"time"
 
-
 	"winnow/capture"
 	"winnow/capture/pixfmt"
 	"winnow/capture/replay"
