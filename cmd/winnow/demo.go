@@ -66,7 +66,7 @@ func demoCommand() *cobra.Command {
 // Timing of the demo's simulated line. Parts pass as fast as they are judged,
 // so the deadline only bounds a judge that hangs.
 const (
-	demoDeadline   = 10 * time.Second
+	demoDeadline   = 5 * time.Minute
 	demoRejectAt   = 30 * time.Millisecond // from decision to the actuator
 	demoPulse      = time.Millisecond
 	demoRejectLine = 1
