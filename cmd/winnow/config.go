@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"winnow/cmd/winnow/internal/station"
 	"winnow/edge/config"
 	"winnow/edge/store"
 )
@@ -36,7 +37,7 @@ func configCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if err := cfg.Validate(config.WithChips(gpioChips)); err != nil {
+				if err := cfg.Validate(config.WithChips(station.Chips)); err != nil {
 					return err
 				}
 				_, err = fmt.Fprintf(c.OutOrStdout(), "%s: in order\n", args[0])

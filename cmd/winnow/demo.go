@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"winnow/cmd/winnow/internal/station"
 	"winnow/edge"
 	"winnow/edge/clock"
 	"winnow/edge/line"
@@ -162,7 +164,7 @@ type demoLine struct {
 	judge   *infer.Judge
 	pulser  *gpio.Pulser
 	clock   edge.Clock
-	teller  *teller
+	teller  *station.Voice
 	report  *demoReport
 	say     io.Writer
 	out     string
@@ -241,13 +243,13 @@ func inspectExhibit(ctx context.Context, ex exhibit, f demoFlags, judge *infer.J
 		return nil, err
 	}
 	who := telemetry.Identity{Site: "demo", Line: "line-1", Device: "camera-1", Boot: "demo", Version: version}
-	tell, err := startTelling(ctx, who, clk, mqtt.Config{}, "127.0.0.1:0", new(telemetry.MemStore), telemetry.Limits{}, quiet())
+	tell, err := station.StartVoice(ctx, who, clk, mqtt.Config{}, "127.0.0.1:0", new(telemetry.MemStore), telemetry.Limits{}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}
 	defer tell.Stop()
 	var tally mqtt.Tally
-	sub, err := tell.listen(ctx, &tally)
+	sub, err := tell.Listen(ctx, &tally)
 	if err != nil {
 		return nil, err
 	}
@@ -318,7 +320,7 @@ func (d *demoLine) settle(ctx context.Context) error {
 func (d *demoLine) finish(ctx context.Context, f demoFlags, pin *sim.Pin, tally *mqtt.Tally) (*demoReport, error) {
 	wait, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	if err := d.teller.outbox.Drained(wait); err != nil {
+	if err := d.teller.Outbox.Drained(wait); err != nil {
 		d.report.Notes = append(d.report.Notes, "not every record was acknowledged by the broker: "+err.Error())
 	}
 	if err := tally.Await(wait, "part", d.report.counts.Triggers); err != nil {

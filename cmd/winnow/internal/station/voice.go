@@ -1,9 +1,8 @@
-package main
+package station
 
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"sync"
 
@@ -13,13 +12,13 @@ import (
 	"winnow/telemetry/mqtt"
 )
 
-// teller is the station's voice: outbox and client, and the embedded broker
+// Voice is the station's voice: outbox and client, and the embedded broker
 // where the configuration names no other.
-type teller struct {
+type Voice struct {
 	*telemetry.Reporter
 	station *telemetry.Station
 	topics  telemetry.Topics
-	outbox  *telemetry.Outbox
+	Outbox  *telemetry.Outbox
 	client  *mqtt.Client
 	broker  *broker.Broker
 	cfg     mqtt.Config
@@ -28,14 +27,14 @@ type teller struct {
 	wg   sync.WaitGroup
 }
 
-// startTelling starts the voice. An empty cfg.Broker starts a broker at listen.
+// StartVoice starts the voice. An empty cfg.Broker starts a broker at listen.
 // store keeps records until they are acknowledged. Stop ends it.
-func startTelling(ctx context.Context, who telemetry.Identity, clock edge.Clock, cfg mqtt.Config, listen string, store telemetry.Store, limits telemetry.Limits, log *slog.Logger) (*teller, error) {
+func StartVoice(ctx context.Context, who telemetry.Identity, clock edge.Clock, cfg mqtt.Config, listen string, store telemetry.Store, limits telemetry.Limits, log *slog.Logger) (*Voice, error) {
 	station, err := telemetry.NewStation(who, clock)
 	if err != nil {
 		return nil, err
 	}
-	t := &teller{station: station, topics: station.Topics(), outbox: telemetry.NewOutbox(store, limits, log)}
+	t := &Voice{station: station, topics: station.Topics(), Outbox: telemetry.NewOutbox(store, limits, log)}
 	if cfg.Broker == "" {
 		if t.broker, err = broker.Start(listen, nil); err != nil {
 			return nil, err
@@ -43,42 +42,39 @@ func startTelling(ctx context.Context, who telemetry.Identity, clock edge.Clock,
 		cfg.Broker = t.broker.URL()
 	}
 	t.cfg = cfg
-	if t.client, err = mqtt.New(cfg, station, t.outbox, log); err != nil {
+	if t.client, err = mqtt.New(cfg, station, t.Outbox, log); err != nil {
 		t.closeBroker()
 		return nil, err
 	}
-	t.Reporter = telemetry.NewReporter(station, t.client, t.outbox)
+	t.Reporter = telemetry.NewReporter(station, t.client, t.Outbox)
 	// The voice outlives the line: the last counts and "stopped" are said after it.
 	ctx, t.stop = context.WithCancel(context.WithoutCancel(ctx))
-	t.wg.Go(func() { _ = t.outbox.Run(ctx) })
+	t.wg.Go(func() { _ = t.Outbox.Run(ctx) })
 	t.wg.Go(func() { _ = t.client.Run(ctx) })
 	return t, nil
 }
 
 // SetModel says which package judges.
-func (t *teller) SetModel(digest string) { t.station.SetModel(digest) }
+func (t *Voice) SetModel(digest string) { t.station.SetModel(digest) }
 
 // Stop says "stopped", disconnects and waits.
-func (t *teller) Stop() {
+func (t *Voice) Stop() {
 	t.stop()
 	t.wg.Wait()
 	t.closeBroker()
 }
 
-func (t *teller) closeBroker() {
+func (t *Voice) closeBroker() {
 	if t.broker != nil {
 		_ = t.broker.Close()
 	}
 }
 
-// listen subscribes to all that the station says, with a client of its own.
-func (t *teller) listen(ctx context.Context, tally *mqtt.Tally) (*mqtt.Subscription, error) {
+// Listen subscribes to all that the station says, with a client of its own.
+func (t *Voice) Listen(ctx context.Context, tally *mqtt.Tally) (*mqtt.Subscription, error) {
 	s, err := mqtt.Subscribe(ctx, mqtt.Config{Broker: t.cfg.Broker}, "winnow-listener", t.topics.All(), tally.Deliver)
 	if err != nil {
 		return nil, fmt.Errorf("listen to the station's own messages: %w", err)
 	}
 	return s, nil
 }
-
-// quiet is a logger that says nothing.
-func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }

@@ -1,4 +1,4 @@
-package main
+package station
 
 import (
 	"context"
@@ -13,11 +13,11 @@ import (
 	"winnow/gpio/cdev"
 )
 
-// gpioChips lists the chips of this machine.
-func gpioChips() ([]string, error) { return cdev.Chips() }
+// Chips lists the GPIO chips of this machine.
+func Chips() ([]string, error) { return cdev.Chips() }
 
 // openPin opens a line of a real or the simulated chip.
-func (s *station) openPin(chip string, n int) (gpio.PinIO, error) {
+func (s *Station) openPin(chip string, n int) (gpio.PinIO, error) {
 	if chip == config.ChipSim {
 		return s.chip.Line(n), nil
 	}
@@ -44,7 +44,7 @@ type arm struct {
 }
 
 // newRejecter requests every actuator's line at its safe level.
-func newRejecter(s *station) (*rejecter, error) {
+func newRejecter(s *Station) (*rejecter, error) {
 	r := &rejecter{clock: s.clock, log: s.log, alarm: func(reason string) { s.line.Alarm(reason) }, unsureFires: s.cfg.Recipe.Unsure == config.UnsureReject}
 	for i, a := range s.cfg.Actuators {
 		pin, err := s.openPin(a.Chip, a.Line)
@@ -87,7 +87,7 @@ func (r *rejecter) Act(v *edge.Verdict) {
 }
 
 // unrejected stops the line for a part that its pulse did not reach.
-func (s *station) unrejected(actuator string, p gpio.Record) {
+func (s *Station) unrejected(actuator string, p gpio.Record) {
 	if p.Outcome == gpio.Missed || p.Outcome == gpio.Failed {
 		s.log.Error("a part was not rejected", "actuator", actuator, "part", p.ID, "outcome", p.Outcome.String())
 		s.line.Alarm(fmt.Sprintf("actuator %s: part %d was not rejected (%v); take it off the belt, then reset", actuator, p.ID, p.Outcome))

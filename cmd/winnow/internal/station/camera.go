@@ -1,4 +1,4 @@
-package main
+package station
 
 import (
 	"context"
@@ -23,7 +23,7 @@ type announcer func(ctx context.Context, l *line.Line)
 // openSource makes the configured camera. triggered says that parts are
 // announced by the returned announcer rather than by frames. Drawn and replayed
 // cameras deliver exactly one frame a part, paced by the trigger.
-func openSource(ctx context.Context, s *station) (capture.Source, bool, announcer, error) {
+func openSource(ctx context.Context, s *Station) (capture.Source, bool, announcer, error) {
 	t := &s.cfg.Trigger
 	if s.cfg.Camera.Kind == config.CameraV4L2 {
 		src, err := openV4L2(s)
@@ -50,7 +50,7 @@ func openSource(ctx context.Context, s *station) (capture.Source, bool, announce
 	return g, true, a, err
 }
 
-func openDrawnOrReplay(s *station, period time.Duration) (capture.Source, error) {
+func openDrawnOrReplay(s *Station, period time.Duration) (capture.Source, error) {
 	c := &s.cfg.Camera
 	if c.Kind == config.CameraScene {
 		sc, err := scene.New(scene.Config{Seed: c.Seed, DefectRate: 0.2, Width: c.Size.Width, Height: c.Size.Height})
@@ -68,7 +68,7 @@ func openDrawnOrReplay(s *station, period time.Duration) (capture.Source, error)
 	return replay.Open(o, c.Path)
 }
 
-func openV4L2(s *station) (capture.Source, error) {
+func openV4L2(s *Station) (capture.Source, error) {
 	c := &s.cfg.Camera
 	cfg := v4l2.Config{Device: c.Device, Width: c.Size.Width, Height: c.Size.Height, Rate: c.Rate}
 	if c.ROI != (config.Area{}) {
@@ -108,7 +108,7 @@ func (g *gated) Next(ctx context.Context) (*edge.Frame, error) {
 
 // openTrigger makes the announcer of the configured trigger. Each trigger opens
 // gate, where there is one, after it has been announced.
-func openTrigger(s *station, gate *gated) (announcer, error) {
+func openTrigger(s *Station, gate *gated) (announcer, error) {
 	announce := func(l *line.Line, at edge.Instant) {
 		if !l.Announce(at) {
 			s.log.Error("a trigger was missed: the line does not keep up")
@@ -142,7 +142,7 @@ func openTrigger(s *station, gate *gated) (announcer, error) {
 }
 
 // edgeTrigger announces a part at each edge of the configured input.
-func (s *station) edgeTrigger(announce func(*line.Line, edge.Instant)) (announcer, error) {
+func (s *Station) edgeTrigger(announce func(*line.Line, edge.Instant)) (announcer, error) {
 	t := s.cfg.Trigger
 	pin, err := s.openPin(t.Chip, t.Line)
 	if err != nil {
