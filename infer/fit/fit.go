@@ -200,13 +200,7 @@ func (ft *fitter) crossFit(res *residuals) ([]HeldOut, error) {
 	held := make([]HeldOut, len(ft.x.data))
 	for f := range ft.folds {
 		outside, inside := split(ft.fold, f)
-		var others []int
-		for g := range ft.folds {
-			if g != f {
-				others = append(others, g)
-			}
-		}
-		model, err := ft.normality(res.bases[f], res, others, outside)
+		model, err := ft.normality(res.bases[f], res, without(ft.folds, f), outside)
 		if err != nil {
 			return nil, err
 		}

@@ -45,3 +45,14 @@ func split(fold []int, f int) (outside, inside []int) {
 	}
 	return outside, inside
 }
+
+// without lists the folds of n but f.
+func without(n, f int) []int {
+	var others []int
+	for g := range n {
+		if g != f {
+			others = append(others, g)
+		}
+	}
+	return others
+}

@@ -29,12 +29,17 @@ type residuals struct {
 	bases           []*basis    // fold: made from the other folds
 	codes           []blas32.General
 	inside          [][]int
+	// source writes columns [from, to) of what fold f leaves to dst.
+	source func(dst []float32, f, from, to int) blas32.General
 }
 
 // newResiduals makes the cross-fitted bases and sums. tick is called for
 // progress and may stop the work with an error.
 func newResiduals(r *rows, g *mat.SymDense, fold []int, n, codeSize int, tick func() error) (*residuals, error) {
 	s := &residuals{channels: r.channels, cells: r.width / r.channels}
+	s.source = func(dst []float32, f, from, to int) blas32.General {
+		return s.bases[f].residual(dst, r, s.inside[f], s.codes[f], from, to)
+	}
 	for f := range n {
 		outside, inside := split(fold, f)
 		b, err := newBasis(r, g, outside, codeSize)
@@ -50,14 +55,19 @@ func newResiduals(r *rows, g *mat.SymDense, fold []int, n, codeSize int, tick fu
 			return nil, err
 		}
 	}
+	return s, s.covariances(r, n, tick)
+}
+
+// covariances of all folds, centered and scaled by what all of them leave.
+func (s *residuals) covariances(r *rows, n int, tick func() error) error {
 	all := s.model(upTo(n))
 	for f := range n {
 		s.covariance(r, f, all, len(r.data))
 		if err := tick(); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return s, nil
+	return nil
 }
 
 // moments sums residuals and their squares over the parts of fold f.
@@ -65,7 +75,7 @@ func (s *residuals) moments(r *rows, f int) {
 	sum, sqr := make([]float64, r.width), make([]float64, r.width)
 	buf := make([]float32, len(s.inside[f])*r.chunk())
 	_ = r.chunks(func(from, to int) error {
-		x := s.bases[f].residual(buf, r, s.inside[f], s.codes[f], from, to)
+		x := s.source(buf, f, from, to)
 		for i := range x.Rows {
 			for j, v := range x.Data[i*x.Stride:][:x.Cols] {
 				sum[from+j] += float64(v)
@@ -88,7 +98,7 @@ func (s *residuals) covariance(r *rows, f int, all *residualModel, parts int) {
 	gathered := make([]float32, 0, len(buf))
 	count := 0
 	_ = r.chunks(func(from, to int) error {
-		x := s.bases[f].residual(buf, r, s.inside[f], s.codes[f], from, to)
+		x := s.source(buf, f, from, to)
 		gathered = gathered[:0]
 		for i := range x.Rows {
 			for j := 0; j < x.Cols; j += c {
