@@ -18,15 +18,16 @@ const Schema = 1
 
 // Manifest says what a package is and how a frame becomes its input.
 type Manifest struct {
-	Schema      int        `json:"schema"`
-	Recipe      string     `json:"recipe"`            // what it inspects, for people
-	Program     string     `json:"program"`           // name and version of what wrote it
-	Created     string     `json:"created,omitempty"` // RFC 3339, UTC; empty in reproducible runs
-	Preprocess  Preprocess `json:"preprocess"`
-	Encoder     Encoder    `json:"encoder"`
-	Taught      Taught     `json:"taught"`
-	GraphDigest string     `json:"graph_sha256"`
-	FileDigests []Digest   `json:"files"` // every associated file but this one
+	Schema      int         `json:"schema"`
+	Recipe      string      `json:"recipe"`            // what it inspects, for people
+	Program     string      `json:"program"`           // name and version of what wrote it
+	Created     string      `json:"created,omitempty"` // RFC 3339, UTC; empty in reproducible runs
+	Preprocess  Preprocess  `json:"preprocess"`
+	Encoder     Encoder     `json:"encoder"`
+	Taught      Taught      `json:"taught"`
+	Calibrated  *Calibrated `json:"calibrated,omitempty"` // where threshold and certificate are younger than the rest
+	GraphDigest string      `json:"graph_sha256"`
+	FileDigests []Digest    `json:"files"` // every associated file but this one
 }
 
 // Preprocess brings a frame to the graph's input: crop to ROI, resize with a
@@ -49,6 +50,29 @@ type Taught struct {
 	Parts  int    `json:"parts"`
 	Groups int    `json:"groups"` // independent groups among them
 	Digest string `json:"sha256"` // over the preprocessed inputs, in order
+	// Inputs are the first 8 bytes of each preprocessed input's SHA-256 in hex,
+	// ascending: who calibrates again can tell that a part is not fresh.
+	Inputs []string `json:"inputs,omitempty"`
+}
+
+// Has reports whether the input with this short digest (see InputDigest) was taught.
+func (t *Taught) Has(input string) bool {
+	_, found := slices.BinarySearch(t.Inputs, input)
+	return found
+}
+
+// InputDigest names one preprocessed input as Taught.Inputs does.
+func InputDigest(input []byte) string { return digest(input)[:16] }
+
+// Calibrated describes the fresh good parts that a package was calibrated on
+// without being taught again.
+type Calibrated struct {
+	Program string `json:"program"`
+	Package string `json:"package_sha256"` // the package as it was before
+	Parts   int    `json:"parts"`
+	Groups  int    `json:"groups"`  // independent groups among them
+	Digest  string `json:"sha256"`  // over the preprocessed inputs, in order
+	Skipped int    `json:"skipped"` // pictures that could not be used
 }
 
 // Digest of one associated file.

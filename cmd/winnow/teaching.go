@@ -43,6 +43,7 @@ type teacher struct {
 	pre      *infer.Preprocessor
 	features *fit.Features
 	digest   hash.Hash
+	inputs   []string
 	golden   [][]byte
 }
 
@@ -106,6 +107,7 @@ func (t *teacher) Add(f *edge.Frame, group int) error {
 		return err
 	}
 	t.digest.Write(in)
+	t.inputs = append(t.inputs, models.InputDigest(in))
 	if len(t.golden) == 0 {
 		t.golden = append(t.golden, append([]byte(nil), in...), inverted(in))
 	}
@@ -158,13 +160,14 @@ func (t *teacher) pack(r *fit.Result) (*models.Package, error) {
 		return nil, err
 	}
 	enc := sha256.Sum256(library.Encoder())
+	slices.Sort(t.inputs)
 	return &models.Package{
 		Graph: graph, Statistics: stats, Calibration: r.Calibration,
 		Manifest: models.Manifest{
 			Recipe: t.recipe, Program: program(),
 			Preprocess: models.Preprocess{Width: t.w, Height: t.h, Resize: "triangle"},
 			Encoder:    models.Encoder{Name: library.Name, Digest: hex.EncodeToString(enc[:])},
-			Taught:     models.Taught{Parts: t.features.Len(), Groups: t.features.Groups(), Digest: hex.EncodeToString(t.digest.Sum(nil))},
+			Taught:     models.Taught{Parts: t.features.Len(), Groups: t.features.Groups(), Digest: hex.EncodeToString(t.digest.Sum(nil)), Inputs: t.inputs},
 		},
 	}, nil
 }

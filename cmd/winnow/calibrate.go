@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"winnow/capture/pixfmt"
+	"winnow/edge"
+	"winnow/edge/evaluate"
+	"winnow/infer/fit"
+	"winnow/models"
+)
+
+type calibrateFlags struct {
+	model, from, split, out, engine string
+	falseReject                     float64
+	threads                         int
+	json                            bool
+}
+
+func calibrateCommand() *cobra.Command {
+	var f calibrateFlags
+	c := &cobra.Command{
+		Use:   "calibrate --model FILE.tflite --from DIR --out FILE.tflite",
+		Short: "Draw a new threshold and certificate from fresh good parts, without teaching again",
+		Long: "Calibrate judges good parts that the package was not taught on and draws the threshold anew from\n" +
+			"their scores. The package never saw them, so the certificate is exact for their number (split\n" +
+			"calibration). The graph and what it learned stay. Use it after a lamp was cleaned, for another lot,\n" +
+			"or to turn a cross-fitted certificate into an exact one.",
+		Example: "  winnow calibrate --model part.tflite --from fresh-good/ --out part-2.tflite\n" +
+			"  winnow calibrate --model part.tflite --from fresh-good/ --false-reject 0.02 --out part-2.tflite --json\n" +
+			"  winnow calibrate --model mtd.tflite --from mtd/ --split fresh.csv --out mtd-2.tflite    rows with split=teach, by group",
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return runCalibrate(c.Context(), f, c.OutOrStdout(), c.ErrOrStderr())
+		},
+	}
+	fs := c.Flags()
+	fs.StringVar(&f.model, "model", "", "model package to calibrate again")
+	fs.StringVar(&f.from, "from", "", "folder of fresh pictures of good parts, or one in MVTec layout (train/good is taken)")
+	fs.StringVar(&f.split, "split", "", "CSV file with the columns path,split,group: rows with split=teach are taken")
+	fs.StringVar(&f.out, "out", "", "model package to write")
+	fs.StringVar(&f.engine, "engine", engineNative, "auto, native or tensorflow")
+	fs.Float64Var(&f.falseReject, "false-reject", 0.01, "false-reject rate that the threshold is drawn for")
+	fs.IntVar(&f.threads, "threads", 0, "threads to use; 0 is one for each processor")
+	fs.BoolVar(&f.json, "json", false, "print the result as JSON")
+	return c
+}
+
+func (f *calibrateFlags) check() error {
+	switch {
+	case f.model == "":
+		return usagef("--model is needed: the model package to calibrate again")
+	case f.from == "":
+		return usagef("--from is needed: a folder of fresh pictures of good parts")
+	case f.out == "":
+		return usagef("--out is needed: the model package to write; it may be the one of --model")
+	case !(f.falseReject > 0 && f.falseReject < 1):
+		return usagef("--false-reject %g is not between 0 and 1", f.falseReject)
+	case f.threads < 0:
+		return usagef("--threads %d is negative", f.threads)
+	}
+	return nil
+}
+
+// calibratedReport is what `calibrate --json` prints.
+type calibratedReport struct {
+	Model       string           `json:"model"`
+	Digest      string           `json:"digest"`
+	From        string           `json:"from"` // digest of the package before
+	Parts       int              `json:"parts"`
+	Groups      int              `json:"groups"`
+	Joined      int              `json:"joined"` // groups joined because they hold near-duplicates
+	Skipped     []string         `json:"skipped"`
+	Before      float64          `json:"threshold_before"`
+	Threshold   float64          `json:"threshold"`
+	Above       int              `json:"above_old_threshold"` // of the fresh good parts
+	Certificate edge.Certificate `json:"certificate"`
+	Promise     string           `json:"promise"`
+}
+
+func runCalibrate(ctx context.Context, f calibrateFlags, out, log io.Writer) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Dir(f.out)); err != nil {
+		return err
+	}
+	p, err := models.ReadFile(f.model)
+	if err != nil {
+		return err
+	}
+	ds, err := evaluate.OpenDataset(f.from, f.split)
+	if err != nil {
+		return err
+	}
+	if len(ds.Teach) == 0 {
+		return fmt.Errorf("%s holds no pictures to calibrate on (png, jpg, bmp or gif): put fresh good parts there, or in train/good below it", f.from)
+	}
+	j, _, err := openJudge(p, f.engine, "", judgeThreads(f.threads))
+	if err != nil {
+		return err
+	}
+	defer j.Close()
+	c := newCalibrator(j)
+	bar := newProgress(log)
+	defer bar.finish()
+	if err := c.addPictures(ctx, ds.Teach, bar); err != nil {
+		return err
+	}
+	bar.finish()
+	n, joined, err := c.finish(f.falseReject)
+	if err != nil {
+		return err
+	}
+	b, err := n.Bytes()
+	if err != nil {
+		return err
+	}
+	if err := writeAtomic(f.out, b); err != nil {
+		return err
+	}
+	return c.report(f, p, n, joined).print(out, f.json)
+}
+
+// addPictures judges files; those that cannot be used are named and left out.
+func (c *calibrator) addPictures(ctx context.Context, ps []evaluate.Picture, bar *progress) error {
+	groups := evaluate.GroupNumbers(ps)
+	frame := new(edge.Frame)
+	for i, p := range ps {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		err := pixfmt.ReadImageInto(frame, p.Path)
+		if err == nil {
+			err = c.Add(frame, groups[i])
+		}
+		if err != nil {
+			c.skipped = append(c.skipped, fmt.Sprintf("%s: %s", p.Path, explain(err)))
+		}
+		bar.update("judging fresh good parts", i+1, len(ps))
+	}
+	return nil
+}
+
+func (c *calibrator) report(f calibrateFlags, old, fresh *models.Package, joined int) *calibratedReport {
+	m := fresh.Manifest.Calibrated
+	r := &calibratedReport{
+		Model: f.out, Digest: fresh.Digest(), From: m.Package, Parts: m.Parts, Groups: m.Groups, Joined: joined,
+		Skipped: c.skipped, Before: old.Calibration.Threshold, Threshold: fresh.Calibration.Threshold,
+		Certificate: fresh.Calibration.Certificate, Promise: fit.Promise(fresh.Calibration),
+	}
+	for _, s := range c.fresh {
+		if s.Fused > r.Before {
+			r.Above++
+		}
+	}
+	return r
+}
+
+func (r *calibratedReport) print(w io.Writer, asJSON bool) error {
+	if asJSON {
+		return writeJSON(w, r)
+	}
+	for _, s := range r.Skipped {
+		fmt.Fprintf(w, "skipped: %s\n", s)
+	}
+	if r.Joined > 0 {
+		fmt.Fprintf(w, "near-duplicates: %d pictures count as parts of another one's group\n", r.Joined)
+	}
+	fmt.Fprintf(w, "calibrated on %d fresh good parts in %d groups: %s\n", r.Parts, r.Groups, r.Model)
+	fmt.Fprintf(w, "threshold %.3f, was %.3f; %d of these parts lay above it\n", r.Threshold, r.Before, r.Above)
+	_, err := fmt.Fprintf(w, "%s\n", r.Promise)
+	return err
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"winnow/capture/pixfmt"
+	"winnow/capture/scene"
+	"winnow/edge"
+	"winnow/models"
+)
+
+// drawScene writes good parts first..first+n of a drawn line, as conditions say.
+func drawScene(t *testing.T, dir string, first, n uint64, conditions scene.Conditions) string {
+	t.Helper()
+	s, err := scene.New(scene.Config{Width: 128, Height: 128, Conditions: func(uint64) scene.Conditions { return conditions }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var f edge.Frame
+	for i := first; i < first+n; i++ {
+		s.Draw(i, scene.Defect{}, &f)
+		if err := pixfmt.WritePNG(filepath.Join(dir, "part-"+string(rune('a'+i/26%26))+string(rune('a'+i%26))+".png"), &f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// taughtOnScene teaches on the first n good parts of the drawn line.
+func taughtOnScene(t *testing.T, n uint64) (model, teach string) {
+	t.Helper()
+	teach = drawScene(t, filepath.Join(t.TempDir(), "teach"), 0, n, scene.Conditions{})
+	model = filepath.Join(t.TempDir(), "part.tflite")
+	if code, _, errs := winnow(t, "teach", "--from", teach, "--out", model); code != 0 {
+		t.Fatalf("teach: exit %d: %s", code, errs)
+	}
+	return model, teach
+}
+
+// Calibrating again changes threshold and certificate and nothing else.
+func TestCalibrateAgain(t *testing.T) {
+	model, teach := taughtOnScene(t, 16)
+	fresh := drawScene(t, t.TempDir(), 100, 20, scene.Conditions{Light: -0.06})
+	out := filepath.Join(t.TempDir(), "again.tflite")
+	code, text, errs := winnow(t, "calibrate", "--model", model, "--from", fresh, "--false-reject", "0.05", "--out", out, "--json")
+	if code != 0 {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	var r calibratedReport
+	if err := json.Unmarshal([]byte(text), &r); err != nil {
+		t.Fatal(err)
+	}
+	if r.Parts != 20 || r.Groups != 20 || r.Certificate.Method != "split" || r.Certificate.N != 20 || !strings.Contains(r.Promise, "59 good parts can prove that") {
+		t.Errorf("%+v", r)
+	}
+	old, err := models.ReadFile(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now, err := models.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(old.Graph, now.Graph) || !bytes.Equal(old.Statistics, now.Statistics) || len(old.Golden) != len(now.Golden) || !bytes.Equal(old.Golden[0].Outputs[0], now.Golden[0].Outputs[0]) {
+		t.Error("more than the calibration changed")
+	}
+	if !slices.IsSorted(now.Calibration.Scores) || now.Calibration.Threshold != now.Calibration.Scores[19] {
+		t.Errorf("%+v", now.Calibration)
+	}
+	if m := now.Manifest.Calibrated; m == nil || m.Package != old.Digest() || m.Parts != 20 {
+		t.Errorf("the manifest does not tell: %+v", m)
+	}
+	if code, _, errs := winnow(t, "model", "verify", out); code != 0 {
+		t.Errorf("verify: %s", errs)
+	}
+
+	// What it was taught on is no fresh part, alone or among others.
+	code, _, errs = winnow(t, "calibrate", "--model", model, "--from", teach, "--out", out)
+	if code != 1 || !strings.Contains(errs, "taught on") {
+		t.Errorf("the taught pictures: exit %d: %s", code, errs)
+	}
+	mixed := drawScene(t, t.TempDir(), 10, 20, scene.Conditions{}) // parts 10 to 15 were taught
+	code, text, _ = winnow(t, "calibrate", "--model", model, "--from", mixed, "--out", out)
+	if code != 0 || strings.Count(text, "taught on this very picture") != 6 || !strings.Contains(text, "14 fresh good parts") {
+		t.Errorf("six taught pictures among 20: exit %d: %s", code, text)
+	}
+}
+
+// Two files of one exposure are one part, and so are the rows of one group.
+func TestCalibrateCountsIndependentParts(t *testing.T) {
+	model, _ := taughtOnScene(t, 12)
+	fresh := drawScene(t, t.TempDir(), 200, 10, scene.Conditions{})
+	b, err := os.ReadFile(filepath.Join(fresh, "part-hs.png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(fresh, "twice.png"), b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "again.tflite")
+	code, text, errs := winnow(t, "calibrate", "--model", model, "--from", fresh, "--out", out)
+	if code != 0 || !strings.Contains(text, "11 fresh good parts in 10 groups") {
+		t.Errorf("one picture twice: exit %d: %s%s", code, text, errs)
+	}
+	split := filepath.Join(t.TempDir(), "split.csv")
+	rows := "path,split,group\n"
+	for i := range 10 {
+		rows += "part-" + string(rune('a'+(200+i)/26)) + string(rune('a'+(200+i)%26)) + ".png,teach," + string(rune('0'+i/2)) + "\n"
+	}
+	if err := os.WriteFile(split, []byte(rows), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	code, _, errs = winnow(t, "calibrate", "--model", model, "--from", fresh, "--split", split, "--out", out+"2")
+	if code != 1 || !strings.Contains(errs, "5 independent good parts are too few") {
+		t.Errorf("five groups of two: exit %d: %s", code, errs)
+	}
+	if _, err := os.Stat(out + "2"); err == nil {
+		t.Error("a failed calibration left a file")
+	}
+}

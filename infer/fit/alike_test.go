@@ -1,0 +1,35 @@
+package fit
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// exposure is a picture of 64x64 with noise of its own, moved right by shift pixels.
+func exposure(shift int, seed uint64) []byte {
+	r := rand.New(rand.NewPCG(seed, 1))
+	in := make([]byte, 64*64*3)
+	for i := range in {
+		x, y := i/3%64-shift, i/3/64
+		v := 40
+		if x > 20 && x < 44 && y > 20 && y < 44 {
+			v = 200
+		}
+		in[i] = byte(v+r.IntN(9)-4) ^ 0x80
+	}
+	return in
+}
+
+// Two exposures of one unmoved part join their groups; a part that lies one
+// pixel further on is another part. Groups joined twice over stay one.
+func TestGroupAlike(t *testing.T) {
+	var thumbs []Thumb
+	for i, shift := range []int{0, 2, 0, 4, 4, 6} {
+		thumbs = append(thumbs, ThumbOf(exposure(shift, uint64(i)), 64, 64))
+	}
+	groups, merged := GroupAlike(thumbs, []int{7, 3, 5, 5, 1, 2})
+	if want := []int{0, 1, 0, 0, 0, 2}; !slices.Equal(groups, want) || merged != 2 {
+		t.Errorf("groups %v, want %v; %d merged", groups, want, merged)
+	}
+}
