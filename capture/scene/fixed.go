@@ -81,7 +81,7 @@ const (
 	streamDefect
 	streamCamera
 	streamDust
-	streamCorrupt
+	_ // was used once; the numbers of the others stay
 	streams
 )
 

@@ -191,30 +191,3 @@ func TestConditionsChangeThePicture(t *testing.T) {
 		}
 	}
 }
-
-func TestCorruptionsGrowWithTheirLevel(t *testing.T) {
-	s := newScene(t, scene.Config{Seed: 1})
-	var clean, f edge.Frame
-	s.Render(0, &clean)
-	for _, c := range scene.Corruptions() {
-		before := 0
-		for level := range 6 {
-			s.Render(0, &f)
-			if err := scene.Corrupt(&f, c, level, 1); err != nil {
-				t.Fatal(err)
-			}
-			sum := 0
-			for i := range f.Pix {
-				d := int(f.Pix[i]) - int(clean.Pix[i])
-				sum += max(d, -d)
-			}
-			if (level == 0) != (sum == 0) || level > 0 && sum <= before {
-				t.Errorf("%s level %d changes %d, the level before %d", c, level, sum, before)
-			}
-			before = sum
-		}
-	}
-	if scene.Corrupt(&f, "rain", 1, 0) == nil || scene.Corrupt(&f, scene.CorruptBlur, 6, 0) == nil || scene.Corrupt(&edge.Frame{}, scene.CorruptBlur, 1, 0) == nil {
-		t.Error("an unknown corruption, level or an empty frame was accepted")
-	}
-}

@@ -4,22 +4,19 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
-	"time"
+	"strings"
 
 	"github.com/spf13/cobra"
 
-	"winnow/capture/pixfmt"
-	"winnow/edge"
 	"winnow/edge/evaluate"
-	"winnow/infer"
-	"winnow/models"
 )
 
 type evalFlags struct {
-	model, data, split, engine, json string
-	threads                          int
+	models, data, splits  []string
+	condition, engine     string
+	json, html            string
+	corrupt               bool
+	corruptParts, threads int
 }
 
 func evalCommand() *cobra.Command {
@@ -28,145 +25,129 @@ func evalCommand() *cobra.Command {
 		Use:   "eval --model FILE.tflite --data DIR",
 		Short: "Measure a model package on pictures with known truth",
 		Long: "Eval judges every test picture of a folder in MVTec layout (test/good, test/KIND, masks in\n" +
-			"ground_truth/KIND) and prints the figures that inspection systems are compared by.",
-		Example: "  winnow eval --model mtd.tflite --data mtd/\n  winnow eval --model mtd.tflite --data mtd/ --split mtd/split-disjoint.csv --json -",
-		Args:    cobra.NoArgs,
+			"ground_truth/KIND) and prints the figures that inspection systems are compared by. Intervals are 95 %\n" +
+			"bootstraps over groups of parts; rates at the threshold have exact binomial ones. An unsure part counts\n" +
+			"as neither caught nor accepted. Several --model or --data add the cross-domain matrix: every model on\n" +
+			"every folder; the first of each gives the other figures.",
+		Example: "  winnow eval --model mtd.tflite --data mtd/\n" +
+			"  winnow eval --model mtd.tflite --data mtd/ --split mtd/split-disjoint.csv --json -\n" +
+			"  winnow eval --model mtd.tflite --data mtd/ --condition mtd/exposure.csv --corrupt --html report.html\n" +
+			"  winnow eval --model a.tflite --model b.tflite --data a/ --data b/           taught on one, judged on the other",
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := f.check(); err != nil {
+				return err
+			}
 			return runEval(c.Context(), f, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
 	fs := c.Flags()
-	fs.StringVar(&f.model, "model", "", "model package")
-	fs.StringVar(&f.data, "data", "", "folder in MVTec layout")
-	fs.StringVar(&f.split, "split", "", "CSV file with the columns path,split,group: rows with split=test are judged")
+	fs.StringArrayVar(&f.models, "model", nil, "model package; may be repeated")
+	fs.StringArrayVar(&f.data, "data", nil, "folder in MVTec layout; may be repeated")
+	fs.StringArrayVar(&f.splits, "split", nil, "CSV file with the columns path,split,group: rows with split=test are judged; one for each --data, - for none")
+	fs.StringVar(&f.condition, "condition", "", "CSV file with the columns path,condition: figures for each condition")
+	fs.BoolVar(&f.corrupt, "corrupt", false, "judge the pictures again under ten corruptions of three grades")
+	fs.IntVar(&f.corruptParts, "corrupt-parts", 0, "good and defective pictures that are corrupted, at most so many of each, evenly taken; 0 is all")
 	fs.StringVar(&f.engine, "engine", engineAuto, "auto, native or tensorflow")
 	fs.StringVar(&f.json, "json", "", "write the figures as JSON to this file; - is the standard output")
+	fs.StringVar(&f.html, "html", "", "write a report to this file: curves, tables, worst mistakes; it opens offline")
 	fs.IntVar(&f.threads, "threads", 0, "threads to use; 0 is one for each processor")
 	return c
 }
 
-func runEval(ctx context.Context, f evalFlags, out, log io.Writer) error {
-	if f.model == "" || f.data == "" {
+func (f *evalFlags) check() error {
+	switch {
+	case len(f.models) == 0 || len(f.data) == 0:
 		return usagef("--model and --data are needed")
+	case len(f.splits) > len(f.data):
+		return usagef("%d --split for %d --data", len(f.splits), len(f.data))
+	case f.threads < 0 || f.corruptParts < 0:
+		return usagef("--threads and --corrupt-parts must not be negative")
 	}
-	p, err := models.ReadFile(f.model)
+	return nil
+}
+
+// split of data folder i, "" for none.
+func (f *evalFlags) split(i int) string {
+	if i >= len(f.splits) || f.splits[i] == "-" {
+		return ""
+	}
+	return f.splits[i]
+}
+
+// commandLine is how the figures were had.
+func (f *evalFlags) commandLine() string {
+	words := []string{"winnow eval"}
+	add := func(flag string, values ...string) {
+		for _, v := range values {
+			if v != "" {
+				words = append(words, flag, v)
+			}
+		}
+	}
+	add("--model", f.models...)
+	add("--data", f.data...)
+	add("--split", f.splits...)
+	add("--condition", f.condition)
+	if f.corrupt {
+		words = append(words, "--corrupt")
+	}
+	return strings.Join(words, " ")
+}
+
+func runEval(ctx context.Context, f evalFlags, out, log io.Writer) error {
+	ds, err := openTest(f.data[0], f.split(0))
 	if err != nil {
 		return err
 	}
-	ds, err := evaluate.OpenDataset(f.data, f.split)
-	if err != nil {
-		return err
+	column := ""
+	if f.condition != "" {
+		if column, err = ds.LabelConditions(f.data[0], f.condition); err != nil {
+			return err
+		}
 	}
-	if len(ds.Test) == 0 {
-		return fmt.Errorf("%s holds no test pictures: they are looked for in test/good and test/KIND", f.data)
-	}
-	j, eng, err := openJudge(p, f.engine, "", judgeThreads(f.threads))
-	if err != nil {
-		return err
-	}
-	defer j.Close()
 	bar := newProgress(log)
 	defer bar.finish()
-	e := evaluate.New()
-	for i, pic := range ds.Test {
-		if err := ctx.Err(); err != nil {
+	x, err := newExaminer(ctx, f.models[0], f, bar)
+	if err != nil {
+		return err
+	}
+	defer x.Close()
+	e, err := x.examine(ds.Test)
+	if err != nil {
+		return err
+	}
+	bar.update("working out intervals", 0, 1)
+	r := e.Result(1)
+	r.Certificate, r.Engine, r.Model = x.pkg.Calibration.Certificate, x.engine.Name(), x.pkg.Digest()
+	r.Threshold, r.Condition = evaluate.Number(x.pkg.Calibration.Threshold), column
+	if f.corrupt {
+		if r.Corruptions, err = x.corruptions(ds.Test, f.corruptParts); err != nil {
 			return err
 		}
-		part, err := evalPicture(j, pic)
-		if err != nil {
+	}
+	if len(f.models) > 1 || len(f.data) > 1 {
+		if r.CrossDomain, err = crossDomain(ctx, f, bar); err != nil {
 			return err
 		}
-		e.Add(part)
-		bar.update("judging", i+1, len(ds.Test))
+	}
+	if f.html != "" {
+		if err := x.writeReport(f, ds, e, r); err != nil {
+			return err
+		}
 	}
 	bar.finish()
-	r := e.Result(1)
-	r.Certificate, r.Engine, r.Model = p.Calibration.Certificate, eng.Name(), p.Digest()
 	return printEval(r, f.json, out)
 }
 
-func printEval(r evaluate.Result, dest string, out io.Writer) error {
-	switch dest {
-	case "":
-		return printFigures(out, r)
-	case "-":
-		return writeJSON(out, r)
-	}
-	var b jsonBuffer
-	if err := writeJSON(&b, r); err != nil {
-		return err
-	}
-	if err := writeAtomic(dest, b); err != nil {
-		return err
-	}
-	return printFigures(out, r)
-}
-
-type jsonBuffer []byte
-
-func (b *jsonBuffer) Write(p []byte) (int, error) { *b = append(*b, p...); return len(p), nil }
-
-// evalPicture judges one test picture and brings its truth along.
-func evalPicture(j *infer.Judge, pic evaluate.Picture) (evaluate.Part, error) {
-	f, err := pixfmt.ReadImage(pic.Path)
-	if err != nil {
-		return evaluate.Part{}, err
-	}
-	var v edge.Verdict
-	start := time.Now()
-	if err := j.Judge(f, &v); err != nil {
-		return evaluate.Part{}, fmt.Errorf("%s: %w", pic.Path, err)
-	}
-	part := evaluate.Part{
-		Path: pic.Path, Defect: pic.Defect, Score: v.Score.Fused, Decision: v.Decision, Latency: time.Since(start),
-	}
-	m, h, w := j.Map()
-	part.Map = evaluate.Enlarge(m, h, w)
-	if pic.Mask != "" {
-		if part.Mask, err = readMask(pic.Mask); err != nil {
-			return evaluate.Part{}, err
-		}
-	}
-	return part, nil
-}
-
-// readMask brings a mask to evaluate.PixelSide squared, nearest pixel; bright is defective.
-func readMask(path string) ([]bool, error) {
-	f, err := pixfmt.ReadImage(path)
+// openTest is the data set of a folder; it must have test pictures.
+func openTest(dir, split string) (*evaluate.Dataset, error) {
+	ds, err := evaluate.OpenDataset(dir, split)
 	if err != nil {
 		return nil, err
 	}
-	const n = evaluate.PixelSide
-	mask := make([]bool, n*n)
-	bpp := f.Format.BytesPerPixel()
-	for y := range n {
-		row := f.Row(y * f.Height / n)
-		for x := range n {
-			mask[y*n+x] = row[x*f.Width/n*bpp] > 127
-		}
+	if len(ds.Test) == 0 {
+		return nil, fmt.Errorf("%s holds no test pictures: they are looked for in test/good and test/KIND", dir)
 	}
-	return mask, nil
-}
-
-func printFigures(w io.Writer, r evaluate.Result) error {
-	pc := func(n evaluate.Number) string {
-		if n != n {
-			return "-"
-		}
-		return fmt.Sprintf("%.1f %%", 100*float64(n))
-	}
-	iv := r.Intervals["image_auroc"]
-	fmt.Fprintf(w, "%d good and %d defective parts, engine %s\n", r.Good, r.Bad, r.Engine)
-	fmt.Fprintf(w, "  image AUROC       %s (95 %%: %s to %s)\n", pc(r.ImageAUROC), pc(iv[0]), pc(iv[1]))
-	fmt.Fprintf(w, "  average precision %s   best F1 %s\n", pc(r.ImageAP), pc(r.F1))
-	fmt.Fprintf(w, "  pixel AUROC       %s   AUPRO %s   region AUROC %s\n", pc(r.PixelAUROC), pc(r.AUPRO), pc(r.RegionAUROC))
-	fmt.Fprintf(w, "  caught at 1 %% false rejects %s\n", pc(r.CaughtAt1))
-	fmt.Fprintf(w, "  at the threshold: false rejects %s, escapes %s, unsure %s\n", pc(r.FalseReject), pc(r.Escape), pc(r.Unsure))
-	fmt.Fprintf(w, "  certificate: false rejects at most %.2g %% at %.0f %% confidence, from %d parts\n", 100*r.Certificate.Bound, 100*r.Certificate.Confidence, r.Certificate.N)
-	for _, k := range slices.Sorted(maps.Keys(r.PerDefect)) {
-		d := r.PerDefect[k]
-		fmt.Fprintf(w, "  %-18s %4d parts  image AUROC %s  AUPRO %s\n", k, d.N, pc(d.ImageAUROC), pc(d.AUPRO))
-	}
-	_, err := fmt.Fprintf(w, "  latency p50 %.1f ms, p99 %.1f ms\n", float64(r.LatencyMS.P50), float64(r.LatencyMS.P99))
-	return err
+	return ds, nil
 }

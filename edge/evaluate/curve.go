@@ -66,10 +66,7 @@ func CaughtAt(good, bad []float64, rate float64) float64 {
 	if len(good) == 0 || len(bad) == 0 {
 		return math.NaN()
 	}
-	g := append([]float64(nil), good...)
-	sort.Float64s(g)
-	above := int(math.Floor(rate * float64(len(g))))
-	threshold := g[len(g)-1-above]
+	threshold := thresholdAt(good, rate)
 	n := 0
 	for _, b := range bad {
 		if b > threshold {
@@ -77,6 +74,13 @@ func CaughtAt(good, bad []float64, rate float64) float64 {
 		}
 	}
 	return float64(n) / float64(len(bad))
+}
+
+// thresholdAt is the lowest score that at most rate of the good ones exceed.
+func thresholdAt(good []float64, rate float64) float64 {
+	g := append([]float64(nil), good...)
+	sort.Float64s(g)
+	return g[len(g)-1-min(len(g)-1, int(math.Floor(rate*float64(len(g)))))]
 }
 
 // merge returns all scores, ascending.

@@ -17,6 +17,8 @@ type Picture struct {
 	Defect string // "" for a good part
 	Mask   string // file that marks the defective pixels; "" where there is none
 	Group  string // parts of one group are not independent; "" = a group of its own
+
+	Condition string // slice that it belongs to; "" = none (see LabelConditions)
 }
 
 // Dataset is a folder of pictures: taught from Teach, judged on Test.

@@ -62,7 +62,7 @@ func TestCurvesByHand(t *testing.T) {
 func TestPixelFiguresAgainstBruteForce(t *testing.T) {
 	const w, h = 24, 20
 	r := rand.New(rand.NewPCG(3, 4))
-	p := newPixels()
+	p, scratch := newPixels(), newPixels()
 	var good, bad []float64
 	type region struct{ values []float32 }
 	var regions []region
@@ -95,7 +95,8 @@ func TestPixelFiguresAgainstBruteForce(t *testing.T) {
 		if pic < 3 {
 			mask = nil
 		}
-		p.add(m, mask, w, h)
+		picture := scratch.binned(m, mask, w, h)
+		p.add(&picture)
 	}
 	if got, want := p.auroc(), AUROC(good, bad); math.Abs(got-want) > 2e-3 {
 		t.Errorf("pixel AUROC %g, brute force %g", got, want)

@@ -1,8 +1,11 @@
 package evaluate
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
-// binBits of a float32's pattern sort map values into bins: for positive
+// binShift of a float32's pattern sorts map values into bins: for positive
 // values the pattern is monotone, so a bin is a range of 0.2 %.
 const (
 	binShift = 14
@@ -16,40 +19,92 @@ func bin(v float32) int {
 	return int(math.Float32bits(v) >> binShift)
 }
 
-// pixels gathers map values of good places, of defective places, and of
-// defective regions weighted by one over their area.
+// cell is one occupied bin of one picture's map: good and defective places in
+// it, and defective places weighted by one over the area of their region.
+type cell struct {
+	bin       int32
+	good, bad int32
+	overlap   float32
+}
+
+// truth is what one picture adds to pixel figures.
+type truth struct {
+	cells   []cell
+	regions int
+	peaks   []float64 // largest map value in each defective region
+	peak    float64   // and in the whole picture
+	share   float64   // of the picture that is defective
+}
+
+// binned sorts a map of w x h with its mask (true = defective; nil: all good)
+// into bins; p is scratch.
+func (p *pixels) binned(m []float32, mask []bool, w, h int) truth {
+	var t truth
+	weight := make([]float64, len(m)) // 0 where good
+	if mask != nil {
+		t.addRegions(m, mask, w, h, weight)
+	}
+	p.reset()
+	for i, v := range m {
+		t.peak = max(t.peak, float64(v))
+		if k := bin(v); weight[i] > 0 {
+			p.bad[k]++
+			p.overlap[k] += weight[i]
+		} else {
+			p.good[k]++
+		}
+	}
+	for k := range bins {
+		if p.good[k]+p.bad[k] > 0 {
+			t.cells = append(t.cells, cell{int32(k), int32(p.good[k]), int32(p.bad[k]), float32(p.overlap[k])})
+		}
+	}
+	t.cells = slices.Clip(t.cells)
+	return t
+}
+
+func (t *truth) addRegions(m []float32, mask []bool, w, h int, weight []float64) {
+	marked := 0
+	for _, region := range components(mask, w, h) {
+		peak := float32(0)
+		for _, i := range region {
+			weight[i] = 1 / float64(len(region))
+			peak = max(peak, m[i])
+		}
+		marked += len(region)
+		t.regions++
+		t.peaks = append(t.peaks, float64(peak))
+	}
+	t.share = float64(marked) / float64(w*h)
+}
+
+// pixels is the sum of pictures' bins.
 type pixels struct {
 	good    []int64
 	bad     []int64
 	overlap []float64
 	regions int
-	peaks   []float64 // largest map value in each region
 }
 
 func newPixels() *pixels {
 	return &pixels{good: make([]int64, bins), bad: make([]int64, bins), overlap: make([]float64, bins)}
 }
 
-// add one picture: map and mask (true = defective; nil = all good) of w x h.
-func (p *pixels) add(m []float32, mask []bool, w, h int) {
-	for i, v := range m {
-		if mask != nil && mask[i] {
-			p.bad[bin(v)]++
-		} else {
-			p.good[bin(v)]++
-		}
-	}
-	if mask == nil {
-		return
-	}
-	for _, region := range components(mask, w, h) {
-		p.regions++
-		peak := float32(0)
-		for _, i := range region {
-			p.overlap[bin(m[i])] += 1 / float64(len(region))
-			peak = max(peak, m[i])
-		}
-		p.peaks = append(p.peaks, float64(peak))
+// reset empties p.
+func (p *pixels) reset() {
+	clear(p.good)
+	clear(p.bad)
+	clear(p.overlap)
+	p.regions = 0
+}
+
+// add one picture.
+func (p *pixels) add(t *truth) {
+	p.regions += t.regions
+	for _, c := range t.cells {
+		p.good[c.bin] += int64(c.good)
+		p.bad[c.bin] += int64(c.bad)
+		p.overlap[c.bin] += float64(c.overlap)
 	}
 }
 
@@ -125,59 +180,6 @@ func components(mask []bool, w, h int) [][]int {
 			}
 		}
 		out = append(out, area)
-	}
-	return out
-}
-
-// PixelSide is the side of the square in which maps and masks are compared.
-const PixelSide = 256
-
-// blurSigma of the Gaussian that a map is smoothed with once it is enlarged,
-// in pixels of PixelSide.
-const blurSigma = 4
-
-// Enlarge brings a map of h x w cells to PixelSide squared: bilinear, then a
-// Gaussian of blurSigma, edges repeated.
-func Enlarge(m []float64, h, w int) []float32 {
-	big := make([]float32, PixelSide*PixelSide)
-	for y := range PixelSide {
-		y0, y1, fy := between(y, h)
-		for x := range PixelSide {
-			x0, x1, fx := between(x, w)
-			top := m[y0*w+x0]*(1-fx) + m[y0*w+x1]*fx
-			low := m[y1*w+x0]*(1-fx) + m[y1*w+x1]*fx
-			big[y*PixelSide+x] = float32(top*(1-fy) + low*fy)
-		}
-	}
-	return gauss(gauss(big, 1, PixelSide), PixelSide, 1)
-}
-
-func between(i, n int) (a, b int, f float64) {
-	p := (float64(i)+0.5)*float64(n)/PixelSide - 0.5
-	p = min(max(p, 0), float64(n-1))
-	a = int(p)
-	return a, min(a+1, n-1), p - float64(a)
-}
-
-// gauss filters lines whose neighbours are step apart; lines start lineStep apart.
-func gauss(m []float32, step, lineStep int) []float32 {
-	const radius = 4 * blurSigma
-	var k [2*radius + 1]float32
-	sum := float32(0)
-	for i := range k {
-		d := float64(i-radius) / blurSigma
-		k[i] = float32(math.Exp(-d * d / 2))
-		sum += k[i]
-	}
-	out := make([]float32, len(m))
-	for line := range PixelSide {
-		for i := range PixelSide {
-			v := float32(0)
-			for j, c := range k {
-				v += c * m[line*lineStep+min(max(i+j-radius, 0), PixelSide-1)*step]
-			}
-			out[line*lineStep+i*step] = v / sum
-		}
 	}
 	return out
 }

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"winnow/edge/evaluate"
+)
+
+// evalJSON runs eval and reads its figures.
+func evalJSON(t *testing.T, args ...string) evaluate.Result {
+	t.Helper()
+	code, out, errs := winnow(t, append([]string{"eval", "--json", "-"}, args...)...)
+	if code != 0 {
+		t.Fatalf("eval %q: exit %d: %s", args, code, errs)
+	}
+	var r evaluate.Result
+	if err := json.Unmarshal([]byte(out), &r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestEvalCorruptionAndConditionTables(t *testing.T) {
+	model, data := taught(t)
+	lamps := filepath.Join(data, "lamp.csv")
+	text := "path,lamp\n"
+	for _, name := range []string{"good/paa.png", "good/pab.png", "blot/paa.png"} {
+		text += "test/" + name + ",new\n"
+	}
+	if err := os.WriteFile(lamps, []byte(text+"test/good/pac.png,old\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r := evalJSON(t, "--model", model, "--data", data, "--condition", lamps, "--corrupt", "--corrupt-parts", "2")
+	if len(r.Corruptions) != 31 || r.Corruptions[0].Grade != 0 || r.Corruptions[30].Name != "rotation" || r.Corruptions[30].Grade != 3 {
+		t.Errorf("%d rows of corruptions: %+v", len(r.Corruptions), r.Corruptions)
+	}
+	if r.Condition != "lamp" || len(r.Conditions) != 2 || r.Conditions[0].Good != 2 || r.Conditions[0].Bad != 1 || r.Conditions[1].Name != "old" {
+		t.Errorf("conditions by %q: %+v", r.Condition, r.Conditions)
+	}
+	if r.Views.Fused != r.ImageAUROC || !r.Views.Latent.Known() || !r.Views.Reconstruction.Known() {
+		t.Errorf("views %+v, image AUROC %v", r.Views, r.ImageAUROC)
+	}
+}
+
+func TestEvalCrossDomain(t *testing.T) {
+	model, data := taught(t)
+	other := t.TempDir()
+	drawParts(t, filepath.Join(other, "test", "good"), 3, true) // what the model knows as a defect is good here
+	drawParts(t, filepath.Join(other, "test", "blank"), 3, false)
+	r := evalJSON(t, "--model", model, "--model", model, "--data", data, "--data", other)
+	if len(r.CrossDomain) != 4 {
+		t.Fatalf("%d cells: %+v", len(r.CrossDomain), r.CrossDomain)
+	}
+	if at, cross := r.CrossDomain[0], r.CrossDomain[1]; at.ImageAUROC != 1 || cross.ImageAUROC > 0.2 || at.Judged == cross.Judged {
+		t.Errorf("at home %+v, elsewhere %+v", at, cross)
+	}
+}
+
+func TestEvalMistakesSayWhatIsMissing(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"--data", "x"}, 2, "--model and --data"},
+		{[]string{"--model", "m", "--data", "x", "--split", "-", "--split", "-"}, 2, "2 --split for 1 --data"},
+		{[]string{"--model", "m", "--data", t.TempDir()}, 1, "test/good and test/KIND"},
+	} {
+		if code, _, errs := winnow(t, append([]string{"eval"}, c.args...)...); code != c.code || !strings.Contains(errs, c.want) {
+			t.Errorf("%q: exit %d: %s", c.args, code, errs)
+		}
+	}
+}

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"winnow/capture/corrupt"
+	"winnow/capture/pixfmt"
+	"winnow/edge"
+	"winnow/edge/evaluate"
+	"winnow/infer"
+	"winnow/models"
+)
+
+// examiner judges pictures whose truth is known.
+type examiner struct {
+	ctx    context.Context // of the one command that it lives in
+	pkg    *models.Package
+	judge  *infer.Judge
+	engine infer.Engine
+	bar    *progress
+}
+
+// newExaminer opens the package at path.
+func newExaminer(ctx context.Context, path string, f evalFlags, bar *progress) (*examiner, error) {
+	p, err := models.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	j, eng, err := openJudge(p, f.engine, "", judgeThreads(f.threads))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return &examiner{ctx: ctx, pkg: p, judge: j, engine: eng, bar: bar}, nil
+}
+
+// Close releases the judge.
+func (x *examiner) Close() error { return x.judge.Close() }
+
+// examine judges every picture with its map and mask.
+func (x *examiner) examine(ps []evaluate.Picture) (*evaluate.Evaluation, error) {
+	e := evaluate.New()
+	for i, pic := range ps {
+		f, err := pixfmt.ReadImage(pic.Path)
+		if err != nil {
+			return nil, err
+		}
+		part, _, err := x.part(f, pic)
+		if err != nil {
+			return nil, err
+		}
+		m, h, w := x.judge.Map()
+		part.Map = evaluate.Enlarge(m, h, w)
+		if pic.Mask != "" {
+			if part.Mask, err = readMask(pic.Mask, x.pkg.Manifest.Preprocess.ROI); err != nil {
+				return nil, err
+			}
+		}
+		e.Add(part)
+		x.bar.update("judging", i+1, len(ps))
+	}
+	return e, nil
+}
+
+// part judges one frame and brings its truth along.
+func (x *examiner) part(f *edge.Frame, pic evaluate.Picture) (evaluate.Part, *edge.Verdict, error) {
+	if err := x.ctx.Err(); err != nil {
+		return evaluate.Part{}, nil, err
+	}
+	v := new(edge.Verdict)
+	start := time.Now()
+	if err := x.judge.Judge(f, v); err != nil {
+		return evaluate.Part{}, nil, fmt.Errorf("%s: %w", pic.Path, err)
+	}
+	return evaluate.Part{
+		Path: pic.Path, Defect: pic.Defect, Group: pic.Group, Condition: pic.Condition, Decision: v.Decision, Latency: time.Since(start),
+		Score: v.Score.Fused, Latent: v.Score.Latent, Reconstruction: v.Score.Reconstruction,
+	}, v, nil
+}
+
+// readMask brings what a mask says of the region of interest to
+// evaluate.PixelSide squared, nearest pixel; bright is defective.
+func readMask(path string, roi *[4]int) ([]bool, error) {
+	f, err := pixfmt.ReadImage(path)
+	if err != nil {
+		return nil, err
+	}
+	x0, y0, x1, y1 := 0, 0, f.Width, f.Height
+	if roi != nil {
+		x0, y0, x1, y1 = min(roi[0], x1-1), min(roi[1], y1-1), min(roi[2], x1), min(roi[3], y1)
+	}
+	const n = evaluate.PixelSide
+	mask := make([]bool, n*n)
+	bpp := f.Format.BytesPerPixel()
+	for y := range n {
+		row := f.Row(y0 + y*(y1-y0)/n)
+		for x := range n {
+			mask[y*n+x] = row[(x0+x*(x1-x0)/n)*bpp] > 127
+		}
+	}
+	return mask, nil
+}
+
+// evenly takes at most n good and n defective pictures, spread over the list;
+// 0 takes all.
+func evenly(ps []evaluate.Picture, n int) []evaluate.Picture {
+	if n == 0 {
+		return ps
+	}
+	var good, bad, out []evaluate.Picture
+	for _, p := range ps {
+		if p.Defect == "" {
+			good = append(good, p)
+		} else {
+			bad = append(bad, p)
+		}
+	}
+	for _, class := range [][]evaluate.Picture{good, bad} {
+		k := min(n, len(class))
+		for i := range k {
+			out = append(out, class[i*len(class)/k])
+		}
+	}
+	return out
+}
+
+// corruptions judges the pictures as they are and under every corruption.
+func (x *examiner) corruptions(all []evaluate.Picture, limit int) ([]evaluate.Corrupted, error) {
+	ps := evenly(all, limit)
+	table := make([]*evaluate.Evaluation, 1+len(corrupt.Kinds())*corrupt.Grades)
+	for i := range table {
+		table[i] = evaluate.New()
+	}
+	clean, spoilt := new(edge.Frame), new(edge.Frame)
+	for i, pic := range ps {
+		if err := pixfmt.ReadImageInto(clean, pic.Path); err != nil {
+			return nil, err
+		}
+		for k, e := range table {
+			copyFrame(spoilt, clean)
+			if k > 0 {
+				kind, grade := corrupt.Kinds()[(k-1)/corrupt.Grades], 1+(k-1)%corrupt.Grades
+				if err := corrupt.Apply(spoilt, kind, grade, 1, uint64(i)); err != nil {
+					return nil, err
+				}
+			}
+			part, _, err := x.part(spoilt, pic)
+			if err != nil {
+				return nil, err
+			}
+			e.Add(part)
+		}
+		x.bar.update("judging corrupted pictures", i+1, len(ps))
+	}
+	out := []evaluate.Corrupted{table[0].Corrupted("none", 0, "the pictures as they are")}
+	for k, e := range table[1:] {
+		kind, grade := corrupt.Kinds()[k/corrupt.Grades], 1+k%corrupt.Grades
+		out = append(out, e.Corrupted(string(kind), grade, corrupt.Strength(kind, grade)))
+	}
+	return out, nil
+}
+
+// copyFrame makes dst a copy of src with memory of its own.
+func copyFrame(dst, src *edge.Frame) {
+	pix := append(dst.Pix[:0], src.Pix...)
+	*dst = *src
+	dst.Pix = pix
+}
+
+// crossDomain judges every data set with every model.
+func crossDomain(ctx context.Context, f evalFlags, bar *progress) ([]evaluate.Crossed, error) {
+	var out []evaluate.Crossed
+	for _, model := range f.models {
+		x, err := newExaminer(ctx, model, f, bar)
+		if err != nil {
+			return nil, err
+		}
+		row, err := x.cross(f)
+		x.Close()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, row...)
+	}
+	return out, nil
+}
+
+func (x *examiner) cross(f evalFlags) ([]evaluate.Crossed, error) {
+	var out []evaluate.Crossed
+	for i, dir := range f.data {
+		ds, err := openTest(dir, f.split(i))
+		if err != nil {
+			return nil, err
+		}
+		e := evaluate.New()
+		frame := new(edge.Frame)
+		for k, pic := range ds.Test {
+			if err := pixfmt.ReadImageInto(frame, pic.Path); err != nil {
+				return nil, err
+			}
+			part, _, err := x.part(frame, pic)
+			if err != nil {
+				return nil, err
+			}
+			e.Add(part)
+			x.bar.update("judging across domains", k+1, len(ds.Test))
+		}
+		out = append(out, e.Crossed(x.pkg.Manifest.Recipe, filepath.Base(filepath.Clean(dir))))
+	}
+	return out, nil
+}
