@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"winnow/cmd/winnow/internal/station"
+	"winnow/cmd/winnow/internal/watch"
 	"winnow/edge"
 	"winnow/edge/clock"
 	"winnow/edge/line"
@@ -34,6 +35,7 @@ type demoFlags struct {
 	out          string
 	threads      int
 	json         bool
+	record       recordFlags
 }
 
 func demoCommand() *cobra.Command {
@@ -49,6 +51,9 @@ func demoCommand() *cobra.Command {
 			if f.parts < 0 || f.threads < 0 || f.teach < fit.MinParts {
 				return usagef("--parts and --threads must not be negative, and --teach is at least %d", fit.MinParts)
 			}
+			if err := f.record.check(); err != nil {
+				return err
+			}
 			return runDemo(c.Context(), f, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
@@ -62,6 +67,7 @@ func demoCommand() *cobra.Command {
 	fs.StringVar(&f.out, "out", "demo-out", "folder for heatmap pictures of rejected parts")
 	fs.IntVar(&f.threads, "threads", 0, "threads to use; 0 is one for each processor")
 	fs.BoolVar(&f.json, "json", false, "print the figures as JSON")
+	f.record.add(fs)
 	return c
 }
 
@@ -101,7 +107,7 @@ func runDemo(ctx context.Context, f demoFlags, out, log io.Writer) error {
 		return err
 	}
 	defer judge.Close()
-	r, err := inspectExhibit(ctx, ex, f, judge, say)
+	r, err := inspectExhibit(ctx, ex, f, judge, eng.Name(), say)
 	if err != nil {
 		return err
 	}
@@ -161,7 +167,8 @@ func teachExhibit(ctx context.Context, ex exhibit, f demoFlags, log io.Writer) (
 // demoLine is everything that stands around the line in a demo.
 type demoLine struct {
 	source  *exhibitSource
-	judge   *infer.Judge
+	watch   *watch.Watch
+	judge   *infer.Judge // that is watched
 	pulser  *gpio.Pulser
 	clock   edge.Clock
 	teller  *station.Voice
@@ -228,7 +235,7 @@ func place(v *edge.Verdict) string {
 }
 
 // inspectExhibit passes the exhibit's parts under the line.
-func inspectExhibit(ctx context.Context, ex exhibit, f demoFlags, judge *infer.Judge, say io.Writer) (*demoReport, error) {
+func inspectExhibit(ctx context.Context, ex exhibit, f demoFlags, judge *infer.Judge, engine string, say io.Writer) (*demoReport, error) {
 	clk, err := clock.NewSystem()
 	if err != nil {
 		return nil, err
@@ -254,13 +261,23 @@ func inspectExhibit(ctx context.Context, ex exhibit, f demoFlags, judge *infer.J
 		return nil, err
 	}
 	defer sub.Close()
+	// A demo goes as fast as it can, so the recorder has more memory than a line gives it.
+	rec, err := f.record.start(ctx, judge, engine, edge.EventID{Device: who.Device, Boot: who.Boot}, clk, 64, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
 	d := &demoLine{
-		source: &exhibitSource{exhibit: ex, clock: clk}, judge: judge, clock: clk, teller: tell,
+		watch: watch.New(judge, rec.writer()), source: &exhibitSource{exhibit: ex, clock: clk}, judge: judge, clock: clk, teller: tell,
 		pulser: gpio.NewPulser(reject, clk, gpio.PulserOptions{Capacity: 4096, Shift: true}),
 		report: newDemoReport(), say: say, out: f.out, start: clk.Now(),
 	}
-	if err := d.run(ctx); err != nil {
+	err = d.run(ctx)
+	said := rec.finish()
+	if err != nil {
 		return nil, err
+	}
+	if said != "" {
+		d.report.Notes = append(d.report.Notes, said)
 	}
 	return d.finish(ctx, f, chip.Line(demoRejectLine), &tally)
 }
@@ -273,7 +290,7 @@ func (d *demoLine) run(ctx context.Context) error {
 	defer func() { stop(); <-done }()
 	m, err := line.NewMachine(
 		line.Config{Device: "camera-1", Boot: "demo", Recipe: "demo", Model: d.judge.Package().ShortDigest(), Deadline: demoDeadline},
-		line.Deps{Clock: d.clock, Judge: d.judge, Actuator: d, Recorder: d, Release: func(*edge.Frame) {}},
+		line.Deps{Clock: d.clock, Judge: d.watch, Actuator: d, Recorder: d, Release: func(*edge.Frame) {}},
 	)
 	if err != nil {
 		return err

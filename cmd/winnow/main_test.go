@@ -232,7 +232,8 @@ func TestConfigInitIsInOrderAndNeverOverwrites(t *testing.T) {
 	}
 }
 
-// The arm64 program gives the same scores, bit for bit, as this one.
+// The arm64 program gives the same scores, bit for bit, as this one, for pictures
+// and for the frames of a recorded run.
 func TestScoresAreTheSameOnARM64(t *testing.T) {
 	if runtime.GOARCH != "amd64" {
 		t.Skip("not here: an amd64 machine to compare with")
@@ -256,15 +257,20 @@ func TestScoresAreTheSameOnARM64(t *testing.T) {
 	if code != 0 {
 		t.Fatal(errs)
 	}
+	rec := recordedRun(t)
 	for _, cpu := range []string{"cortex-a72", "neoverse-n1"} { // without and with dot product
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		defer cancel()
 		got, err := exec.CommandContext(ctx, qemu, append([]string{"-cpu", cpu, arm}, args...)...).Output()
-		cancel()
 		if err != nil {
 			t.Fatalf("%s: %v", cpu, err)
 		}
 		if string(got) != want {
 			t.Errorf("%s gives other scores:\n%s\nthan amd64:\n%s", cpu, got, want)
+		}
+		replayed, err := exec.CommandContext(ctx, qemu, "-cpu", cpu, arm, "replay", "--verify", rec).CombinedOutput()
+		if err != nil || !strings.Contains(string(replayed), "16 equal to the bit") {
+			t.Errorf("%s: a recorded run: %v: %s", cpu, err, replayed)
 		}
 	}
 }

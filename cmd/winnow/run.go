@@ -8,6 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"winnow/cmd/winnow/internal/station"
+	"winnow/cmd/winnow/internal/watch"
+	"winnow/edge"
 	"winnow/edge/clock"
 	"winnow/edge/config"
 	"winnow/infer"
@@ -16,16 +18,20 @@ import (
 
 func runCommand() *cobra.Command {
 	var path, level string
+	var record recordFlags
 	c := &cobra.Command{
 		Use:   "run --config FILE",
 		Short: "Inspect: camera, judge, actuators and MQTT as the configuration says",
 		Long: "Run is the station itself. It ends cleanly on Ctrl-C or SIGTERM: outputs return to their safe\n" +
 			"level and the broker is told \"stopped\".",
-		Example: "  winnow config init station.toml\n  winnow run --config station.toml\n  winnow run --config station.toml --log-level debug",
+		Example: "  winnow config init station.toml\n  winnow run --config station.toml\n  winnow run --config station.toml --log-level debug\n  winnow run --config station.toml --record rec/      judged frames and scores, for `winnow replay --verify rec/`",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if path == "" {
 				return usagef("--config is needed; `winnow config init station.toml` writes one that runs as it is")
+			}
+			if err := record.check(); err != nil {
+				return err
 			}
 			cfg, err := config.Load(path)
 			if err != nil {
@@ -36,16 +42,17 @@ func runCommand() *cobra.Command {
 					return usagef("--log-level: %w", err)
 				}
 			}
-			return runStation(c.Context(), cfg, c.ErrOrStderr())
+			return runStation(c.Context(), cfg, record, c.ErrOrStderr())
 		},
 	}
 	c.Flags().StringVar(&path, "config", "", "configuration file")
 	c.Flags().StringVar(&level, "log-level", "", "debug, info, warn or error instead of the configuration's")
+	record.add(c.Flags())
 	return c
 }
 
 // runStation requests the outputs, loads the model and inspects.
-func runStation(ctx context.Context, cfg *config.Config, stderr io.Writer) error {
+func runStation(ctx context.Context, cfg *config.Config, record recordFlags, stderr io.Writer) error {
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: cfg.Device.LogLevel.Slog()}))
 	clk, err := clock.NewSystem()
 	if err != nil {
@@ -56,29 +63,38 @@ func runStation(ctx context.Context, cfg *config.Config, stderr io.Writer) error
 		return err
 	}
 	defer s.Close()
-	j, err := stationJudge(ctx, cfg, log, stderr)
+	j, e, err := stationJudge(ctx, cfg, log, stderr)
 	if err != nil {
 		return err
 	}
 	defer j.Close()
-	return s.Run(ctx, j)
+	rec, err := record.start(ctx, j, e.Name(), edge.EventID{Device: cfg.Device.ID, Boot: s.Boot()}, clk, 0, log)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if said := rec.finish(); said != "" {
+			log.Info(said)
+		}
+	}()
+	return s.Run(ctx, watch.New(j, rec.writer()))
 }
 
 // stationJudge loads the configured package, or teaches on the drawn line.
-func stationJudge(ctx context.Context, cfg *config.Config, log *slog.Logger, stderr io.Writer) (*infer.Judge, error) {
+func stationJudge(ctx context.Context, cfg *config.Config, log *slog.Logger, stderr io.Writer) (*infer.Judge, infer.Engine, error) {
 	p, err := stationPackage(ctx, cfg, log, stderr)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if r := cfg.Camera.ROI; r != (config.Area{}) && cfg.Camera.Kind != config.CameraV4L2 {
 		p.Manifest.Preprocess.ROI = &[4]int{r.X, r.Y, r.X + r.Width, r.Y + r.Height}
 	}
 	j, e, err := openJudge(p, string(cfg.Model.Engine), cfg.Model.LibTensorFlow, judgeThreads(cfg.Model.Threads))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	log.Info("model loaded", "model", p.ShortDigest(), "recipe", p.Manifest.Recipe, "engine", e.Name(), "taught", p.Manifest.Taught.Parts)
-	return j, nil
+	return j, e, nil
 }
 
 func stationPackage(ctx context.Context, cfg *config.Config, log *slog.Logger, stderr io.Writer) (*models.Package, error) {

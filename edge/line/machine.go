@@ -243,7 +243,7 @@ func (m *Machine) Next() *Job {
 		}
 		regions := m.job.Verdict.Regions[:0]
 		m.job = Job{Judge: s.judge, Frame: s.frames[s.asked], part: s, index: s.asked, start: m.deps.Clock.Now()}
-		m.job.Verdict.Regions = regions
+		m.job.Verdict.Regions, m.job.Verdict.ID = regions, s.v.ID
 		s.asked++
 		m.busy = true
 		return &m.job

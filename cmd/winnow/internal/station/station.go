@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"winnow/cmd/winnow/internal/watch"
 	"winnow/edge"
 	"winnow/edge/config"
 	"winnow/edge/line"
@@ -42,7 +43,9 @@ type Station struct {
 	clock    edge.Clock
 	version  string
 	chip     *sim.Chip
-	judge    *infer.Judge
+	boot     string
+	watch    *watch.Watch
+	judge    *infer.Judge // that is watched
 	teller   *Voice
 	pictures *store.Pictures
 	rejects  *rejecter
@@ -56,7 +59,7 @@ func Open(o Options) (*Station, error) {
 	if err := o.Config.Validate(config.WithChips(Chips)); err != nil {
 		return nil, err
 	}
-	s := &Station{cfg: o.Config, log: o.Log, clock: o.Clock, version: o.Version, chip: o.Chip}
+	s := &Station{cfg: o.Config, log: o.Log, clock: o.Clock, version: o.Version, chip: o.Chip, boot: bootID()}
 	if s.chip == nil {
 		s.chip = sim.NewChip(o.Clock)
 	}
@@ -68,10 +71,13 @@ func Open(o Options) (*Station, error) {
 // Close returns the outputs to their safe level for good.
 func (s *Station) Close() { s.rejects.Close() }
 
-// Run inspects with judge, which stays the caller's, until the camera's material
-// ends or ctx does; both are success.
-func (s *Station) Run(ctx context.Context, judge *infer.Judge) error {
-	s.judge, s.cert = judge, judge.Package().Calibration.Certificate
+// Boot names this run of the station.
+func (s *Station) Boot() string { return s.boot }
+
+// Run inspects with a watched judge, which stays the caller's, until the
+// camera's material ends or ctx does; both are success.
+func (s *Station) Run(ctx context.Context, w *watch.Watch) error {
+	s.watch, s.judge, s.cert = w, w.Model(), w.Model().Package().Calibration.Certificate
 	return s.tellAndInspect(ctx)
 }
 
@@ -95,7 +101,7 @@ func (s *Station) tellAndInspect(ctx context.Context) error {
 		return err
 	}
 	m := s.cfg.MQTT
-	who := telemetry.Identity{Site: s.cfg.Device.Site, Line: s.cfg.Device.Line, Device: s.cfg.Device.ID, Boot: bootID(), Version: s.version}
+	who := telemetry.Identity{Site: s.cfg.Device.Site, Line: s.cfg.Device.Line, Device: s.cfg.Device.ID, Boot: s.boot, Version: s.version}
 	s.teller, err = StartVoice(ctx, who, s.clock, mqtt.Config{
 		Broker: m.Broker, User: m.User, Password: m.Password, InFlight: m.InFlight,
 		TLS: mqtt.TLS{CAFile: m.CAFile, CertFile: m.CertFile, KeyFile: m.KeyFile, ServerName: m.ServerName},
@@ -125,7 +131,7 @@ func (s *Station) inspect(ctx context.Context, boot string) error {
 	s.line, err = line.New(line.Config{
 		Device: s.cfg.Device.ID, Boot: boot, Recipe: s.cfg.Recipe.Name, Model: s.judge.Package().ShortDigest(),
 		Triggered: triggered, Deadline: s.cfg.Recipe.Deadline.Std(), FrameDelay: s.cfg.CameraDelay(),
-	}, line.Deps{Clock: s.clock, Judge: s.judge, Actuator: s.rejects, Recorder: s, OnChange: s.changed}, src, line.Options{Beat: notifier("WATCHDOG=1")})
+	}, line.Deps{Clock: s.clock, Judge: s.watch, Actuator: s.rejects, Recorder: s, OnChange: s.changed}, src, line.Options{Beat: notifier("WATCHDOG=1")})
 	if err != nil {
 		return err
 	}
