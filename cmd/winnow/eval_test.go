@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"winnow/capture/pixfmt"
+	"winnow/edge"
 	"winnow/edge/evaluate"
 )
 
@@ -34,7 +36,12 @@ func TestEvalCorruptionAndConditionTables(t *testing.T) {
 	if err := os.WriteFile(lamps, []byte(text+"test/good/pac.png,old\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	r := evalJSON(t, "--model", model, "--data", data, "--condition", lamps, "--corrupt", "--corrupt-parts", "2")
+	page := filepath.Join(t.TempDir(), "report.html")
+	r := evalJSON(t, "--model", model, "--data", data, "--condition", lamps, "--corrupt", "--corrupt-parts", "2", "--html", page)
+	html, err := os.ReadFile(page)
+	if err != nil || strings.Count(string(html), "data:image/jpeg;base64,") != 8 || strings.Contains(string(html), "ZgotmplZ") {
+		t.Errorf("the report shows %d of 8 pictures: %v", strings.Count(string(html), "data:image/jpeg;base64,"), err)
+	}
 	if len(r.Corruptions) != 31 || r.Corruptions[0].Grade != 0 || r.Corruptions[30].Name != "rotation" || r.Corruptions[30].Grade != 3 {
 		t.Errorf("%d rows of corruptions: %+v", len(r.Corruptions), r.Corruptions)
 	}
@@ -73,5 +80,23 @@ func TestEvalMistakesSayWhatIsMissing(t *testing.T) {
 		if code, _, errs := winnow(t, append([]string{"eval"}, c.args...)...); code != c.code || !strings.Contains(errs, c.want) {
 			t.Errorf("%q: exit %d: %s", c.args, code, errs)
 		}
+	}
+}
+
+// A scratch of one pixel in a picture four times as large is not lost.
+func TestFineMasksAreNotLost(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "mask.png")
+	const side = 4 * evaluate.PixelSide
+	f := &edge.Frame{Width: side, Height: side, Stride: side, Pix: make([]byte, side*side)}
+	f.Pix[2*side+6], f.Pix[3*side+7] = 255, 255
+	if err := pixfmt.WritePNG(path, f); err != nil {
+		t.Fatal(err)
+	}
+	m, err := readMask(path, nil)
+	if err != nil || !m[1] || m[0] {
+		t.Errorf("marked %v %v, %v", m[0], m[1], err)
+	}
+	if m, err = readMask(path, &[4]int{0, 0, 8, 8}); err != nil || !m[2*32*evaluate.PixelSide+6*32] {
+		t.Errorf("a region of interest moves the mask with it: %v", err)
 	}
 }

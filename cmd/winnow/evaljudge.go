@@ -81,7 +81,8 @@ func (x *examiner) part(f *edge.Frame, pic evaluate.Picture) (evaluate.Part, *ed
 }
 
 // readMask brings what a mask says of the region of interest to
-// evaluate.PixelSide squared, nearest pixel; bright is defective.
+// evaluate.PixelSide squared, nearest pixel; bright is defective. A defect so
+// fine that nearest pixels miss all of it marks every place it touches.
 func readMask(path string, roi *[4]int) ([]bool, error) {
 	f, err := pixfmt.ReadImage(path)
 	if err != nil {
@@ -92,15 +93,28 @@ func readMask(path string, roi *[4]int) ([]bool, error) {
 		x0, y0, x1, y1 = min(roi[0], x1-1), min(roi[1], y1-1), min(roi[2], x1), min(roi[3], y1)
 	}
 	const n = evaluate.PixelSide
-	mask := make([]bool, n*n)
+	mask, touched := make([]bool, n*n), make([]bool, n*n)
 	bpp := f.Format.BytesPerPixel()
+	any := false
 	for y := range n {
 		row := f.Row(y0 + y*(y1-y0)/n)
 		for x := range n {
 			mask[y*n+x] = row[(x0+x*(x1-x0)/n)*bpp] > 127
+			any = any || mask[y*n+x]
 		}
 	}
-	return mask, nil
+	if any {
+		return mask, nil
+	}
+	for y := y0; y < y1; y++ {
+		row := f.Row(y)
+		for x := x0; x < x1; x++ {
+			if row[x*bpp] > 127 {
+				touched[(y-y0)*n/(y1-y0)*n+(x-x0)*n/(x1-x0)] = true
+			}
+		}
+	}
+	return touched, nil
 }
 
 // evenly takes at most n good and n defective pictures, spread over the list;

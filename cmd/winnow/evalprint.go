@@ -39,6 +39,14 @@ func percent(n evaluate.Number) string {
 	return fmt.Sprintf("%.1f %%", 100*float64(n))
 }
 
+// decimal words a plain figure.
+func decimal(n evaluate.Number) string {
+	if !n.Known() {
+		return "-"
+	}
+	return fmt.Sprintf("%.3g", float64(n))
+}
+
 // between words a share with its interval.
 func between(r *evaluate.Result, name string, n evaluate.Number) string {
 	iv, ok := r.Intervals[name]
@@ -93,7 +101,7 @@ func printSlices(w io.Writer, r *evaluate.Result) {
 		fmt.Fprintf(w, "%-20s %6s %6s %12s %14s %8s %8s %8s %10s\n", r.Condition, "good", "bad", "image AUROC", "false rejects", "unsure", "escapes", "shift", "own 1 %")
 	}
 	for _, c := range r.Conditions {
-		fmt.Fprintf(w, "%-20s %6d %6d %12s %14s %8s %8s %+8.2f %10.3g\n", c.Name, c.Good, c.Bad, percent(c.ImageAUROC), percent(c.FalseReject), percent(c.Unsure), percent(c.Escape), float64(c.Shift), float64(c.Rejects1))
+		fmt.Fprintf(w, "%-20s %6d %6d %12s %14s %8s %8s %8s %10s\n", c.Name, c.Good, c.Bad, percent(c.ImageAUROC), percent(c.FalseReject), percent(c.Unsure), percent(c.Escape), decimal(c.Shift), decimal(c.Rejects1))
 	}
 	if len(r.Corruptions) > 0 {
 		fmt.Fprintf(w, "%-13s %-26s %12s %14s %8s %8s\n", "corruption", "", "image AUROC", "false rejects", "unsure", "escapes")

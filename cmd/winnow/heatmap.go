@@ -24,6 +24,11 @@ func writeHeatmap(path string, f *edge.Frame, j *infer.Judge, v *edge.Verdict) e
 
 // overlay paints the picture beside itself under its heatmap.
 func overlay(f *edge.Frame, j *infer.Judge, v *edge.Verdict) image.Image {
+	return overlayAt(f, j, v, j.MapScale())
+}
+
+// overlayAt is overlay with scale as the map's value at the threshold.
+func overlayAt(f *edge.Frame, j *infer.Judge, v *edge.Verdict, scale float64) *image.RGBA {
 	src := pixfmt.ToImage(f)
 	w, h := f.Width, f.Height
 	out := image.NewRGBA(image.Rect(0, 0, 2*w+4, h))
@@ -32,7 +37,7 @@ func overlay(f *edge.Frame, j *infer.Judge, v *edge.Verdict) image.Image {
 	m, mh, mw := j.Map()
 	for y := range h {
 		for x := range w {
-			heat := bilinear(m, mh, mw, (float64(y)+0.5)/float64(h), (float64(x)+0.5)/float64(w)) / j.MapScale()
+			heat := bilinear(m, mh, mw, (float64(y)+0.5)/float64(h), (float64(x)+0.5)/float64(w)) / scale
 			out.SetRGBA(w+4+x, y, tint(out.RGBAAt(w+4+x, y), heat))
 		}
 	}
