@@ -33,6 +33,8 @@ type demoFlags struct {
 	data         string
 	scores       string
 	out          string
+	product      string
+	write        string
 	threads      int
 	json         bool
 	record       recordFlags
@@ -45,7 +47,7 @@ func demoCommand() *cobra.Command {
 		Short: "A whole inspection: teach, judge, reject, tell",
 		Long: "Demo draws a production line (or takes pictures), teaches on good parts, judges the rest, fires\n" +
 			"reject pulses on a simulated output, publishes over MQTT to a broker of its own, and counts all of it.",
-		Example: "  winnow demo\n  winnow demo --parts 300 --seed 7 --json\n  winnow demo --data mtd/                  a folder in MVTec layout\n  winnow demo --data conveyor.gif          taught on its first frames",
+		Example: "  winnow demo\n  winnow demo --parts 300 --seed 7 --json\n  winnow demo --data mtd/                  a folder in MVTec layout\n  winnow demo --data conveyor.gif          taught on its first frames\n  winnow demo --write line/ --teach 300    the drawn line as pictures for teach and eval",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if f.parts < 0 || f.threads < 0 || f.teach < fit.MinParts {
@@ -53,6 +55,9 @@ func demoCommand() *cobra.Command {
 			}
 			if err := f.record.check(); err != nil {
 				return err
+			}
+			if f.write != "" {
+				return writeDrawn(c.Context(), f, c.OutOrStdout(), c.ErrOrStderr())
 			}
 			return runDemo(c.Context(), f, c.OutOrStdout(), c.ErrOrStderr())
 		},
@@ -65,6 +70,8 @@ func demoCommand() *cobra.Command {
 	fs.StringVar(&f.data, "data", "", "folder of pictures or .gif animation instead of the drawn line")
 	fs.StringVar(&f.scores, "scores", "", "write part, truth, decision and score of every part to this CSV file")
 	fs.StringVar(&f.out, "out", "demo-out", "folder for heatmap pictures of rejected parts")
+	fs.StringVar(&f.product, "product", "", "what a drawn line makes: gear, board or cap; gear if none is named")
+	fs.StringVar(&f.write, "write", "", "write the drawn line to this new folder as pictures in MVTec layout, and inspect nothing: --teach good parts, and --parts to judge, half of them defective")
 	fs.IntVar(&f.threads, "threads", 0, "threads to use; 0 is one for each processor")
 	fs.BoolVar(&f.json, "json", false, "print the figures as JSON")
 	f.record.add(fs)
@@ -85,7 +92,7 @@ func runDemo(ctx context.Context, f demoFlags, out, log io.Writer) error {
 	if f.data == "" && f.parts == 0 {
 		f.parts = 240
 	}
-	ex, err := openExhibit(f.data, f.seed, f.teach, f.parts)
+	ex, err := openExhibit(f.data, f.product, f.seed, f.teach, f.parts)
 	if err != nil {
 		return err
 	}

@@ -100,3 +100,26 @@ func TestFineMasksAreNotLost(t *testing.T) {
 		t.Errorf("a region of interest moves the mask with it: %v", err)
 	}
 }
+
+// The drawn line is data as any other: written, taught, evaluated.
+func TestDrawnLineIsWrittenAsLabelledPictures(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "line")
+	code, out, errs := winnow(t, "demo", "--write", dir, "--teach", "16", "--parts", "32", "--product", "cap")
+	if code != 0 || !strings.Contains(out, "16 good parts to teach, 16 good and 16 defective") {
+		t.Fatalf("exit %d: %s%s", code, out, errs)
+	}
+	model := filepath.Join(t.TempDir(), "cap.tflite")
+	if code, _, errs := winnow(t, "teach", "--from", dir, "--out", model); code != 0 {
+		t.Fatal(errs)
+	}
+	r := evalJSON(t, "--model", model, "--data", dir)
+	if len(r.PerDefect) != 8 || len(r.PerSize) != 3 || !r.PixelAUROC.Known() || r.EmptyMasks != 0 || r.ImageAUROC < 0.7 {
+		t.Errorf("%d kinds, %d sizes, pixel AUROC %v, %d empty masks, image AUROC %v", len(r.PerDefect), len(r.PerSize), r.PixelAUROC, r.EmptyMasks, r.ImageAUROC)
+	}
+	if code, _, errs := winnow(t, "demo", "--write", dir, "--teach", "16"); code != 1 || !strings.Contains(errs, "not empty") {
+		t.Errorf("a folder that is in use: exit %d: %s", code, errs)
+	}
+	if code, _, errs := winnow(t, "demo", "--write", "x", "--product", "duck"); code != 1 || !strings.Contains(errs, "duck") {
+		t.Errorf("an unknown product: exit %d: %s", code, errs)
+	}
+}

@@ -54,7 +54,12 @@ type drawn struct {
 const firstTaught = 1 << 32
 
 func newDrawn(seed uint64, teach, parts int) (*drawn, error) {
-	s, err := scene.New(scene.Config{Seed: seed, DefectRate: 0.2})
+	return newDrawnProduct("", seed, teach, parts)
+}
+
+// newDrawnProduct is newDrawn of one of scene.Products.
+func newDrawnProduct(product string, seed uint64, teach, parts int) (*drawn, error) {
+	s, err := scene.New(scene.Config{Seed: seed, Product: product, DefectRate: 0.2})
 	if err != nil {
 		return nil, err
 	}
@@ -126,10 +131,10 @@ func (f *film) Part(i int, dst *edge.Frame) (truth, error) {
 
 // openExhibit makes the exhibit of --data: a folder in MVTec layout, whose test
 // pictures pass in an order drawn by seed; a plain folder or an animation,
-// whose first half is taught; or a drawn line.
-func openExhibit(data string, seed uint64, teach, parts int) (exhibit, error) {
+// whose first half is taught; or a drawn line of product.
+func openExhibit(data, product string, seed uint64, teach, parts int) (exhibit, error) {
 	if data == "" {
-		return newDrawn(seed, teach, parts)
+		return newDrawnProduct(product, seed, teach, parts)
 	}
 	st, err := os.Stat(data)
 	if err != nil {
