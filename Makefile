@@ -9,7 +9,7 @@ MODELS  ?= $(wildcard ../shared/models/*.tflite)
 PEER    ?= $(HOME)/.cache/winnow/peer
 
 .DEFAULT_GOAL := help
-.PHONY: help run build build-tf appliance arm64 armv7 test test-tools lint cover bench bench-peer bench-arm fuzz backbone backbone-check libtensorflow sbom clean
+.PHONY: help emulate emulate-long run build build-tf appliance arm64 armv7 test test-tools lint cover bench bench-peer bench-arm fuzz backbone backbone-check libtensorflow sbom clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,12 @@ test-tools: ## install by name what `make test` uses and this machine lacks
 
 test: test-tools ## everything that this machine can test, race detector on
 	@.ci/test
+
+emulate: ## the station inside an emulated ARM machine with a real kernel: device tests, a short belt, faults (5 minutes)
+	@$(GO) run ./buildroot/emulator
+
+emulate-long: ## the whole campaign there, with the default package
+	@$(GO) run ./buildroot/emulator --long
 
 lint: ## go vet, gofmt, and golangci-lint where it is installed
 	$(GO) vet ./...

@@ -10,7 +10,11 @@ import (
 	"winnow/edge"
 )
 
-// Event is an edge with the time that the kernel saw it.
+// Event is an edge with the time that the kernel saw it. Where both edges are
+// asked for, a kernel tells the level that the line has when it gets round to
+// looking, some 10 to 100 µs after the edge: of edges that come faster some tell
+// the later level and some are not told at all, without a gap in their numbers.
+// The level of the last one is always the line's.
 type Event struct {
 	At    edge.Instant
 	Level gpio.Level

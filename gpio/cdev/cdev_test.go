@@ -3,15 +3,18 @@
 package cdev
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/warthog618/go-gpiocdev"
 	pin "periph.io/x/conn/v3/gpio"
 
+	own "winnow/gpio"
 	"winnow/gpio/gpiotest"
 )
 
@@ -40,6 +43,41 @@ func TestConforms(t *testing.T) {
 		t.Cleanup(func() { _ = p.Halt() })
 		return gpiotest.Bench{Pin: p, Wire: func() pin.Level { return wire(t, folder) }, Drive: func(l pin.Level) { drive(t, folder, l) }}
 	})
+}
+
+// TestFastEdgesEndAtTheTrueLevel pins what the kernel makes of edges that come
+// faster than it looks: fewer of them, never more, and the last one is right.
+func TestFastEdgesEndAtTheTrueLevel(t *testing.T) {
+	chip, folder := simLine(t)
+	p, err := Open(chip, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Halt()
+	drive(t, folder, pin.Low)
+	if err := p.In(pin.PullNoChange, pin.BothEdges); err != nil {
+		t.Fatal(err)
+	}
+	const edges = 101
+	for i := range edges {
+		drive(t, folder, i%2 == 0)
+	}
+	told, last := 0, pin.Low
+	for e, ok := nextEvent(t, p); ok; e, ok = nextEvent(t, p) {
+		told, last = told+1, e.Level
+	}
+	t.Logf("%d of %d edges were told", told, edges)
+	if told == 0 || told > edges || last != pin.High {
+		t.Errorf("%d of %d edges were told, the last as %v", told, edges, last)
+	}
+}
+
+// nextEvent is the next edge, or false after a second of silence.
+func nextEvent(t *testing.T, p *Pin) (own.Event, bool) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	e, err := p.WaitForEvent(ctx)
+	return e, err == nil
 }
 
 func wire(t *testing.T, folder string) pin.Level {

@@ -1,0 +1,143 @@
+//go:build linux
+
+package main
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"winnow/buildroot/emulator/rig"
+)
+
+// Request numbers of linux/videodev2.h on 64-bit machines.
+const (
+	setFormat  = 0xc0d05605 // VIDIOC_S_FMT
+	setParm    = 0xc0cc5616 // VIDIOC_S_PARM
+	setControl = 0xc008561c // VIDIOC_S_CTRL
+
+	videoOutput = 2 // V4L2_BUF_TYPE_VIDEO_OUTPUT
+	noField     = 1 // V4L2_FIELD_NONE
+	sRGB        = 8 // V4L2_COLORSPACE_SRGB
+)
+
+// ioctl hands the kernel b as the structure that req names.
+func ioctl(fd uintptr, req uintptr, b []byte) error {
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, fd, req, uintptr(unsafe.Pointer(&b[0]))); errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// loopback is the writing side of a loopback camera.
+type loopback struct {
+	file   *os.File
+	size   int
+	frames int
+}
+
+// openLoopback opens the device and makes it a camera of the format.
+func openLoopback(c rig.Camera) (*loopback, error) {
+	f, err := os.OpenFile(c.Device, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	l := &loopback{file: f, size: frameSize(c)}
+	if err := l.setUp(c); err != nil {
+		return nil, fmt.Errorf("%s: %w", c.Device, errors.Join(err, f.Close()))
+	}
+	return l, nil
+}
+
+func frameSize(c rig.Camera) int {
+	pixels := c.Width * c.Height
+	switch c.Format {
+	case "RGB3", "BGR3":
+		return 3 * pixels
+	case "GREY":
+		return pixels
+	}
+	return 2 * pixels
+}
+
+// setUp sets struct v4l2_format and struct v4l2_streamparm.
+func (l *loopback) setUp(c rig.Camera) error {
+	var format [208]byte
+	put := func(at, v int) { binary.NativeEndian.PutUint32(format[at:], uint32(v)) }
+	put(0, videoOutput)
+	put(8, c.Width)
+	put(12, c.Height)
+	copy(format[16:20], c.Format)
+	put(20, noField)
+	put(28, l.size)
+	put(32, sRGB)
+	if err := ioctl(l.file.Fd(), setFormat, format[:]); err != nil {
+		return fmt.Errorf("set format %s %dx%d: %w", c.Format, c.Width, c.Height, err)
+	}
+	var parm [204]byte
+	binary.NativeEndian.PutUint32(parm[0:], videoOutput)
+	binary.NativeEndian.PutUint32(parm[12:], uint32(c.Period.Milliseconds()))
+	binary.NativeEndian.PutUint32(parm[16:], 1000)
+	if err := ioctl(l.file.Fd(), setParm, parm[:]); err != nil {
+		return fmt.Errorf("set period %v: %w", c.Period, err)
+	}
+	return nil
+}
+
+// show exposes one frame.
+func (l *loopback) show(p rig.Picture) error {
+	if len(p) != l.size {
+		return fmt.Errorf("a picture of %d bytes for a camera of %d", len(p), l.size)
+	}
+	_, err := l.file.Write(p)
+	if err == nil {
+		l.frames++
+	}
+	return err
+}
+
+// Plug makes the loopback camera; frames come by Show and Run.
+func (p *plant) Plug(c rig.Camera, _ *rig.None) error {
+	if err := p.Unplug(rig.None{}, nil); err != nil {
+		return err
+	}
+	l, err := openLoopback(c)
+	p.camera = l
+	return err
+}
+
+// Unplug takes the loopback camera away.
+func (p *plant) Unplug(rig.None, *rig.None) error {
+	if p.camera == nil {
+		return nil
+	}
+	err := p.camera.file.Close()
+	p.camera = nil
+	return err
+}
+
+// Load takes pictures, after those that were loaded before.
+func (p *plant) Load(pictures []rig.Picture, _ *rig.None) error {
+	p.pictures = append(p.pictures, pictures...)
+	return nil
+}
+
+// Press sets a control, such as a fault button of vivid.
+func (p *plant) Press(c rig.Control, _ *rig.None) error {
+	f, err := os.OpenFile(c.Device, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var b [8]byte
+	binary.NativeEndian.PutUint32(b[0:], c.ID)
+	binary.NativeEndian.PutUint32(b[4:], uint32(c.Value))
+	if err := ioctl(f.Fd(), setControl, b[:]); err != nil {
+		return fmt.Errorf("%s: control %#x: %w", c.Device, c.ID, err)
+	}
+	return nil
+}

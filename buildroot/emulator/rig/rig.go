@@ -1,0 +1,101 @@
+// Package rig is what the driver on the host and the plant program inside the
+// emulated machine say to each other. The plant dials the driver, which then
+// calls it: Go's net/rpc over one connection, one for each boot of the machine.
+package rig
+
+import "time"
+
+// Service is the name under which the plant's methods are called.
+const Service = "Plant"
+
+// Gateway is the host as the machine's network shows it.
+const Gateway = "10.0.2.2"
+
+// CommandLine is the kernel argument whose value is the driver's port.
+const CommandLine = "plant"
+
+// None is for methods without arguments or results.
+type None struct{}
+
+// ExecArgs is a program to run in the machine.
+type ExecArgs struct {
+	Argv    []string
+	Env     []string // beside the plant's own
+	Timeout time.Duration
+}
+
+// ExecReply is what became of it: both outputs as they came, and the exit code.
+type ExecReply struct {
+	Output string
+	Code   int
+}
+
+// File is a file to write, folders included.
+type File struct {
+	Path string
+	Mode uint32
+	Data []byte
+}
+
+// Picture is one frame as the camera delivers it.
+type Picture []byte
+
+// Camera is a loopback device to feed.
+type Camera struct {
+	Device        string
+	Format        string // four characters, of an uncompressed format
+	Width, Height int
+	// Period is what the device states as its frame period. Readers take two
+	// silent ones for a stuck camera, so a slow machine states a long one.
+	Period time.Duration
+}
+
+// Hello is what the plant says of the machine.
+type Hello struct {
+	Kernel string
+	Chip   string // of the simulated lines, such as gpiochip1
+	Boot   string // the kernel's boot id
+}
+
+// Edge is a change of level on an output line as the kernel's trace tells it.
+type Edge struct {
+	Line  int
+	Level bool
+	At    time.Duration // CLOCK_MONOTONIC of the machine
+}
+
+// Pull sets the level of an input line from outside.
+type Pull struct {
+	Line int
+	High bool
+}
+
+// Control presses a button or sets a control of a V4L2 device.
+type Control struct {
+	Device string
+	ID     uint32
+	Value  int32
+}
+
+// Step is one part of a belt: a picture to show and where it is in time.
+type Step struct {
+	Picture int           // index into the pictures that were loaded
+	After   time.Duration // from the trigger of the part before
+}
+
+// Belt is a run of parts past the trigger and the camera.
+type Belt struct {
+	TriggerLine int
+	Pulse       time.Duration // how long the light barrier is interrupted
+	Steps       []Step
+	// Interlock is a line that must be high for the belt to move, -1: none. A
+	// plant stops when the station is not ready.
+	Interlock int
+}
+
+// Passed is what happened to the parts of a belt.
+type Passed struct {
+	Triggers []time.Duration // CLOCK_MONOTONIC of the machine, one for each part
+	Frames   int             // written to the camera
+	Stopped  int             // times the interlock stopped the belt
+}
