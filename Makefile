@@ -6,10 +6,11 @@ STATIC  := CGO_ENABLED=0
 GO      ?= go
 PARTS   ?= 240
 MODELS  ?= $(wildcard ../shared/models/*.tflite)
+DATA    ?= ../shared/data
 PEER    ?= $(HOME)/.cache/winnow/peer
 
 .DEFAULT_GOAL := help
-.PHONY: help emulate emulate-long run build build-tf appliance arm64 armv7 test test-tools lint cover bench bench-peer bench-arm fuzz backbone backbone-check libtensorflow sbom clean
+.PHONY: help emulate emulate-long run build build-tf appliance arm64 armv7 test test-tools lint cover bench bench-peer bench-arm fuzz accuracy backbone backbone-check libtensorflow sbom clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +65,9 @@ bench-peer: build ## the same files through LiteRT and through us in the same mi
 
 bench-arm: ## instructions of one inference on arm64, LiteRT's and ours, counted under qemu (MODELS=...)
 	infer/bench/bench-arm.sh $(MODELS)
+
+accuracy: build ## teach and evaluate on every set that is there (DATA=folder of pictures), and write models/library/README.md
+	$(GO) run ./cmd/accuracy --data $(DATA)
 
 fuzz: ## a minute of fuzzing for each decoder
 	@.ci/fuzz
