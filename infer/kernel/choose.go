@@ -77,6 +77,9 @@ func (s *Set) Conv(d Conv) (Op, error) {
 			return s.fullyConnected(l, FullyConnected{Rows: n, In: d.InC, Out: d.OutC, InZero: d.InZero,
 				Weights: d.Weights, Bias: d.Bias, Requant: d.Requant})
 		}
+		if c := newLaneConv(s, l, d); c != nil {
+			return c, nil
+		}
 		if c := newBlockConv(s, l, d); c != nil {
 			return c, nil
 		}
@@ -92,7 +95,7 @@ func (s *Set) Depthwise(d Depthwise) (Op, error) {
 		return nil, err
 	}
 	if l := s.isa.layout(); l != nil {
-		if o := newBlockDW(s, l, d); o != nil {
+		if o := newDW(s, l, d); o != nil {
 			return o, nil
 		}
 	}

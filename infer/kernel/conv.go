@@ -208,6 +208,9 @@ func (c *blockConv) tableOf(rows, cols int) *table {
 // may choose different ones.
 func (c *blockConv) partial() int {
 	n := 0
+	if c.lay.masked {
+		return 0
+	}
 	for _, p := range c.phases {
 		for _, q := range p.panels {
 			if q.valid < q.width {
@@ -295,8 +298,8 @@ func (c *blockConv) panel(dst []int8, buf []byte, b int, p *phase, q *panel) {
 	a := blockArgs{in: ptr(buf), px: ptr(t.px), tiles: t.tiles, offs: ptr(q.offs), quads: q.quads, n: len(q.offs) - q.quads,
 		w: ptr(q.w), bias: ptr(q.bias), scale: ptr(q.scale)}
 	a.requant(&c.d.Requant)
-	if q.valid == q.width {
-		a.out = ptr(dst[base:])
+	if q.valid == q.width || c.lay.masked {
+		a.out, a.mask = ptr(dst[base:]), partMask(q.valid, q.width)
 		c.set.blocks(q.width, q.wide, &a)
 		return
 	}
@@ -304,6 +307,14 @@ func (c *blockConv) panel(dst []int8, buf []byte, b int, p *phase, q *panel) {
 	a.px, a.out = ptr(t.staged), ptr(stage)
 	c.set.blocks(q.width, q.wide, &a)
 	unstage(dst[base:], int8s(stage), t, q.valid, c.stage)
+}
+
+// partMask has a bit for every channel of a panel that is not full.
+func partMask(valid, width int) uint64 {
+	if valid == width {
+		return 0
+	}
+	return 1<<valid - 1
 }
 
 // unstage moves rows of cols pixels of valid channels each from a panel, where

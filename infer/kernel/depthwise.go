@@ -2,6 +2,27 @@ package kernel
 
 import "unsafe"
 
+// depthwiseOp is a depthwise convolution that says which part of the output a
+// unit is.
+type depthwiseOp interface {
+	Op
+	region(u int) (c0, c1, y0, y1 int)
+}
+
+// newDW is nil where no method fits.
+func newDW(s *Set, l *layout, d Depthwise) depthwiseOp {
+	if l.dwQuads {
+		if o := newQuadDW(s, l, d); o != nil {
+			return o
+		}
+		return nil
+	}
+	if o := newBlockDW(s, l, d); o != nil {
+		return o
+	}
+	return nil
+}
+
 // blockDW runs a depthwise convolution of multiplier 1. Input rows are
 // interleaved in groups (dwRows neighbouring rows of a channel side by side), so
 // that one instruction sums several rows of several channels. Groups start every
@@ -185,6 +206,13 @@ func (o *blockDW) tableOf(rows int) *table {
 func (o *blockDW) Info() Info { return o.info }
 func (o *blockDW) Units() int { return o.blocks * o.bands }
 
+// region is the channels and output rows of unit u.
+func (o *blockDW) region(u int) (c0, c1, y0, y1 int) {
+	rows := o.rows * o.phases
+	c0, y0 = u/o.bands*o.block, u%o.bands*rows
+	return c0, min(c0+o.block, o.d.OutC), y0, min(y0+rows, o.d.OutH)
+}
+
 // Scratch: packed groups, a line of zero points, staged outputs.
 func (o *blockDW) Scratch() int { return 64 + o.packedBytes() + o.lineBytes() + o.stageBytes() }
 
@@ -255,6 +283,7 @@ type zipArgs struct {
 	pixels  int               // 48
 	srcStep int               // 56: bytes from pixel to pixel
 	dstStep int               // 64
+	mask    uint64            // 72: flipPixels: the last n%64 bytes of a pixel
 }
 
 // packGroup interleaves the rows from iy on, n channels from c0 on.

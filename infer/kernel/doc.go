@@ -45,9 +45,16 @@
 //     (layout.cut), or on NEON a panel of 16-bit weights (layout.wide).
 //   - Few output channels: neighbouring pixels become channels of one (axis.group).
 //
-// Depthwise kernels take interleaved rows: two (or four) rows of a channel side by
-// side, so that one multiply-add sums a column of the window. Matrix-vector
-// products read 8-bit blocks once.
+// Depthwise kernels (blockDW) take interleaved rows: two (or four) rows of a channel
+// side by side, so that one multiply-add sums a column of the window. With
+// AVX512-VNNI rows are only padded, and four places of the window are interleaved in
+// registers (quadDW); in windows of 3x3 and 5x5 a column is interleaved once and
+// stays in registers until the window has passed it. Matrix-vector products read
+// 8-bit blocks once.
+//
+// Up to four output channels would leave most of a vector empty: with AVX512-VNNI
+// wide pictures are then computed with neighbouring pixels in the lanes (laneConv),
+// from planes of four channels each.
 //
 // # Adding a kernel
 //
@@ -67,7 +74,8 @@
 //     Sets() lists against the definition: random shapes, the shipped shapes,
 //     faulting pages, no allocation. testdata/arm64.sh runs them under qemu.
 //     On a CPU without the instructions TestSetsOfThisCPU says so loudly;
-//     interpret_amd64_test.go then still runs the logic of the AVX512-VNNI kernels.
+//     interpret_amd64_test.go then still runs the logic of the AVX512-VNNI kernels,
+//     instruction by instruction: add what is new to instructions_amd64_test.go.
 //  5. go test -bench . shows GMAC/s for the layers of the autoencoder, of
 //     EfficientNet-Lite0 and of MobileNetV2. A kernel that is not faster somewhere
 //     does not stay.

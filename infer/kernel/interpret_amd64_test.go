@@ -3,7 +3,6 @@ package kernel
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -20,7 +19,21 @@ type interpreter struct {
 	r     map[string]uint64 // general registers
 	keep  []any             // what registers point to, on the heap
 	z     [32][64]byte      // vector registers
+	data  map[string][]byte // constants of the file, by name
 	diff  int64             // of the last comparison, what the flags come from
+}
+
+// newInterpreter runs the functions of the file; spoil changes them first.
+func newInterpreter(t *testing.T, file string, spoil func(in *instruction)) *interpreter {
+	t.Helper()
+	m := &interpreter{t: t, data: map[string][]byte{}}
+	m.funcs = parseAssembly(t, file, m.data)
+	for _, code := range m.funcs {
+		for i := range code {
+			spoil(&code[i])
+		}
+	}
+	return m
 }
 
 type instruction struct {
@@ -35,12 +48,13 @@ type operand struct {
 	vector      int // -1: no vector register
 	bytes       int // of a vector register
 	constant    int64
+	mask        bool // K1
 	isMem       bool
 	base, index string
 	scale, off  int64
 }
 
-func parseAssembly(t *testing.T, file string) map[string][]instruction {
+func parseAssembly(t *testing.T, file string, data map[string][]byte) map[string][]instruction {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -59,7 +73,12 @@ func parseAssembly(t *testing.T, file string) map[string][]instruction {
 	for line := range strings.Lines(string(text)) {
 		line, _, _ = strings.Cut(strings.TrimSpace(line), "//")
 		switch {
-		case line == "" || strings.HasPrefix(line, "#"):
+		case line == "" || strings.HasPrefix(line, "#") || strings.HasPrefix(line, "GLOBL"):
+		case strings.HasPrefix(line, "DATA"): // DATA name<>+offset(SB)/4, $value, in order
+			name, value, _ := strings.Cut(strings.TrimPrefix(line, "DATA "), ", $")
+			name, _, _ = strings.Cut(name, "<>")
+			v, _ := strconv.ParseUint(value, 0, 32)
+			data[name] = binary.LittleEndian.AppendUint32(data[name], uint32(v))
 		case strings.HasPrefix(line, "TEXT"):
 			link()
 			name, _, _ = strings.Cut(strings.TrimPrefix(line, "TEXT ·"), "(")
@@ -86,7 +105,7 @@ func parseOperand(s string) operand {
 	}
 	off, place, ok := strings.Cut(s, "(")
 	if !ok {
-		o.reg = s
+		o.reg, o.mask = s, s == "K1"
 		if n, err := strconv.Atoi(s[min(1, len(s)):]); err == nil && strings.Contains("XYZ", s[:1]) {
 			o.vector, o.bytes = n, map[byte]int{'X': 16, 'Y': 32, 'Z': 64}[s[0]]
 		}
@@ -95,6 +114,10 @@ func parseOperand(s string) operand {
 	o.isMem = true
 	base, index, more := strings.Cut(place, ")")
 	o.base = base
+	if base == "SB" {
+		o.base, _, _ = strings.Cut(off, "<>")
+		return o
+	}
 	if _, at, named := strings.Cut(off, "+"); named && base == "FP" {
 		off = at
 	}
@@ -109,6 +132,9 @@ func parseOperand(s string) operand {
 
 // bytesAt is memory as the kernels see it.
 func (m *interpreter) bytesAt(o operand, n int) []byte {
+	if b, ok := m.data[o.base]; ok {
+		return b[:n]
+	}
 	at := m.r[o.base] + uint64(o.off) + m.r[o.index]*uint64(o.scale)
 	return unsafe.Slice((*byte)(*(*unsafe.Pointer)(unsafe.Pointer(&at))), n)
 }
@@ -173,7 +199,11 @@ func (m *interpreter) call(name string, args ...uint64) {
 }
 
 func (m *interpreter) jump(in *instruction, pc int) int {
-	if in.op == "JMP" || in.op == "JZ" && m.diff == 0 || in.op == "JNZ" && m.diff != 0 || in.op == "JLT" && m.diff < 0 {
+	taken, ok := map[string]bool{"JMP": true, "JZ": m.diff == 0, "JNZ": m.diff != 0, "JLT": m.diff < 0}[in.op]
+	if !ok {
+		m.t.Fatalf("instruction %d: %s is not written down here", pc, in.op)
+	}
+	if taken {
 		return in.next
 	}
 	return pc + 1
@@ -190,7 +220,11 @@ func (m *interpreter) general(in *instruction) bool {
 		m.setWord(last, uint64(uint32(m.word(a[0]))))
 	case "MOVLQSX":
 		m.setWord(last, uint64(int64(int32(binary.LittleEndian.Uint32(m.value(a[0], 4))))))
-	case "ADDQ", "SUBQ", "DECQ", "XORQ":
+	case "KMOVQ":
+		m.r["K1"] = m.word(a[0])
+	case "LEAQ":
+		m.setWord(last, m.r[a[0].base]+uint64(a[0].off)+m.r[a[0].index]*uint64(a[0].scale))
+	case "ADDQ", "SUBQ", "DECQ", "SHLQ":
 		v := m.word(last)
 		switch in.op {
 		case "ADDQ":
@@ -199,8 +233,8 @@ func (m *interpreter) general(in *instruction) bool {
 			v -= m.word(a[0])
 		case "DECQ":
 			v--
-		case "XORQ":
-			v ^= m.word(a[0])
+		case "SHLQ":
+			v <<= m.word(a[0])
 		}
 		m.diff = int64(v)
 		m.setWord(last, v)
@@ -213,103 +247,6 @@ func (m *interpreter) general(in *instruction) bool {
 		return false
 	}
 	return true
-}
-
-// vectorOp runs a vector instruction; Go lists operands with the destination last.
-func (m *interpreter) vectorOp(in *instruction) bool {
-	a := in.args
-	dst := a[len(a)-1]
-	n := dst.bytes
-	switch in.op {
-	case "VMOVDQU32", "VMOVDQU", "VMOVUPS":
-		if dst.isMem {
-			n = a[0].bytes
-		}
-		m.setVector(dst, m.value(a[0], n))
-		return true
-	case "VPBROADCASTD", "VBROADCASTSS":
-		v := m.value(a[0], 4)
-		m.setVector(dst, []byte(strings.Repeat(string(v), n/4)))
-		return true
-	case "VPMOVSDB":
-		var out []byte
-		for v := m.value(a[0], 64); len(v) > 0; v = v[4:] {
-			out = append(out, byte(max(-128, min(127, int32(binary.LittleEndian.Uint32(v))))))
-		}
-		m.setVector(dst, out)
-		return true
-	case "VPUNPCKLBW", "VPUNPCKHBW", "VPUNPCKLWD", "VPUNPCKHWD":
-		m.setVector(dst, unpack(in.op, m.value(a[1], 16), m.value(a[0], 16)))
-		return true
-	}
-	out := m.value(dst, n)
-	for i := 0; i < n; i += 4 {
-		y := m.value(a[0], n)[i:]
-		x := y
-		if len(a) == 3 {
-			x = m.value(a[1], n)[i:]
-		}
-		v, ok := lane(in.op, x, y, binary.LittleEndian.Uint32(out[i:]))
-		if !ok {
-			return false
-		}
-		binary.LittleEndian.PutUint32(out[i:], v)
-	}
-	m.setVector(dst, out)
-	return true
-}
-
-// unpack interleaves the low or high halves of x and y by bytes or words.
-func unpack(op string, x, y []byte) []byte {
-	size, at := 1, 0
-	if strings.HasSuffix(op, "WD") {
-		size = 2
-	}
-	if strings.Contains(op, "KH") {
-		at = 8
-	}
-	var out []byte
-	for i := at; i < at+8; i += size {
-		out = append(append(out, x[i:i+size]...), y[i:i+size]...)
-	}
-	return out
-}
-
-// lane computes one 32-bit lane: x is Intel's first source, y its second.
-func lane(op string, x, y []byte, acc uint32) (uint32, bool) {
-	xi, yi := binary.LittleEndian.Uint32(x), binary.LittleEndian.Uint32(y)
-	xf, yf := math.Float32frombits(xi), math.Float32frombits(yi)
-	switch op {
-	case "VPXORD":
-		return xi ^ yi, true
-	case "VPADDD":
-		return xi + yi, true
-	case "VPSUBD":
-		return xi - yi, true
-	case "VPMAXSD":
-		return uint32(max(int32(xi), int32(yi))), true
-	case "VCVTDQ2PS":
-		return math.Float32bits(float32(int32(yi))), true
-	case "VMULPS":
-		return math.Float32bits(float32(xf * yf)), true
-	case "VMINPS":
-		if xf < yf {
-			return xi, true
-		}
-		return yi, true
-	case "VCVTPS2DQ":
-		r := math.RoundToEven(float64(yf))
-		if !(r >= math.MinInt32 && r <= math.MaxInt32) {
-			return 0x80000000, true
-		}
-		return uint32(int32(r)), true
-	case "VPDPBUSD": // unsigned bytes of the first source, signed of the second
-		for i := range 4 {
-			acc += uint32(int32(x[i]) * int32(int8(y[i])))
-		}
-		return acc, true
-	}
-	return 0, false
 }
 
 func (m *interpreter) blocks(name string, a blockArgs) {
@@ -329,11 +266,10 @@ func (m *interpreter) flip(dst, src []byte) {
 // TestVNNIInterpreted runs the AVX512-VNNI kernels in the interpreter, against the
 // definition.
 func TestVNNIInterpreted(t *testing.T) {
-	funcs := parseAssembly(t, "vnni_amd64.s")
 	for _, kind := range []string{"conv", "depthwise", "fully connected"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			s := &Set{isa: isaVNNI, machine: &interpreter{t: t, funcs: funcs}}
+			s := &Set{isa: isaVNNI, machine: newInterpreter(t, "vnni_amd64.s", func(*instruction) {})}
 			for i := range rounds(400) {
 				r := newRNG(uint64(i))
 				switch kind {
@@ -352,16 +288,12 @@ func TestVNNIInterpreted(t *testing.T) {
 // TestInterpreterNotices runs a kernel with one instruction spoiled at a time: the
 // comparison must fail, or it proves nothing.
 func TestInterpreterNotices(t *testing.T) {
-	for _, spoil := range [][2]string{{"VPDPBUSD", "VPADDD"}, {"VPMAXSD", "VPADDD"}, {"VMINPS", "VMULPS"}, {"VPXORD", "VPADDD"}} {
-		funcs := parseAssembly(t, "vnni_amd64.s")
-		for _, code := range funcs {
-			for i := range code {
-				if code[i].op == spoil[0] {
-					code[i].op = spoil[1]
-				}
+	for _, spoil := range [][2]string{{"VPDPBUSD", "VPADDD"}, {"VPMAXSB", "VPADDSW"}, {"VMINPS", "VMULPS"}, {"VPXORD", "VPSUBD"}, {"VPERMD", "VPADDD"}} {
+		s := &Set{isa: isaVNNI, machine: newInterpreter(t, "vnni_amd64.s", func(in *instruction) {
+			if in.op == spoil[0] {
+				in.op = spoil[1]
 			}
-		}
-		s := &Set{isa: isaVNNI, machine: &interpreter{t: t, funcs: funcs}}
+		})}
 		wrong := 0
 		for i := range 12 {
 			r := newRNG(uint64(i))

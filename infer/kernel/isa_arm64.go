@@ -93,6 +93,13 @@ func (s *Set) depthwise(a *blockArgs) {
 	depthwiseNEON(a)
 }
 
+func (s *Set) depthwiseQuads(width int, a *blockArgs)      { panic("kernel: no such depthwise kernel") }
+func (s *Set) slide(side, stride, width int, a *blockArgs) { panic("kernel: no such depthwise kernel") }
+func (s *Set) lanes(channels int, a *blockArgs)            { panic("kernel: no such kernel") }
+func (s *Set) planes(a *zipArgs)                           { panic("kernel: no such kernel") }
+func (s *Set) weave(a *zipArgs)                            { panic("kernel: no such kernel") }
+func (s *Set) flipPixels(a *zipArgs)                       { panic("kernel: no such kernel") }
+
 // vector runs the matrix-vector kernel.
 func (s *Set) vector(a *blockArgs) {
 	if s.isa == isaDot {

@@ -17,13 +17,16 @@ type layout struct {
 	pair   int   // inputs that one instruction sums
 	mr     int   // pixels a tile
 	widths []int // panel widths, widest first; all but 32 pack a block alone
+	masked bool  // kernels store parts of a panel by themselves
+	lanes  bool  // there are kernels with pixels in lanes, for few output channels
 	quads  bool  // four blocks in a row are taken at once, from 16 activations
 
 	wide *layout // for panels whose weights are mostly too large for one block; nil: none
 
-	dwRows  int // input rows that are interleaved for depthwise kernels
-	dwWidth int // channels a depthwise tile
-	dwMR    int // pixels a depthwise tile
+	dwQuads bool // depthwise convolutions are quadDW ones, else:
+	dwRows  int  // input rows that are interleaved for depthwise kernels
+	dwWidth int  // channels a depthwise tile
+	dwMR    int  // pixels a depthwise tile
 }
 
 // offset is what packing adds to every activation, as the kernels see it.
@@ -52,6 +55,13 @@ type blockArgs struct {
 	zero2 int32          // 88: zero in both 16-bit halves
 	lo4   int32          // 92: lo in all four bytes
 	quads int            // 96
+	mask  uint64         // 104: channels to store where the panel is not full, else 0; only where the layout is masked
+
+	// Sliding depthwise kernels only, all in bytes but length.
+	pitch  int // 112: from packed row to packed row
+	step   int // 120: from packed pixel to packed pixel
+	skip   int // 128: from output pixel to output pixel
+	length int // 136: output pixels of a strip
 }
 
 func (a *blockArgs) requant(r *Requant) {

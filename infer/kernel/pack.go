@@ -272,8 +272,9 @@ func (l *layout) fill(buf []byte, at, n int, zero int32) {
 		return
 	}
 	b := buf[at : at+n]
-	for i := range b {
-		b[i] = byte(zero) ^ l.flip
+	b[0] = byte(zero) ^ l.flip
+	for done := 1; done < n; done *= 2 {
+		copy(b[done:], b[:done])
 	}
 }
 

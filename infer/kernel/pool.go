@@ -5,8 +5,9 @@ package kernel
 // and away from zero agree, and float32 is exact enough (the nearest sums lie
 // 1/(2n) from a tie). Windows that hang over the edge go by the definition.
 type blockPool struct {
-	ref refPool
-	dw  *blockDW
+	ref  refPool
+	dw   depthwiseOp
+	name string
 }
 
 // newBlockPool is nil where the method does not fit.
@@ -24,34 +25,33 @@ func newBlockPool(s *Set, l *layout, d AvgPool) *blockPool {
 	for i := range dw.Scale {
 		dw.Scale[i] = 1 / float32(n)
 	}
-	o := newBlockDW(s, l, dw)
+	o := newDW(s, l, dw)
 	if o == nil {
 		return nil
 	}
-	return &blockPool{refPool{d}, o}
+	return &blockPool{refPool{d}, o, s.Name() + " pool"}
 }
 
 func (o *blockPool) Units() int   { return o.dw.Units() }
 func (o *blockPool) Scratch() int { return o.dw.Scratch() }
 func (o *blockPool) Info() Info {
 	i := o.dw.Info()
-	i.Kernel, i.MACs = o.dw.set.Name()+" pool", 0
+	i.Kernel, i.MACs = o.name, 0
 	return i
 }
 
 func (o *blockPool) Run(dst, src []int8, scratch []byte, from, to int) {
 	o.dw.Run(dst, src, scratch, from, to)
 	for u := from; u < to; u++ {
-		o.edges(dst, src, u/o.dw.bands*o.dw.block, u%o.dw.bands)
+		o.edges(dst, src, u)
 	}
 }
 
 // edges computes the windows of a unit that are not full.
-func (o *blockPool) edges(dst, src []int8, c0, b int) {
+func (o *blockPool) edges(dst, src []int8, u int) {
 	d := &o.ref.d
-	rows := o.dw.rows * o.dw.phases
-	c1 := min(c0+o.dw.block, d.C)
-	for y := b * rows; y < min((b+1)*rows, d.OutH); y++ {
+	c0, c1, from, to := o.dw.region(u)
+	for y := from; y < to; y++ {
 		y0 := y*d.StrideH - d.PadTop
 		whole := y0 >= 0 && y0+d.KH <= d.InH
 		for x := range d.OutW {

@@ -104,10 +104,20 @@ func (r rng) conv() Conv {
 	case 2:
 		d.Transposed = true
 	}
+	if r.IntN(24) == 0 {
+		r.wide(&d)
+	}
 	d.PadTop, d.PadLeft = r.IntN(d.KH+1), r.IntN(d.KW+1)
 	d.OutH, d.OutW = r.outSide(d, d.InH, d.KH, d.StrideH, d.DilationH, d.PadTop), r.outSide(d, d.InW, d.KW, d.StrideW, d.DilationW, d.PadLeft)
 	r.fillConv(&d)
 	return d
+}
+
+// wide makes d a convolution of a wide picture to few channels.
+func (r rng) wide(d *Conv) {
+	d.Transposed, d.StrideH, d.StrideW, d.DilationH, d.DilationW = false, 1, 1, 1, 1
+	d.InC, d.OutC, d.Up = 16*r.between(1, 2), r.between(1, 4), r.between(1, 2)
+	d.InH, d.InW = r.between(1, 5), r.between(60, 150)
 }
 
 // outSide is the usual size or near it; whatever hangs over is padding.
@@ -140,6 +150,9 @@ func (r rng) depthwise() Depthwise {
 	}
 	if r.IntN(6) == 0 {
 		d.DilationH, d.DilationW = r.between(1, 3), r.between(1, 3)
+	}
+	if r.IntN(16) == 0 {
+		d.InC += r.between(60, 160)
 	}
 	d.OutC = d.InC
 	if r.IntN(8) == 0 {

@@ -8,6 +8,7 @@ const (
 	zipPixels  = 48
 	zipSrcStep = 56
 	zipDstStep = 64
+	zipMask    = 72
 )
 
 // avx2Depthwise writes the kernel of 8 pixels x 8 channels over pairs of rows.
@@ -97,58 +98,4 @@ func avx2Zip(f *file) {
 	f.p("VPMOVSXBW X0, Y0")
 	f.p("VMOVDQU Y0, (DX)")
 	zipFoot(f, 2, 8, 32)
-}
-
-// vnniDepthwise writes the kernel of 8 pixels x 16 channels over four rows.
-func vnniDepthwise(f *file) {
-	const mr = 8
-	f.text("depthwiseVNNI", 8, amd64Plan+`
-Z0..Z7 sums of the pixels, 16 channels each; Z31 weights of four rows; Z16..Z23
-four rows of a pixel.`)
-	f.p("MOVQ a+0(FP), AX")
-	f.p("MOVQ %d(AX), BX", argPx)
-	tileHead(f, mr)
-	for i := range mr {
-		f.p("VMOVDQU32 (SI), Z%d", i)
-	}
-	f.label("block")
-	f.p("MOVLQSX (DX), SI")
-	f.p("VMOVDQU32 (DI), Z31")
-	for i := range mr {
-		f.p("VMOVDQU32 (R%d)(SI*1), Z%d", 8+i, 16+i)
-		f.p("VPDPBUSD Z31, Z%d, Z%d", 16+i, i)
-	}
-	f.p("ADDQ $64, DI")
-	f.p("ADDQ $4, DX")
-	f.p("DECQ CX")
-	f.p("JNZ block")
-	vnniScale(f, mr, 1)
-	for i := range mr {
-		f.p("MOVLQSX %d(BX), SI", 8*i+4)
-		f.p("VPMOVSDB Z%d, (DI)(SI*1)", i)
-	}
-	tileFoot(f, mr)
-}
-
-// vnniZip writes four rows side by side with the top bit inverted, 16 channels
-// at a time.
-func vnniZip(f *file) {
-	f.text("zipVNNI", 8, zipPlan+" X15 0x80 in every byte.")
-	f.p("MOVL $0x80808080, CX")
-	f.p("VPBROADCASTD CX, X15")
-	zipHead(f, 4)
-	for i := range 4 {
-		f.p("VPXORD (R%d)(SI*1), X15, X%d", 8+i, i)
-	}
-	f.p("VPUNPCKLBW X1, X0, X4")
-	f.p("VPUNPCKHBW X1, X0, X5")
-	f.p("VPUNPCKLBW X3, X2, X6")
-	f.p("VPUNPCKHBW X3, X2, X7")
-	for i := range 2 {
-		f.p("VPUNPCKLWD X%d, X%d, X0", 6+i, 4+i)
-		f.p("VPUNPCKHWD X%d, X%d, X1", 6+i, 4+i)
-		f.p("VMOVDQU X0, %d(DX)", 32*i)
-		f.p("VMOVDQU X1, %d(DX)", 32*i+16)
-	}
-	zipFoot(f, 4, 16, 64)
 }

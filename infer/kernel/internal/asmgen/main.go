@@ -28,6 +28,11 @@ const (
 	argZero2 = 88
 	argLo4   = 92
 	argQuads = 96
+	argMask  = 104
+	argPitch = 112
+	argStep  = 120
+	argSkip  = 128
+	argLen   = 136
 )
 
 // file collects one assembly file.
@@ -44,6 +49,15 @@ func (f *file) p(format string, a ...any) { fmt.Fprintf(&f.b, "\t"+format+"\n", 
 
 // label writes a label.
 func (f *file) label(l string) { f.b.WriteString(l + ":\n") }
+
+// data lays 32-bit constants down under a name, to be used as name<>(SB).
+func (f *file) data(name string, words ...uint32) {
+	f.b.WriteString("\n")
+	for i, w := range words {
+		fmt.Fprintf(&f.b, "DATA %s<>+%d(SB)/4, $%d\n", name, 4*i, w)
+	}
+	fmt.Fprintf(&f.b, "GLOBL %s<>(SB), RODATA|NOPTR, $%d\n", name, 4*len(words))
+}
 
 // text starts a function that takes the arguments in args bytes.
 func (f *file) text(name string, args int, plan string) {

@@ -201,3 +201,31 @@ Y3 entries 16*j.., Y14 0x70, Y15 0x10 in every byte.`)
 	f.p("VZEROUPPER")
 	f.p("RET")
 }
+
+// vbmiMap writes the table lookup of n bytes, a multiple of 64, for AVX512-VBMI:
+// VPERMI2B looks up 128 entries and ignores the top bit.
+func vbmiMap(f *file) {
+	f.text("mapVBMI", 32, `DI dst, SI src, CX bytes left, DX table. Z0..Z3 table, Z4 x, then its lookup in the
+lower half, Z5 in the upper half; K1 where the top bit is set.`)
+	f.p("MOVQ dst+0(FP), DI")
+	f.p("MOVQ src+8(FP), SI")
+	f.p("MOVQ n+16(FP), CX")
+	f.p("MOVQ t+24(FP), DX")
+	for i := range 4 {
+		f.p("VMOVDQU32 %d(DX), Z%d", 64*i, i)
+	}
+	f.label("next")
+	f.p("VMOVDQU32 (SI), Z4")
+	f.p("VMOVDQA32 Z4, Z5")
+	f.p("VPMOVB2M Z4, K1")
+	f.p("VPERMI2B Z1, Z0, Z4")
+	f.p("VPERMI2B Z3, Z2, Z5")
+	f.p("VMOVDQU8 Z5, K1, Z4")
+	f.p("VMOVDQU32 Z4, (DI)")
+	f.p("ADDQ $64, SI")
+	f.p("ADDQ $64, DI")
+	f.p("SUBQ $64, CX")
+	f.p("JNZ next")
+	f.p("VZEROUPPER")
+	f.p("RET")
+}
