@@ -33,6 +33,9 @@ type Actuator struct {
 	DistanceMM float64   `toml:"distance_mm"` // from trigger to actuator
 	Pulse      Duration  `toml:"pulse"`       // how long the output is on
 	MinGap     Duration  `toml:"min_gap"`     // from the start of one pulse to that of the next, at least
+	Advance    Duration  `toml:"advance"`     // how long the actuator takes to act: it is told that much earlier
+	DeadTime   Duration  `toml:"dead_time"`   // from the end of one pulse to the start of the next, at least
+	Region     Area      `toml:"region"`      // fires for defects whose middle lies there; zero: for whatever no other takes
 }
 
 // setDefaults is what an [[actuator]] starts from.
@@ -81,10 +84,15 @@ func (a *Actuator) check(k *checker, key string) {
 	within(k, key+".distance_mm", a.DistanceMM, 0, 1_000_000, "mm from the trigger")
 	k.span(key+".pulse", a.Pulse, time.Millisecond, time.Minute)
 	k.span(key+".min_gap", a.MinGap, 0, time.Hour)
+	k.span(key+".advance", a.Advance, 0, time.Minute)
+	k.span(key+".dead_time", a.DeadTime, 0, time.Minute)
+	if a.On == FiresUnsure {
+		k.unused(key+".region", a.Region != (Area{}), `for an actuator with on = "unsure"`)
+	}
 }
 
-// ActuatorDelay is the time from trigger to pulse of the i-th actuator, by its
-// delay or by its distance and the belt's speed.
+// ActuatorDelay is the time from trigger to the i-th actuator, by its delay or
+// by its distance and the belt's speed.
 func (c *Config) ActuatorDelay(i int) time.Duration {
 	a := &c.Actuators[i]
 	if a.DistanceMM > 0 {

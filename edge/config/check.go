@@ -32,6 +32,13 @@ func (c *Config) check(opts []Option) []FieldError {
 	c.MQTT.check(k)
 	c.Records.check(k)
 	c.HTTP.check(k)
+	c.Encoder.check(k)
+	c.Challenge.check(k)
+	c.Watchdog.check(k)
+	c.Modbus.check(k)
+	c.checkSignals(k)
+	c.checkEncoder(k)
+	c.checkGates(k)
 	c.checkWiring(k)
 	c.checkTiming(k)
 	return k.errs

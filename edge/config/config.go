@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // Config is one station. Every field has a value: what the file leaves out is
@@ -18,10 +19,18 @@ type Config struct {
 	Recipe    Recipe     `toml:"recipe"`
 	Trigger   Trigger    `toml:"trigger"`
 	Belt      Belt       `toml:"belt"`
+	Encoder   Encoder    `toml:"encoder"`
 	Actuators []Actuator `toml:"actuator"`
+	Signals   []Signal   `toml:"signal"`
+	Handshake Handshake  `toml:"handshake"`
+	Inputs    []Input    `toml:"input"`
+	Confirm   Confirm    `toml:"confirm"`
+	Challenge Challenge  `toml:"challenge"`
+	Watchdog  Watchdog   `toml:"watchdog"`
 	MQTT      MQTT       `toml:"mqtt"`
 	Records   Records    `toml:"records"`
 	HTTP      HTTP       `toml:"http"`
+	Modbus    Modbus     `toml:"modbus"`
 
 	name   string
 	places map[string]Place
@@ -30,13 +39,19 @@ type Config struct {
 // Default is a station with a drawn camera and no actuator.
 func Default() *Config {
 	return &Config{
-		Device:  defaultDevice(),
-		Camera:  defaultCamera(),
-		Model:   defaultModel(),
-		Recipe:  defaultRecipe(),
-		Trigger: defaultTrigger(),
-		MQTT:    defaultMQTT(),
-		Records: defaultRecords(),
+		Device:    defaultDevice(),
+		Camera:    defaultCamera(),
+		Model:     defaultModel(),
+		Recipe:    defaultRecipe(),
+		Trigger:   defaultTrigger(),
+		Encoder:   defaultEncoder(),
+		Handshake: Handshake{Hold: Duration(20 * time.Millisecond)},
+		Confirm:   Confirm{Within: Duration(500 * time.Millisecond), JamAfter: Duration(2 * time.Second)},
+		Challenge: defaultChallenge(),
+		Watchdog:  defaultWatchdog(),
+		HTTP:      defaultHTTP(),
+		MQTT:      defaultMQTT(),
+		Records:   defaultRecords(),
 	}
 }
 
@@ -133,7 +148,7 @@ func (c *Config) Validate(opts ...Option) error {
 func (c *Config) resolve(dir string) {
 	for _, p := range []*string{
 		&c.Camera.Path, &c.Model.Path, &c.Model.LibTensorFlow, &c.Records.Dir,
-		&c.MQTT.CAFile, &c.MQTT.CertFile, &c.MQTT.KeyFile, &c.MQTT.PasswordFile,
+		&c.MQTT.CAFile, &c.MQTT.CertFile, &c.MQTT.KeyFile, &c.MQTT.PasswordFile, &c.HTTP.TokenFile,
 	} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)

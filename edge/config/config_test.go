@@ -38,6 +38,8 @@ func TestExampleIsDefaultAndItsOwnValues(t *testing.T) {
 		Pulse:  config.Duration(25 * time.Millisecond),
 		MinGap: config.Duration(50 * time.Millisecond),
 	}}
+	want.Signals = []config.Signal{{Name: config.SignalReady, Chip: "sim", Line: 2}}
+	want.Inputs = []config.Input{{Name: config.InputInhibit, Chip: "sim", Line: 3, Debounce: config.Duration(2 * time.Millisecond)}}
 	if g, w := plain(got), plain(want); g != w {
 		t.Errorf("example:\n%s\nwant\n%s", g, w)
 	}
@@ -45,8 +47,14 @@ func TestExampleIsDefaultAndItsOwnValues(t *testing.T) {
 
 // plain is c without what only parsing knows.
 func plain(c *config.Config) string {
-	return fmt.Sprintf("%+v %+v %+v %+v %+v %+v %+v %+v %+v %+v",
-		c.Device, c.Camera, c.Model, c.Recipe, c.Trigger, c.Belt, c.Actuators, c.MQTT, c.Records, c.HTTP)
+	v := reflect.ValueOf(*c)
+	var all []string
+	for i := range v.NumField() {
+		if f := v.Type().Field(i); f.IsExported() {
+			all = append(all, fmt.Sprintf("%s %+v", f.Name, v.Field(i).Interface()))
+		}
+	}
+	return strings.Join(all, "\n")
 }
 
 func TestDefaultIsValid(t *testing.T) {
@@ -151,6 +159,7 @@ delay = "300ms"
 
 [[actuator]]
 name = "second"
+region = "10x10+0+0"
 line = -1
 delay = 300
 `)
@@ -162,8 +171,8 @@ delay = 300
 		`s.toml:9:1: camera.rate: "fast" has the wrong type; write a number`,
 		`s.toml:10:1: camera.size: "640" is not allowed; width x height in pixels such as "640x480", each at most 16384`,
 		`s.toml:14:1: actuator[0].pulse: "25" is not allowed; a number from 0 with its unit, such as "25ms" or "1.5s"`,
-		`s.toml:19:1: actuator[1].line: -1 is not allowed; 0 to 1023 (the line's offset in its chip)`,
-		`s.toml:20:1: actuator[1].delay: 300 has the wrong type; write it with its unit in quotes, such as "25ms"`,
+		`s.toml:20:1: actuator[1].line: -1 is not allowed; 0 to 1023 (the line's offset in its chip)`,
+		`s.toml:21:1: actuator[1].delay: 300 has the wrong type; write it with its unit in quotes, such as "25ms"`,
 	}
 	if msg != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", msg, strings.Join(want, "\n"))
@@ -198,6 +207,29 @@ func TestMistakes(t *testing.T) {
 		"name twice":            {actuator("delay = \"1s\"\n") + "[[actuator]]\nline = 2\ndelay = \"1s\"", "actuator[1].name: \"reject\" is the name of actuator[0] too"},
 		"output as input":       {"[trigger]\nkind = \"gpio\"\nline = 1\n" + actuator("delay = \"1s\""), "is an output here and the input of trigger"},
 		"chip's name":           {"[[actuator]]\nchip = \"/dev/gpiochip0\"\ndelay = \"1s\"", "actuator[0].chip"},
+		"input as output":       {"[[input]]\nline = 1\n" + actuator("delay = \"1s\""), "input[0].line: sim line 1 is an input here and the output of actuator[0]"},
+		"signal on a valve":     {actuator("delay = \"1s\"") + "\n[[signal]]\nline = 1", "signal[0].line: sim line 1 is used by actuator[0] already"},
+		"signal twice":          {"[[signal]]\nline = 2\n[[signal]]\nline = 3", "signal[1].name: signal ready is wired by signal[0] already"},
+		"input twice":           {"[[input]]\nline = 2\n[[input]]\nline = 3", "input[1].name: input inhibit is wired by input[0] already"},
+		"no such signal":        {"[[signal]]\nname = \"redy\"", "signal[0].name: \"redy\" is not allowed"},
+		"ack not wired":         {"[handshake]\nacknowledge = true", "handshake.acknowledge: no [[input]] has name = \"ack\""},
+		"ack not asked for":     {"[[input]]\nname = \"ack\"", "the ack input has no effect"},
+		"result over part":      {"[trigger]\nperiod = \"15ms\"\n[[signal]]\n", "handshake.hold: \"20ms\" is not allowed; below the 15ms from part to part"},
+		"confirms nothing":      {"[[input]]\nname = \"confirm\"", "add an [[actuator]]"},
+		"two catch all":         {actuator("delay = \"1s\"\n") + "[[actuator]]\nname = \"b\"\nline = 2\ndelay = \"1s\"", "actuator[1].region: is not given"},
+		"none catches all":      {actuator("delay = \"1s\"\nregion = \"9x9+0+0\""), "none fires for every reject"},
+		"dead too long":         {"[trigger]\nperiod = \"60ms\"\n" + actuator("delay = \"1s\"\npulse = \"25ms\"\ndead_time = \"40ms\""), "actuator[0].dead_time: \"40ms\" is not allowed; at most 35ms"},
+		"advance over the way":  {actuator("delay = \"160ms\"\nadvance = \"10ms\""), "actuator[0].delay: the part is there after 160ms and the actuator is told 10ms earlier"},
+		"encoder and delay":     {"[encoder]\nkind = \"single\"\ncounts_per_mm = 1\nline = 4\n[belt]\nspeed_mm_per_s = 100\n" + actuator("delay = \"1s\""), "actuator[0].delay: has no effect with an encoder"},
+		"encoder, no speed":     {"[encoder]\nkind = \"single\"\ncounts_per_mm = 1\nline = 4\n" + actuator("distance_mm = 100"), "belt.speed_mm_per_s: is not given"},
+		"encoder twice":         {"[encoder]\nkind = \"quadrature\"\ncounts_per_mm = 1\nline = 4\nline_b = 4", "sim line 4 is used by encoder already"},
+		"no encoder":            {"[trigger]\nkind = \"encoder\"\nevery_mm = 10", "fill in [encoder]"},
+		"no resolution":         {"[encoder]\nkind = \"single\"", "encoder.counts_per_mm"},
+		"controls of a drawing": {"[camera]\ncontrols = \"gain=8\"", "has no effect"},
+		"shifts out of order":   {"[records]\nshifts = \"14:00 06:00\"", "records.shifts"},
+		"page for all":          {"[http]\nlisten = \"0.0.0.0:8080\"", "http.listen"},
+		"watchdog bites early":  {"[watchdog]\npatience = \"1s\"", "2s to 1h"},
+
 		"pulse over gap":        {actuator("delay = \"1s\"\npulse = \"60ms\"\nmin_gap = \"50ms\""), "at most actuator[0].min_gap (50ms)"},
 		"pulse over period":     {"[trigger]\nperiod = \"40ms\"\n" + actuator("delay = \"1s\"\npulse = \"45ms\""), "at most the 40ms from part to part"},
 		"pulse over frame time": {"[trigger]\nkind = \"free\"\n[camera]\nrate = 100\n" + actuator("delay = \"1s\"\npulse = \"45ms\""), "at most the 10ms from part to part"},

@@ -24,6 +24,7 @@ type MQTT struct {
 	InFlight      int           `toml:"in_flight"`
 	OutboxRecords int           `toml:"outbox_records"`
 	OutboxMB      int           `toml:"outbox_mb"`
+	Commands      bool          `toml:"commands"` // whether cmd/<verb> is obeyed
 	HomeAssistant HomeAssistant `toml:"home_assistant"`
 }
 
@@ -35,7 +36,7 @@ type HomeAssistant struct {
 
 func defaultMQTT() MQTT {
 	return MQTT{
-		Listen: "127.0.0.1:1883", InFlight: 32, OutboxRecords: 100_000, OutboxMB: 64,
+		Listen: "127.0.0.1:1883", InFlight: 32, OutboxRecords: 100_000, OutboxMB: 64, Commands: true,
 		HomeAssistant: HomeAssistant{Prefix: "homeassistant"},
 	}
 }

@@ -14,6 +14,7 @@ type Trigger struct {
 	Debounce    Duration    `toml:"debounce"`     // gpio: shorter pulses are ignored
 	MinInterval Duration    `toml:"min_interval"` // gpio, software: triggers closer than this are one part
 	Period      Duration    `toml:"period"`       // timer
+	EveryMM     float64     `toml:"every_mm"`     // encoder: one part each so far
 	CameraDelay Duration    `toml:"camera_delay"` // from trigger to exposure
 }
 
@@ -32,11 +33,12 @@ const (
 	TriggerFree     TriggerKind = "free"     // every frame is a part
 	TriggerTimer    TriggerKind = "timer"    // one part each period
 	TriggerGPIO     TriggerKind = "gpio"     // an edge on an input
+	TriggerEncoder  TriggerKind = "encoder"  // a distance that the belt has moved
 	TriggerSoftware TriggerKind = "software" // a command
 )
 
 func triggerKinds() []TriggerKind {
-	return []TriggerKind{TriggerFree, TriggerTimer, TriggerGPIO, TriggerSoftware}
+	return []TriggerKind{TriggerFree, TriggerTimer, TriggerGPIO, TriggerEncoder, TriggerSoftware}
 }
 
 // UnmarshalText reads the name of a kind.
@@ -69,6 +71,10 @@ func (t *Trigger) check(k *checker) {
 		if t.Debounce > t.MinInterval && t.MinInterval > 0 {
 			k.refuse("trigger.debounce", t.Debounce.String(), fmt.Sprintf("at most trigger.min_interval (%v)", t.MinInterval))
 		}
+	case TriggerSoftware:
+		k.span("trigger.min_interval", t.MinInterval, 0, time.Hour)
+	case TriggerEncoder:
+		within(k, "trigger.every_mm", t.EveryMM, 0.1, 100_000, "mm from part to part")
 	}
 }
 
@@ -80,6 +86,8 @@ func (c *Config) PartInterval() time.Duration {
 		return c.Trigger.Period.Std()
 	case TriggerGPIO, TriggerSoftware:
 		return c.Trigger.MinInterval.Std()
+	case TriggerEncoder:
+		return c.Belt.travel(c.Trigger.EveryMM)
 	}
 	if c.Camera.Rate > 0 {
 		return time.Duration(float64(time.Second) / c.Camera.Rate)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // ChipSim is the simulated GPIO chip, which every machine has.
@@ -53,8 +54,20 @@ func (c *Config) wires() []wire {
 	if c.Trigger.Kind == TriggerGPIO {
 		ws = append(ws, wire{"trigger", c.Trigger.Chip, c.Trigger.Line, true})
 	}
+	if c.Encoder.Present() {
+		ws = append(ws, wire{"encoder", c.Encoder.Chip, c.Encoder.Line, true})
+	}
+	if c.Encoder.Kind == EncoderQuadrature {
+		ws = append(ws, wire{"encoder", c.Encoder.Chip, c.Encoder.LineB, true})
+	}
 	for i, a := range c.Actuators {
 		ws = append(ws, wire{fmt.Sprintf("actuator[%d]", i), a.Chip, a.Line, false})
+	}
+	for i, s := range c.Signals {
+		ws = append(ws, wire{fmt.Sprintf("signal[%d]", i), s.Chip, s.Line, false})
+	}
+	for i, in := range c.Inputs {
+		ws = append(ws, wire{fmt.Sprintf("input[%d]", i), in.Chip, in.Line, true})
 	}
 	return ws
 }
@@ -93,10 +106,40 @@ func (c *Config) checkWiring(k *checker) {
 
 func clash(w, other wire) string {
 	if w.input != other.input {
-		return fmt.Sprintf("%s line %d is an output here and the input of %s", w.chip, w.line, other.key)
+		here, there := "an output", "input"
+		if w.input {
+			here, there = "an input", "output"
+		}
+		return fmt.Sprintf("%s line %d is %s here and the %s of %s", w.chip, w.line, here, there, other.key)
 	}
 	return fmt.Sprintf("%s line %d is used by %s already", w.chip, w.line, other.key)
 }
+
+// checkGates sees to it that one actuator catches whatever no other takes, and
+// that each of the others can fire.
+func (c *Config) checkGates(k *checker) {
+	catchAll, unsure := -1, -1
+	for i, a := range c.Actuators {
+		key := fmt.Sprintf("actuator[%d]", i)
+		switch {
+		case a.On == FiresUnsure && unsure >= 0:
+			k.problem(key+".on", fmt.Sprintf("actuator[%d] fires for unsure parts already", unsure), "one does")
+		case a.On == FiresUnsure:
+			unsure = i
+		case a.Region != (Area{}):
+		case catchAll >= 0:
+			k.problem(key+".region", fmt.Sprintf("is not given, and actuator[%d] fires for whatever no region takes already", catchAll), "give each further actuator the region whose defects it is for")
+		default:
+			catchAll = i
+		}
+	}
+	if len(c.Actuators) > 0 && catchAll < 0 {
+		k.problem("actuator", "none fires for every reject", `leave out the region of one with on = "reject"`)
+	}
+}
+
+// lead is how long before the part is there the actuator is told.
+func (a *Actuator) lead() time.Duration { return a.Advance.Std() }
 
 // checkTiming refuses pulses that run into the next part and actuators that a
 // part passes before its picture or its verdict.
@@ -112,8 +155,13 @@ func (c *Config) checkPulse(k *checker, key string, a Actuator) {
 		k.refuse(key+".pulse", a.Pulse.String(), fmt.Sprintf("at most %s.min_gap (%v): a pulse must end before the next may start", key, a.MinGap))
 		return
 	}
-	if part := c.PartInterval(); part > 0 && a.Pulse.Std() > part {
+	part := c.PartInterval()
+	switch busy := a.Pulse.Std() + a.DeadTime.Std(); {
+	case part <= 0:
+	case a.Pulse.Std() > part:
 		k.refuse(key+".pulse", a.Pulse.String(), fmt.Sprintf("at most the %v from part to part: a longer pulse hits the next part", part))
+	case busy > part:
+		k.refuse(key+".dead_time", a.DeadTime.String(), fmt.Sprintf("at most %v: with the pulse it must fit into the %v from part to part", part-a.Pulse.Std(), part))
 	}
 }
 
@@ -126,6 +174,9 @@ func (c *Config) checkPosition(k *checker, key string, i int) {
 			k.problem(key+".delay", "is given beside distance_mm", "give one of them")
 			return
 		}
+		if c.Belt.Speed <= 0 && c.Encoder.Present() {
+			return // said by checkEncoder
+		}
 		if c.Belt.Speed <= 0 {
 			k.problem(from, "needs the speed of the belt", "set belt.speed_mm_per_s, or give a delay")
 			return
@@ -135,7 +186,7 @@ func (c *Config) checkPosition(k *checker, key string, i int) {
 	switch {
 	case delay <= camera:
 		k.problem(from, fmt.Sprintf("the part is there after %v, before its picture is taken (%v)", delay, camera), "the actuator must come after the camera")
-	case deadline > delay:
-		k.problem(from, fmt.Sprintf("the part is there after %v, but its verdict may take until recipe.deadline (%v)", delay, deadline), "move the actuator, or shorten the deadline")
+	case deadline >= delay-a.lead():
+		k.problem(from, fmt.Sprintf("the part is there after %v and the actuator is told %v earlier, but its verdict may take until recipe.deadline (%v)", delay, a.lead(), deadline), "move the actuator, or shorten the deadline")
 	}
 }
