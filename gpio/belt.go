@@ -25,6 +25,11 @@ type BeltConfig struct {
 	UnsureFires bool
 	UnsureGate  int
 	Capacity    int // parts between trigger and last gate; 0: 256
+	// Lost is told of a part that will not be fired at as it should be: the
+	// register or the scheduler had no room, or its verdict came behind its gate.
+	// The line must be stopped. It is called with the belt locked: it must neither
+	// block nor call back. May be nil.
+	Lost func(seq uint64, err error)
 }
 
 // Check returns all that is wrong with c.
@@ -136,6 +141,7 @@ func (b *Belt) Announce(seq uint64, trigger edge.Instant) {
 func (b *Belt) enter(seq uint64, trigger edge.Instant) *beltPart {
 	if len(b.parts) == cap(b.parts) {
 		b.stats.Full++
+		b.lost(seq, errFull)
 		return nil
 	}
 	b.parts = append(b.parts, beltPart{seq: seq, pos: b.countAt(trigger)})
@@ -177,6 +183,7 @@ func (b *Belt) Act(v *edge.Verdict) {
 	}
 	if p.gates&p.passed != 0 {
 		b.stats.TooLate++
+		b.lost(v.ID.Seq, errBehind)
 	}
 }
 
@@ -258,8 +265,21 @@ func (b *Belt) advance(p *beltPart, at edge.Instant, speed float64) {
 }
 
 func (b *Belt) fire(g BeltGate, seq uint64, at edge.Instant) {
-	if b.sched.Schedule(g.Channel, Pulse{ID: seq, At: at, Width: g.Width}) != nil {
+	if err := b.sched.Schedule(g.Channel, Pulse{ID: seq, At: at, Width: g.Width}); err != nil {
 		b.stats.Lost++
+		b.lost(seq, err)
+	}
+}
+
+// Why a Belt loses parts, besides the scheduler's reasons.
+var (
+	errFull   = errors.New("too many parts are between trigger and gate")
+	errBehind = errors.New("its verdict came when it was beyond its gate")
+)
+
+func (b *Belt) lost(seq uint64, err error) {
+	if b.cfg.Lost != nil {
+		b.cfg.Lost(seq, err)
 	}
 }
 

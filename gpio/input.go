@@ -19,6 +19,7 @@ type Event struct {
 	At    edge.Instant
 	Level gpio.Level
 	Lost  uint32 // edges lost before this one
+	Line  int    // of a group: which of its lines, in the order they were opened
 }
 
 // Events is implemented by pins that know when their edges were, which periph's
@@ -43,6 +44,8 @@ type Filter struct {
 	// and counted.
 	MinInterval time.Duration
 	ActiveLow   bool
+	// Initial has Watch tell of an input that is active when the watch begins.
+	Initial bool
 
 	stable  bool // the accepted state: active
 	burst   bool // raw edges since the last stable level
@@ -117,6 +120,9 @@ func Watch(ctx context.Context, clock edge.Clock, pin Events, pull gpio.Pull, f 
 		return err
 	}
 	f.stable = bool(pin.Read()) != f.ActiveLow
+	if f.stable && f.Initial {
+		fn(Change{At: clock.Now(), Active: true})
+	}
 	for {
 		e, err := waitOrPoll(ctx, clock, pin, f)
 		if ctx.Err() != nil {

@@ -31,6 +31,9 @@ type RejectConfig struct {
 	UnsureGate  int
 	// Deadline of the verdict, from the trigger: it must leave every gate in time.
 	Deadline time.Duration
+	// Lost is told of a part whose pulse the scheduler had no room for: it passes,
+	// and the line must be stopped. It must not block. May be nil.
+	Lost func(seq uint64, err error)
 	// Pitch is the least time between two parts, if known: no pulse may be wider.
 	Pitch time.Duration
 }
@@ -125,10 +128,15 @@ func (c *RejectConfig) inLane(i int, regions []edge.Region) bool {
 
 func (r *Rejector) fire(g Gate, v *edge.Verdict) {
 	at := v.Trigger.Add(g.Travel - g.Advance)
-	if r.sched.Schedule(g.Channel, Pulse{ID: v.ID.Seq, At: at, Width: g.Width}) != nil {
-		r.mu.Lock()
-		r.lost++
-		r.mu.Unlock()
+	err := r.sched.Schedule(g.Channel, Pulse{ID: v.ID.Seq, At: at, Width: g.Width})
+	if err == nil {
+		return
+	}
+	r.mu.Lock()
+	r.lost++
+	r.mu.Unlock()
+	if r.cfg.Lost != nil {
+		r.cfg.Lost(v.ID.Seq, err)
 	}
 }
 

@@ -46,10 +46,24 @@ type ChannelConfig struct {
 // Pulse is a window of activity. Whatever happens it is not extended beyond
 // At+Width, where the next part begins; a late start makes it shorter.
 type Pulse struct {
-	ID    uint64 // the part's number
-	At    edge.Instant
-	Width time.Duration
+	ID     uint64 // the part's number
+	At     edge.Instant
+	Width  time.Duration
+	Manual bool // by a person's hand, for set-up
 }
+
+// Hold says which pulses are kept from the outputs.
+type Hold uint8
+
+// Holds. A pulse that is due while it is held is cancelled, and what is on is
+// switched off.
+const (
+	HoldNone      Hold = iota
+	HoldAutomatic      // only manual pulses pass
+	HoldAll            // somebody's hand may be in the machine
+)
+
+func (h Hold) stops(p Pulse) bool { return h == HoldAll || h == HoldAutomatic && !p.Manual }
 
 // Outcome of a pulse.
 type Outcome uint8
@@ -102,6 +116,7 @@ type Scheduler struct {
 
 	mu      sync.Mutex // guards the queues of the channels and what follows
 	stats   Stats
+	hold    Hold
 	sleeps  edge.Instant
 	disturb context.CancelFunc
 	rt      error
@@ -185,6 +200,20 @@ func (s *Scheduler) Cancel() {
 	}
 }
 
+// Hold keeps pulses from the outputs from the next step on, which comes at once.
+func (s *Scheduler) Hold(h Hold) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hold = h
+	s.disturb()
+}
+
+func (s *Scheduler) held(p Pulse) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.hold.stops(p)
+}
+
 // Stats returns the counters.
 func (s *Scheduler) Stats() Stats {
 	s.mu.Lock()
@@ -236,7 +265,9 @@ func (s *Scheduler) step(i int) edge.Instant {
 			s.begin(i, p, now)
 			continue
 		}
-		if p, ok := s.mergeable(c); ok {
+		if s.held(c.current.Pulse) {
+			c.ends, c.current.Outcome = min(c.ends, now), Cancelled
+		} else if p, ok := s.mergeable(c); ok {
 			c.ends, c.latest = max(c.ends, p.At.Add(p.Width)), max(c.latest, p.At)
 			s.report(Record{Pulse: p, Channel: i, Outcome: Merged, Start: c.current.Start})
 			continue
@@ -277,7 +308,7 @@ func (s *Scheduler) pop(c *channel) {
 func (s *Scheduler) mergeable(c *channel) (Pulse, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !c.Merge || len(c.queue) == 0 {
+	if !c.Merge || len(c.queue) == 0 || s.hold.stops(c.queue[0]) {
 		return Pulse{}, false
 	}
 	if at := c.queue[0].At; at.After(c.ends.Add(c.MinGap)) && at.Sub(c.latest) >= c.MinPeriod {
@@ -292,6 +323,11 @@ func (s *Scheduler) mergeable(c *channel) (Pulse, bool) {
 func (s *Scheduler) begin(i int, p Pulse, now edge.Instant) {
 	c := &s.channels[i]
 	r := Record{Pulse: p, Channel: i, Outcome: Missed}
+	if s.held(p) {
+		r.Outcome = Cancelled
+		s.report(r)
+		return
+	}
 	if !c.Shift && now.Sub(p.At) > c.tolerance(p) {
 		s.report(r)
 		return
@@ -345,6 +381,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	runtime.LockOSThread() // never unlocked: the thread ends with its priority
 	defer s.safe()
 	s.noteRealtime(realtime())
+	s.arrive()
 	sleep, cancel := context.WithCancel(ctx)
 	defer func() { cancel() }()
 	for ctx.Err() == nil {
@@ -401,6 +438,14 @@ func (s *Scheduler) noteRealtime(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.rt = err
+}
+
+// arrive takes every output from its safe level, which may be on, to where
+// pulses begin. One that refuses stays as it is and fails at its first pulse.
+func (s *Scheduler) arrive() {
+	for i := range s.channels {
+		_ = s.channels[i].Output.Set(false)
+	}
 }
 
 func (s *Scheduler) safe() {

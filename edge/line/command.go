@@ -40,6 +40,17 @@ type Swap struct {
 // judge hangs.
 type Reset struct{}
 
+// SourceLost makes the line NOT_READY until the next frame or SourceFound: the
+// camera was unplugged, say.
+type SourceLost string
+
+// SourceFound says that the source is there and gives frames when it is
+// triggered: a line that waits for its first part is ready for it.
+type SourceFound struct{}
+
+// raise is Line.Alarm.
+type raise string
+
 // FailWith makes the line FAULT.
 type FailWith string
 
@@ -65,7 +76,13 @@ func (c SetShadow) apply(m *Machine) error   { m.cond.shadow = bool(c); return n
 func (c SetInhibit) apply(m *Machine) error  { m.cond.inhibit = bool(c); return nil }
 func (c SetTeaching) apply(m *Machine) error { m.cond.teaching = bool(c); return nil }
 func (c FailWith) apply(m *Machine) error    { m.fail(string(c)); return nil }
-func (c Confirmed) apply(m *Machine) error   { m.Confirm(int(c)); return nil }
+func (c raise) apply(m *Machine) error       { m.cond.set(holdAlarm, string(c)); return nil }
+func (SourceFound) apply(m *Machine) error   { m.cond.set(holdSource, ""); return nil }
+func (c SourceLost) apply(m *Machine) error {
+	m.cond.set(holdSource, "camera: "+string(c))
+	return nil
+}
+func (c Confirmed) apply(m *Machine) error { m.Confirm(int(c)); return nil }
 
 func (c Hold) apply(m *Machine) error {
 	switch c.Code {

@@ -76,6 +76,8 @@ type Config struct {
 	// line NOT_READY; 0: never.
 	SourceStall time.Duration
 	Limits      Limits
+	// Shadow and Inhibit are the mode that the line starts in.
+	Shadow, Inhibit bool
 	// FirstSeq is the sequence number of the first part; 0: 1.
 	FirstSeq uint64
 }

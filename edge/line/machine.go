@@ -73,6 +73,7 @@ func NewMachine(c Config, d Deps) (*Machine, error) {
 	c = c.withDefaults()
 	m := &Machine{cfg: c, deps: d, judge: d.Judge, model: c.Model, seq: c.FirstSeq - 1, ring: make([]slot, c.InFlight)}
 	m.limits = newLimiter(c.Limits)
+	m.cond.shadow, m.cond.inhibit = c.Shadow, c.Inhibit
 	for i := range m.ring {
 		m.ring[i].init(c.Frames)
 	}

@@ -19,7 +19,7 @@ type Line struct {
 	clock    edge.Clock
 	triggers chan edge.Instant
 	commands chan request
-	alarms   chan string
+	posts    chan Command
 	ended    chan struct{} // closed when Run returns
 	missed   atomic.Uint64
 
@@ -57,7 +57,7 @@ func New(c Config, d Deps, src Source, o Options) (*Line, error) {
 		return nil, err
 	}
 	l := &Line{
-		m: m, src: src, alarms: make(chan string, alarmQueue), clock: d.Clock, beat: o.Beat,
+		m: m, src: src, posts: make(chan Command, postQueue), clock: d.Clock, beat: o.Beat,
 		triggers: make(chan edge.Instant, triggerQueue),
 		commands: make(chan request), ended: make(chan struct{}),
 	}
@@ -88,19 +88,26 @@ func (l *Line) Announce(t edge.Instant) bool {
 // MissedTriggers counts triggers that Announce had no room for.
 func (l *Line) MissedTriggers() uint64 { return l.missed.Load() }
 
-// alarmQueue is how many alarms may wait; one is enough to drop READY.
-const alarmQueue = 8
+// postQueue is how many posted commands may wait.
+const postQueue = 64
+
+// Post has c carried out between parts, like Send, but waits for nothing and
+// learns of no error: for goroutines that must not block. It returns false if
+// too many wait already.
+func (l *Line) Post(c Command) bool {
+	select {
+	case l.posts <- c:
+		return true
+	default:
+		return false
+	}
+}
 
 // Alarm makes the line NOT_READY until Reset, for what somebody else noticed: a
 // pulse that was missed, a jam, parts that nobody confirmed. Parts are judged
 // and rejected on. It never blocks and may be called by any goroutine; of many
 // alarms at once the first few are enough.
-func (l *Line) Alarm(reason string) {
-	select {
-	case l.alarms <- reason:
-	default:
-	}
-}
+func (l *Line) Alarm(reason string) { l.Post(raise(reason)) }
 
 // Counts returns the ledger of the parts that have their verdict; it balances.
 func (l *Line) Counts() edge.Counts { return l.m.Counts() }
@@ -226,8 +233,8 @@ func (r *runner) loop(ctx context.Context) error {
 			r.m.Judged(j)
 		case q := <-r.commands:
 			q.reply <- r.m.Do(q.command)
-		case reason := <-r.alarms:
-			r.m.Alarm(reason)
+		case c := <-r.posts:
+			_ = r.m.Do(c) // Post says so
 		case <-r.alarm.C:
 			r.m.Tick()
 		case <-r.pulse.C:

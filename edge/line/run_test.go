@@ -163,7 +163,7 @@ func TestCommandsTakeEffect(t *testing.T) {
 		if st := l.Status(); st.Armed || st.State != NotReady {
 			t.Errorf("%+v", st)
 		}
-		for range 2 * alarmQueue {
+		for range 2 * postQueue {
 			l.Alarm("jam at gate 1")
 		}
 		synctest.Wait()
@@ -176,4 +176,39 @@ func TestCommandsTakeEffect(t *testing.T) {
 		cancel()
 		<-done
 	})
+}
+
+func TestALineThatWaitsForItsFirstPartIsReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, _ := startLine(t, 0, nil, nil, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- l.Run(ctx) }()
+		l.Post(SourceFound{})
+		synctest.Wait()
+		if st := l.Status(); st.State != Ready {
+			t.Errorf("found: %+v", st)
+		}
+		l.Post(SourceLost("unplugged"))
+		synctest.Wait()
+		if st := l.Status(); st.State != NotReady || st.Reason != "camera: unplugged" {
+			t.Errorf("lost: %+v", st)
+		}
+		cancel()
+		<-done
+	})
+}
+
+func TestALineStartsInTheModeThatItIsTold(t *testing.T) {
+	c, err := clock.NewSystem()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cfg := range []Config{{Shadow: true}, {Inhibit: true}} {
+		cfg.Deadline = time.Second
+		l, err := New(cfg, Deps{Clock: c, Judge: judgeFunc(nil), Actuator: stub{}}, &belt{}, Options{})
+		if err != nil || l.Status().Armed {
+			t.Errorf("%+v %v", l.Status(), err)
+		}
+	}
 }

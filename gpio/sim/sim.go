@@ -52,10 +52,11 @@ func (c *Chip) Line(n int) *Pin {
 type Pin struct {
 	number int
 	clock  edge.Clock
-	events chan gpio.Event
 	halt   chan struct{}
 
 	mu      sync.Mutex
+	events  chan gpio.Event
+	index   int // in the group that shares events
 	level   pin.Level
 	out     bool
 	pull    pin.Pull
@@ -131,7 +132,7 @@ func (p *Pin) change(level pin.Level) {
 	p.note(Edge{At: now, Level: level})
 	if !p.out && p.sees(level) {
 		select {
-		case p.events <- gpio.Event{At: now, Level: level, Lost: p.lost}:
+		case p.events <- gpio.Event{At: now, Level: level, Lost: p.lost, Line: p.index}:
 			p.lost = 0
 		default:
 			p.lost++
@@ -234,13 +235,16 @@ func (p *Pin) WaitForEvent(ctx context.Context) (gpio.Event, error) {
 var errGaveUp = errors.New("gave up waiting")
 
 func (p *Pin) wait(done <-chan struct{}, late <-chan time.Time) (gpio.Event, error) {
+	p.mu.Lock()
+	events := p.events
+	p.mu.Unlock()
 	select {
-	case e := <-p.events:
+	case e := <-events:
 		return e, nil
 	default:
 	}
 	select {
-	case e := <-p.events:
+	case e := <-events:
 		return e, nil
 	case <-p.halt:
 		return gpio.Event{}, gpio.ErrHalted
