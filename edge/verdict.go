@@ -124,8 +124,15 @@ func (v *Verdict) Fires(unsureFires bool) bool {
 }
 
 // Late turns v into a Reject with ReasonLate if now is after its Due, and
-// reports whether it did. A zero Due is never late.
+// reports whether it did. A zero Due is never late. A part that has no result
+// keeps the reason for that; it is rejected anyway.
 func (v *Verdict) Late(now Instant) bool {
+	switch v.Reason {
+	case ReasonNoFrame, ReasonBadFrame, ReasonFault, ReasonOverrun:
+		if v.Decision != Accept && v.Decision != Unsure {
+			return false
+		}
+	}
 	if v.Due == 0 || !now.After(v.Due) {
 		return false
 	}

@@ -74,8 +74,9 @@ func NewConfirmer(c ConfirmConfig, tell func(Confirmation)) (*Confirmer, error) 
 	return &Confirmer{cfg: c, tell: tell, open: make([]awaited, 0, c.Capacity)}, nil
 }
 
-// Fired opens a wait for the part of a pulse that began; give it every Record of
-// the scheduler. A merged pulse waits for its part from its own At. A part too
+// Fired opens a wait for the part of a pulse that begins: give it what
+// Scheduler.OnBegin tells, and each merged Record. A merged pulse waits for its
+// part from its own At. A part too
 // many to wait for counts as unseen.
 func (c *Confirmer) Fired(r Record) {
 	start := r.Start

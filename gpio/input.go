@@ -116,10 +116,24 @@ func (f *Filter) accept(c Change) (Change, bool) {
 // accepted change, from the calling goroutine, until ctx ends or the pin fails.
 // fn must not block. The pin is halted by the caller.
 func Watch(ctx context.Context, clock edge.Clock, pin Events, pull gpio.Pull, f *Filter, fn func(Change)) error {
+	if err := Begin(pin, pull, f); err != nil {
+		return err
+	}
+	return Follow(ctx, clock, pin, f, fn)
+}
+
+// Begin is the first half of Watch: from its return on no edge is lost, also if
+// Follow comes later.
+func Begin(pin Events, pull gpio.Pull, f *Filter) error {
 	if err := pin.In(pull, gpio.BothEdges); err != nil {
 		return err
 	}
 	f.stable = bool(pin.Read()) != f.ActiveLow
+	return nil
+}
+
+// Follow is the second half of Watch.
+func Follow(ctx context.Context, clock edge.Clock, pin Events, f *Filter, fn func(Change)) error {
 	if f.stable && f.Initial {
 		fn(Change{At: clock.Now(), Active: true})
 	}

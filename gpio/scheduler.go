@@ -113,6 +113,7 @@ type Scheduler struct {
 	clock    edge.Clock
 	channels []channel
 	tell     func(Record)
+	begins   func(Record)
 
 	mu      sync.Mutex // guards the queues of the channels and what follows
 	stats   Stats
@@ -157,6 +158,11 @@ func newChannel(cfg ChannelConfig) channel {
 	}
 	return channel{ChannelConfig: cfg, queue: make([]Pulse, 0, cfg.Capacity)}
 }
+
+// OnBegin has fn told of each pulse just before its output is switched on; Start
+// is then the instant before. Call it before anything is scheduled. fn must not
+// block.
+func (s *Scheduler) OnBegin(fn func(Record)) { s.begins = fn }
 
 // Schedule puts a pulse on channel ch. A pulse that is already due is fired or
 // missed at the next step.
@@ -335,6 +341,9 @@ func (s *Scheduler) begin(i int, p Pulse, now edge.Instant) {
 	from := p.At
 	if c.Shift {
 		from = now
+	}
+	if s.begins != nil {
+		s.begins(Record{Pulse: p, Channel: i, Outcome: Fired, Start: now})
 	}
 	if err := c.Output.Set(true); err != nil {
 		r.Outcome = Failed

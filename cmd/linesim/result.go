@@ -82,6 +82,7 @@ func (r *result) cross(p part) {
 
 // finish collects the counters.
 func (w *world) finish() {
+	w.machine.Abort() // nothing is open; a frame may wait for a trigger that never comes
 	r := &w.result
 	r.Parts, r.Seed = w.sent, w.plan.Seed
 	r.Virtual, r.Stops = time.Duration(w.clock.now-1e9).Seconds(), w.belt.stops

@@ -77,7 +77,10 @@ func runStation(ctx context.Context, cfg *config.Config, record recordFlags, std
 			log.Info(said)
 		}
 	}()
-	return s.Run(ctx, watch.New(j, rec.writer()))
+	return s.Run(ctx, station.Model{
+		Judge: watch.New(j, rec.writer()), Bare: j,
+		Digest: j.Package().ShortDigest(), Certificate: j.Package().Calibration.Certificate,
+	})
 }
 
 // stationJudge loads the configured package, or teaches on the drawn line.

@@ -51,6 +51,10 @@ type SourceFound struct{}
 // raise is Line.Alarm.
 type raise string
 
+// Sync does nothing: once it has been sent, what was posted before has been
+// carried out.
+type Sync struct{}
+
 // FailWith makes the line FAULT.
 type FailWith string
 
@@ -77,6 +81,7 @@ func (c SetInhibit) apply(m *Machine) error  { m.cond.inhibit = bool(c); return 
 func (c SetTeaching) apply(m *Machine) error { m.cond.teaching = bool(c); return nil }
 func (c FailWith) apply(m *Machine) error    { m.fail(string(c)); return nil }
 func (c raise) apply(m *Machine) error       { m.cond.set(holdAlarm, string(c)); return nil }
+func (Sync) apply(*Machine) error            { return nil }
 func (SourceFound) apply(m *Machine) error   { m.cond.set(holdSource, ""); return nil }
 func (c SourceLost) apply(m *Machine) error {
 	m.cond.set(holdSource, "camera: "+string(c))

@@ -28,6 +28,8 @@ type Machine struct {
 	job       Job
 	busy      bool // job is being judged
 	lastFrame edge.Instant
+	early     *edge.Frame  // exposed before its trigger was heard of; nil: none
+	latest    edge.Instant // trigger of the latest part
 	limits    limiter
 	retiring  []retired
 
@@ -102,6 +104,7 @@ func (m *Machine) Trigger(t edge.Instant) {
 // announce opens a part, or rejects it at once if that cannot be.
 func (m *Machine) announce(t edge.Instant) *slot {
 	m.seq++
+	m.latest = t
 	m.book(func(c *edge.Counts, _ *Extra) { c.Triggers++; m.open++ })
 	if a, ok := m.deps.Actuator.(Announcer); ok && m.cond.armed() {
 		a.Announce(m.seq, t)
@@ -121,6 +124,7 @@ func (m *Machine) announce(t edge.Instant) *slot {
 		m.pop()
 		return nil
 	}
+	m.takeEarly(s)
 	return s
 }
 
@@ -148,7 +152,7 @@ func (m *Machine) Frame(f *edge.Frame) {
 	m.cond.set(holdSource, "")
 	s := m.owner(f)
 	if s == nil {
-		m.deps.Release(f)
+		m.homeless(f)
 		m.publish()
 		return
 	}
@@ -172,8 +176,35 @@ func (m *Machine) owner(f *edge.Frame) *slot {
 			return s
 		}
 	}
-	m.book(func(_ *edge.Counts, x *Extra) { x.Strays++ })
 	return nil
+}
+
+// homeless keeps a frame whose trigger may not have been heard of yet: news of
+// an edge can be slower than a frame. There is room for one; others are strays.
+func (m *Machine) homeless(f *edge.Frame) {
+	if m.cfg.Triggered && !m.cond.has(holdPause) && f.At.After(m.latest) && (m.latest == 0 || m.spilled != m.latest) {
+		m.early, f = f, m.early
+	}
+	m.stray(f)
+}
+
+func (m *Machine) stray(f *edge.Frame) {
+	if f != nil {
+		m.book(func(_ *edge.Counts, x *Extra) { x.Strays++ })
+		m.deps.Release(f)
+	}
+}
+
+// takeEarly gives the frame that was kept to the part that was just opened, if
+// it shows it.
+func (m *Machine) takeEarly(s *slot) {
+	f := m.early
+	m.early = nil
+	if f != nil && m.shows(s, f.At) {
+		m.attach(s, f)
+		return
+	}
+	m.stray(f)
 }
 
 // shows reports whether a frame exposed at t is one of s and not of a part
@@ -393,6 +424,8 @@ func (m *Machine) Abort() {
 			m.settle(s, edge.Reject, edge.ReasonFault)
 		}
 	}
+	m.stray(m.early)
+	m.early = nil
 	m.cond.set(holdSource, "stopped")
 	m.pop()
 	m.publish()

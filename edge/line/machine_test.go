@@ -483,3 +483,34 @@ func (b *bench) event(e byte, out **Job) {
 		b.SourceDown(errors.New("x"))
 	}
 }
+
+// News of an edge may be slower than the frame that it caused.
+func TestAFrameThatComesBeforeItsTriggerIsKeptForIt(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		at      time.Duration // of the exposure, after the trigger
+		strays  uint64
+		verdict edge.Reason
+	}{
+		{"its own frame", time.Millisecond, 0, edge.ReasonNone},
+		{"the frame of nobody, before", -time.Millisecond, 1, edge.ReasonNoFrame},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t, Config{Triggered: true})
+			t0 := b.Now()
+			b.Frame(b.frame(t0.Add(c.at), 0))
+			b.Trigger(t0)
+			if c.verdict == edge.ReasonNone {
+				b.answer(edge.Accept)
+				b.last(edge.Accept, c.verdict)
+			} else {
+				b.Set(b.Wake())
+				b.Tick()
+				b.last(edge.Reject, c.verdict)
+			}
+			if n := b.Extra().Strays; n != c.strays {
+				t.Errorf("%d strays", n)
+			}
+		})
+	}
+}

@@ -232,6 +232,7 @@ func (r *runner) loop(ctx context.Context) error {
 		case j := <-r.done:
 			r.m.Judged(j)
 		case q := <-r.commands:
+			r.takePosts()
 			q.reply <- r.m.Do(q.command)
 		case c := <-r.posts:
 			_ = r.m.Do(c) // Post says so
@@ -274,6 +275,19 @@ func (r *runner) takeTriggers() {
 		select {
 		case t := <-r.triggers:
 			r.m.Trigger(t)
+		default:
+			return
+		}
+	}
+}
+
+// takePosts carries out what was posted before a command that is sent, so that
+// both take effect in the order in which they were given.
+func (r *runner) takePosts() {
+	for {
+		select {
+		case c := <-r.posts:
+			_ = r.m.Do(c)
 		default:
 			return
 		}

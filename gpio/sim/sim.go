@@ -87,6 +87,13 @@ func (p *Pin) Wire(other *Pin) {
 	p.wires = append(p.wires, other)
 }
 
+// Unwire cuts what follows this line off.
+func (p *Pin) Unwire() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.wires = nil
+}
+
 // Fail makes Out, In fail with err from now on; nil mends the line.
 func (p *Pin) Fail(err error) {
 	p.mu.Lock()

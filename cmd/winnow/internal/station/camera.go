@@ -2,7 +2,6 @@ package station
 
 import (
 	"context"
-	"fmt"
 	"image"
 	"time"
 
@@ -14,27 +13,16 @@ import (
 	"winnow/edge"
 	"winnow/edge/config"
 	"winnow/edge/line"
-	"winnow/gpio"
 )
 
-// announcer tells the line of parts until ctx ends.
-type announcer func(ctx context.Context, l *line.Line)
-
-// openSource makes the configured camera. triggered says that parts are
-// announced by the returned announcer rather than by frames. Drawn and replayed
-// cameras deliver exactly one frame a part, paced by the trigger.
-func openSource(ctx context.Context, s *Station) (capture.Source, bool, announcer, error) {
+// openSource makes the configured camera. Drawn and replayed cameras deliver
+// frames one by one: paced where the trigger is a timer, else when it says so.
+// s.triggered then says whether parts are announced by triggers or by frames.
+func openSource(s *Station) (capture.Source, error) {
 	t := &s.cfg.Trigger
 	if s.cfg.Camera.Kind == config.CameraV4L2 {
-		src, err := openV4L2(s)
-		if err != nil {
-			return nil, false, nil, err
-		}
-		if t.Kind == config.TriggerFree {
-			return src, false, nil, nil
-		}
-		a, err := openTrigger(s, nil)
-		return src, true, a, err
+		s.triggered = t.Kind != config.TriggerFree
+		return openV4L2(s)
 	}
 	paced := t.Kind == config.TriggerTimer || t.Kind == config.TriggerFree
 	period := time.Duration(0)
@@ -43,11 +31,11 @@ func openSource(ctx context.Context, s *Station) (capture.Source, bool, announce
 	}
 	src, err := openDrawnOrReplay(s, period)
 	if err != nil || paced {
-		return src, false, nil, err
+		return src, err
 	}
-	g := &gated{Source: src, go_: make(chan struct{}, 64), clock: s.clock}
-	a, err := openTrigger(s, g)
-	return g, true, a, err
+	s.triggered = true
+	s.triggers.gate = &gated{Source: src, tokens: make(chan struct{}, 64*s.cfg.Recipe.Frames), clock: s.clock}
+	return s.triggers.gate, nil
 }
 
 func openDrawnOrReplay(s *Station, period time.Duration) (capture.Source, error) {
@@ -81,21 +69,51 @@ func openV4L2(s *Station) (capture.Source, error) {
 		}
 		cfg.Format = f
 	}
+	cfg.Trigger, cfg.Controls = v4l2.FreeRun, c.Controls
+	if c.Trigger == config.CameraHardware {
+		cfg.Trigger = v4l2.Hardware
+	}
 	open := func(context.Context) (capture.Source, error) { return v4l2.Open(cfg, s.clock) }
-	return capture.Supervise(open, s.clock, capture.RetryOptions{}), nil
+	return capture.Supervise(open, s.clock, capture.RetryOptions{OnChange: s.cameraChanged}), nil
 }
 
-// gated lets one frame of an on-demand source pass at each trigger.
+// cameraChanged drops READY while the camera is away. A camera that waits for
+// its hardware trigger is ready as soon as it is open, another one with its
+// first frame.
+func (s *Station) cameraChanged(err error) {
+	if err != nil {
+		s.line.Post(line.SourceLost(err.Error()))
+		s.health.Raise("camera", err.Error(), "check the camera's cable and power; it is taken up again by itself")
+		return
+	}
+	s.health.Clear("camera")
+	if s.cfg.Camera.Trigger == config.CameraHardware {
+		s.line.Post(line.SourceFound{})
+	}
+}
+
+// gated lets frames of an on-demand source pass at each trigger.
 type gated struct {
 	capture.Source
-	go_   chan struct{}
-	clock edge.Clock
+	tokens chan struct{}
+	clock  edge.Clock
+}
+
+// open lets n frames pass. It never blocks: frames beyond what may wait are
+// missing then, and their part is rejected.
+func (g *gated) open(n int) {
+	for range n {
+		select {
+		case g.tokens <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // Next waits for a trigger, then takes the picture.
 func (g *gated) Next(ctx context.Context) (*edge.Frame, error) {
 	select {
-	case <-g.go_:
+	case <-g.tokens:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -104,68 +122,4 @@ func (g *gated) Next(ctx context.Context) (*edge.Frame, error) {
 		f.At = g.clock.Now()
 	}
 	return f, err
-}
-
-// openTrigger makes the announcer of the configured trigger. Each trigger opens
-// gate, where there is one, after it has been announced.
-func openTrigger(s *Station, gate *gated) (announcer, error) {
-	announce := func(l *line.Line, at edge.Instant) {
-		if !l.Announce(at) {
-			s.log.Error("a trigger was missed: the line does not keep up")
-			l.Alarm("a trigger was missed: a part passes that nobody tracks; stop the belt, clear it, then reset")
-			return
-		}
-		if gate != nil {
-			select {
-			case gate.go_ <- struct{}{}:
-			default:
-			}
-		}
-	}
-	t := s.cfg.Trigger
-	switch t.Kind {
-	case config.TriggerTimer:
-		return func(ctx context.Context, l *line.Line) {
-			next := s.clock.Now()
-			for {
-				next = next.Add(t.Period.Std())
-				if s.clock.SleepUntil(ctx, next) != nil {
-					return
-				}
-				announce(l, s.clock.Now())
-			}
-		}, nil
-	case config.TriggerGPIO:
-		return s.edgeTrigger(announce)
-	}
-	return nil, fmt.Errorf("trigger.kind %q cannot be used yet: take timer, free or gpio", t.Kind)
-}
-
-// edgeTrigger announces a part at each edge of the configured input.
-func (s *Station) edgeTrigger(announce func(*line.Line, edge.Instant)) (announcer, error) {
-	t := s.cfg.Trigger
-	pin, err := s.openPin(t.Chip, t.Line)
-	if err != nil {
-		return nil, fmt.Errorf("trigger: %w", err)
-	}
-	events, ok := pin.(gpio.Events)
-	if !ok {
-		return nil, fmt.Errorf("trigger: %s does not time its edges", pin)
-	}
-	if err := pin.In(gpio.PullNoChange, gpio.BothEdges); err != nil {
-		return nil, fmt.Errorf("trigger: %w", err)
-	}
-	return func(ctx context.Context, l *line.Line) {
-		f := &gpio.Filter{Debounce: t.Debounce.Std(), MinInterval: t.MinInterval.Std(), ActiveLow: t.Edge == config.EdgeFalling}
-		err := gpio.Watch(ctx, s.clock, events, gpio.PullNoChange, f, func(c gpio.Change) {
-			if c.Active {
-				announce(l, c.At)
-			}
-		})
-		if ctx.Err() == nil {
-			s.log.Error("the trigger input has failed", "err", err)
-			l.Alarm(fmt.Sprintf("trigger input: %v; check the wiring and start again", err))
-		}
-		_ = pin.Halt()
-	}, nil
 }

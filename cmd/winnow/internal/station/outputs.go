@@ -2,13 +2,14 @@ package station
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"log/slog"
-	"sync"
+	"image"
 	"time"
 
 	"winnow/edge"
 	"winnow/edge/config"
+	"winnow/edge/line"
 	"winnow/gpio"
 	"winnow/gpio/cdev"
 )
@@ -18,114 +19,250 @@ func Chips() ([]string, error) { return cdev.Chips() }
 
 // openPin opens a line of a real or the simulated chip.
 func (s *Station) openPin(chip string, n int) (gpio.PinIO, error) {
+	var pin gpio.PinIO
+	var err error
 	if chip == config.ChipSim {
-		return s.chip.Line(n), nil
+		pin = s.chip.Line(n)
+	} else if pin, err = cdev.Open(chip, n); err != nil {
+		return nil, err
 	}
-	return cdev.Open(chip, n)
+	if s.wrap != nil {
+		pin = s.wrap(pin)
+	}
+	return pin, nil
 }
 
-// rejecter fires the actuators. It implements line.Actuator.
-type rejecter struct {
-	clock       edge.Clock
-	log         *slog.Logger
-	alarm       func(reason string) // never blocks
-	unsureFires bool
-	arms        []arm
+// openInputs opens lines whose edges come in one queue.
+func (s *Station) openInputs(chip string, lines ...int) (gpio.Group, error) {
+	if chip == config.ChipSim {
+		return s.chip.Inputs(lines...)
+	}
+	return cdev.OpenInputs(chip, lines...)
 }
 
-// arm is one actuator.
-type arm struct {
-	name   string
-	on     config.Fires
-	delay  time.Duration // from trigger to pulse
-	width  time.Duration
-	output *gpio.Output
-	pulser *gpio.Pulser
+// outputs are the actuators, as a line.Actuator: it fires them by time or by
+// the encoder's counts, and hands results to the PLC behind that.
+type outputs struct {
+	s     *Station
+	held  []*gpio.Output // everything that must return to its safe level
+	names []string       // of the actuators, by channel
+	sched *gpio.Scheduler
+	gates line.Actuator // gpio.Rejector, gpio.Belt or nobody
+	belt  *gpio.Belt    // nil without an encoder
 }
 
-// newRejecter requests every actuator's line at its safe level.
-func newRejecter(s *Station) (*rejecter, error) {
-	r := &rejecter{clock: s.clock, log: s.log, alarm: func(reason string) { s.line.Alarm(reason) }, unsureFires: s.cfg.Recipe.Unsure == config.UnsureReject}
-	for i, a := range s.cfg.Actuators {
-		pin, err := s.openPin(a.Chip, a.Line)
+// capacity is how many pulses may wait for one actuator, and parts on the belt.
+const capacity = 1024
+
+// openOutputs requests every output at its safe level.
+func openOutputs(s *Station) (*outputs, error) {
+	o := &outputs{s: s, gates: nobody{}}
+	if err := o.open(); err != nil {
+		o.Close()
+		return nil, err
+	}
+	return o, nil
+}
+
+func (o *outputs) open() error {
+	var channels []gpio.ChannelConfig
+	for _, a := range o.s.cfg.Actuators {
+		out, err := o.request("actuator "+a.Name, a.Chip, a.Line, gpio.Polarity{ActiveLow: a.ActiveLow, SafeOn: a.Safe == config.SafeOn})
 		if err != nil {
-			r.Close()
-			return nil, fmt.Errorf("actuator %q: %w", a.Name, err)
+			return err
 		}
-		out, err := gpio.NewOutput(pin, gpio.Polarity{ActiveLow: a.ActiveLow, SafeOn: a.Safe == config.SafeOn})
-		if err != nil {
-			r.Close()
-			return nil, fmt.Errorf("actuator %q: %w", a.Name, err)
-		}
-		r.arms = append(r.arms, arm{
-			name: a.Name, on: a.On, delay: s.cfg.ActuatorDelay(i), width: a.Pulse.Std(), output: out,
-			pulser: gpio.NewPulser(out, s.clock, gpio.PulserOptions{
-				MinGap: a.MinGap.Std(), Capacity: 1024, Tell: func(p gpio.Record) { s.unrejected(a.Name, p) },
-			}),
+		o.names = append(o.names, a.Name)
+		channels = append(channels, gpio.ChannelConfig{
+			Output: out, Merge: true, MinPeriod: a.MinGap.Std(), DeadTime: a.DeadTime.Std(), Capacity: capacity,
 		})
 	}
-	return r, nil
+	if err := o.openSignals(); err != nil {
+		return err
+	}
+	if len(channels) == 0 {
+		return nil
+	}
+	var err error
+	if o.sched, err = gpio.NewScheduler(o.s.clock, channels, o.pulsed); err != nil {
+		return err
+	}
+	o.sched.OnBegin(o.begins)
+	return o.openGates()
 }
 
-// Act fires for a verdict. It never blocks.
-func (r *rejecter) Act(v *edge.Verdict) {
-	v.Late(r.clock.Now())
-	for i := range r.arms {
-		a := &r.arms[i]
-		fires := v.Fires(r.unsureFires)
-		if a.on == config.FiresUnsure {
-			fires = v.Decision == edge.Unsure
+// request drives a line to its safe level and remembers it for Close.
+func (o *outputs) request(what, chip string, n int, p gpio.Polarity) (*gpio.Output, error) {
+	pin, err := o.s.openPin(chip, n)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	out, err := gpio.NewOutput(pin, p)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	o.held = append(o.held, out)
+	return out, nil
+}
+
+func (o *outputs) openSignals() error {
+	outs := map[gpio.Signal]gpio.Switch{}
+	for _, c := range o.s.cfg.Signals {
+		out, err := o.request("signal "+string(c.Name), c.Chip, c.Line, gpio.Polarity{ActiveLow: c.ActiveLow})
+		if err != nil {
+			return err
 		}
-		if !fires {
-			continue
+		outs[signalOf(c.Name)] = out
+	}
+	var err error
+	o.s.plc, err = newPLC(o.s, outs)
+	return err
+}
+
+// gateOrder lists the actuators as gates want them: the one that takes whatever
+// no region takes, then the others; and which of them is for unsure parts.
+func gateOrder(all []config.Actuator) (order []int, unsure int) {
+	for i, a := range all {
+		if a.On == config.FiresReject && a.Region == (config.Area{}) {
+			order = append([]int{i}, order...)
+		} else {
+			order = append(order, i)
 		}
-		if err := a.pulser.Fire(v.ID.Seq, v.Trigger.Add(a.delay), a.width); err != nil {
-			r.log.Error("a part could not be rejected", "actuator", a.name, "part", v.ID.Seq, "err", err)
-			r.alarm(fmt.Sprintf("actuator %s: part %d could not be rejected: %v", a.name, v.ID.Seq, err))
+	}
+	for g, i := range order {
+		if all[i].On == config.FiresUnsure {
+			unsure = g
 		}
+	}
+	return order, unsure
+}
+
+func (o *outputs) openGates() error {
+	c := o.s.cfg
+	order, unsure := gateOrder(c.Actuators)
+	fires := c.Recipe.Unsure == config.UnsureReject
+	if c.Encoder.Present() {
+		belt := gpio.BeltConfig{UnsureFires: fires, UnsureGate: unsure, Capacity: capacity, Lost: o.lost}
+		for _, i := range order {
+			a := c.Actuators[i]
+			belt.Gates = append(belt.Gates, gpio.BeltGate{
+				Channel: i, Distance: c.Encoder.Counts(a.DistanceMM), Advance: a.Advance.Std() + a.Pulse.Std()/2, Width: a.Pulse.Std(), Lane: lane(a.Region),
+			})
+		}
+		b, err := gpio.NewBelt(belt, o.sched, o.s.clock)
+		o.belt, o.gates = b, b
+		return err
+	}
+	byTime := gpio.RejectConfig{UnsureFires: fires, UnsureGate: unsure, Deadline: c.Recipe.Deadline.Std(), Pitch: c.PartInterval(), Lost: o.lost}
+	for _, i := range order {
+		a := c.Actuators[i]
+		byTime.Gates = append(byTime.Gates, gpio.Gate{
+			Channel: i, Travel: c.ActuatorDelay(i), Advance: a.Advance.Std(), Width: a.Pulse.Std(), Lane: lane(a.Region),
+		})
+	}
+	r, err := gpio.NewRejector(byTime, o.sched, o.s.clock)
+	o.gates = r
+	return err
+}
+
+func lane(a config.Area) image.Rectangle { return image.Rect(a.X, a.Y, a.X+a.Width, a.Y+a.Height) }
+
+// nobody is where a station without actuators sends its rejects; the PLC acts.
+type nobody struct{}
+
+func (nobody) Act(*edge.Verdict) {}
+
+// Act fires for a verdict, then hands it to the PLC. It never blocks.
+func (o *outputs) Act(v *edge.Verdict) {
+	v.Late(o.s.clock.Now())
+	o.s.times.acted(v)
+	o.gates.Act(v)
+	o.s.plc.result(v.Decision)
+}
+
+// Announce enters a part on the belt.
+func (o *outputs) Announce(seq uint64, trigger edge.Instant) {
+	if o.belt != nil {
+		o.belt.Announce(seq, trigger)
 	}
 }
 
-// unrejected stops the line for a part that its pulse did not reach.
-func (s *Station) unrejected(actuator string, p gpio.Record) {
-	if p.Outcome == gpio.Missed || p.Outcome == gpio.Failed {
-		s.log.Error("a part was not rejected", "actuator", actuator, "part", p.ID, "outcome", p.Outcome.String())
-		s.line.Alarm(fmt.Sprintf("actuator %s: part %d was not rejected (%v); take it off the belt, then reset", actuator, p.ID, p.Outcome))
+// Forget lets a part pass that was announced before the actuators were held.
+func (o *outputs) Forget(seq uint64) {
+	if o.belt != nil {
+		o.belt.Forget(seq)
 	}
+}
+
+// lost stops the line for a part that no pulse will reach.
+func (o *outputs) lost(seq uint64, err error) {
+	o.s.stop("lost-reject", fmt.Sprintf("part %d will not be rejected: %v", seq, err), "take it off the belt, then reset")
+}
+
+// pulsed books what became of a pulse. It is called by the scheduler's thread.
+func (o *outputs) pulsed(r gpio.Record) {
+	o.s.times.pulsed(r)
+	if r.Manual {
+		return
+	}
+	if r.Outcome == gpio.Merged {
+		o.begins(r)
+	}
+	if r.Outcome == gpio.Missed || r.Outcome == gpio.Failed {
+		o.s.stop("missed-reject", fmt.Sprintf("actuator %s: part %d was not rejected (%v)", o.names[r.Channel], r.ID, r.Outcome), "take it off the belt, then reset")
+	}
+}
+
+// begins has the confirmation sensor wait for the part of a pulse.
+func (o *outputs) begins(r gpio.Record) {
+	if o.s.confirm != nil && !r.Manual {
+		o.s.confirm.Fired(r)
+		o.s.pump.poke()
+	}
+}
+
+// hold keeps pulses from the actuators.
+func (o *outputs) hold(h gpio.Hold) {
+	if o.sched != nil {
+		o.sched.Hold(h)
+	}
+}
+
+// errNoActuator says what can be fired by hand.
+var errNoActuator = errors.New("no actuator of that name")
+
+// fire switches an actuator on by hand for at most width.
+func (o *outputs) fire(name string, width time.Duration) error {
+	for i, n := range o.names {
+		if n == name {
+			return o.sched.Schedule(i, gpio.Pulse{At: o.s.clock.Now(), Width: width, Manual: true})
+		}
+	}
+	return fmt.Errorf("%w: %q; there are %q", errNoActuator, name, o.names)
 }
 
 // Run fires pulses until ctx ends.
-func (r *rejecter) Run(ctx context.Context) {
-	var wg sync.WaitGroup
-	for i := range r.arms {
-		wg.Go(func() { _ = r.arms[i].pulser.Run(ctx) })
+func (o *outputs) Run(ctx context.Context) {
+	if o.sched != nil {
+		_ = o.sched.Run(ctx)
 	}
-	wg.Wait()
 }
 
 // drain waits, a few seconds at most, until parts on the belt have been acted on.
-func (r *rejecter) drain(ctx context.Context) {
-	end := r.clock.Now().Add(5 * time.Second)
-	for r.pending() > 0 && end.After(r.clock.Now()) {
-		if r.clock.SleepUntil(ctx, r.clock.Now().Add(5*time.Millisecond)) != nil {
+func (o *outputs) drain(ctx context.Context) {
+	clock := o.s.clock
+	end := clock.Now().Add(5 * time.Second)
+	for o.sched != nil && o.sched.Pending() > 0 && end.After(clock.Now()) {
+		if clock.SleepUntil(ctx, clock.Now().Add(5*time.Millisecond)) != nil {
 			return
 		}
 	}
 }
 
-func (r *rejecter) pending() int {
-	n := 0
-	for i := range r.arms {
-		n += r.arms[i].pulser.Pending()
-	}
-	return n
-}
-
 // Close returns every output to its safe level.
-func (r *rejecter) Close() {
-	for i := range r.arms {
-		if err := r.arms[i].output.Close(); err != nil {
-			r.log.Error("an output did not return to its safe level", "actuator", r.arms[i].name, "err", err)
+func (o *outputs) Close() {
+	for _, out := range o.held {
+		if err := out.Close(); err != nil {
+			o.s.log.Error("an output did not return to its safe level", "output", out.String(), "err", err)
 		}
 	}
 }

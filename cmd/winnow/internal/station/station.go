@@ -10,19 +10,20 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"winnow/cmd/winnow/internal/watch"
+	"winnow/capture"
 	"winnow/edge"
 	"winnow/edge/config"
+	"winnow/edge/health"
 	"winnow/edge/line"
 	"winnow/edge/store"
+	"winnow/gpio"
 	"winnow/gpio/sim"
-	"winnow/infer"
 	"winnow/telemetry"
 	"winnow/telemetry/mqtt"
 )
@@ -34,50 +35,112 @@ type Options struct {
 	Log     *slog.Logger
 	Version string    // of the program, for messages
 	Chip    *sim.Chip // the simulated lines; nil: some of its own
+	// Source stands in for the configured camera, and gives a frame for each
+	// trigger where Triggered; nil: the configured one.
+	Source    capture.Source
+	Triggered bool
+	// Wrap, if not nil, comes between the station and each of its lines.
+	Wrap func(gpio.PinIO) gpio.PinIO
 }
 
 // Station is everything that runs together. Open it, Run it once, Close it.
 type Station struct {
-	cfg      *config.Config
-	log      *slog.Logger
-	clock    edge.Clock
-	version  string
-	chip     *sim.Chip
-	boot     string
-	watch    *watch.Watch
-	judge    *infer.Judge // that is watched
+	cfg     *config.Config
+	log     *slog.Logger
+	clock   edge.Clock
+	version string
+	boot    string
+	chip    *sim.Chip
+	wrap    func(gpio.PinIO) gpio.PinIO
+	source  capture.Source // nil: the configured camera
+
+	outs      *outputs
+	plc       *plc
+	pump      *pump
+	inputs    []*input
+	confirm   *gpio.Confirmer // nil: no sensor
+	triggers  *triggers
+	triggered bool // parts are announced by triggers, not by frames
+	modes     *modes
+	times     *times
+	health    *health.Tracker
+
+	challenges *line.Challenges // nil: none are asked for
+	prober     *prober          // nil: nothing is drawn into live pictures
+	curve      line.Curve       // of parts judged in shadow mode
+
+	model    Model
 	teller   *Voice
 	pictures *store.Pictures
-	rejects  *rejecter
 	line     *line.Line
-	cert     edge.Certificate
+	running  atomic.Bool // line is there and takes commands
 }
 
-// Open checks the configuration against this machine and requests every output:
-// from here on they are at their safe level.
+// Open checks the configuration against this machine and requests every line:
+// from here on outputs are at their safe level.
 func Open(o Options) (*Station, error) {
 	if err := o.Config.Validate(config.WithChips(Chips)); err != nil {
 		return nil, err
 	}
-	s := &Station{cfg: o.Config, log: o.Log, clock: o.Clock, version: o.Version, chip: o.Chip, boot: bootID()}
+	s := &Station{
+		cfg: o.Config, log: o.Log, clock: o.Clock, version: o.Version, boot: bootID(), chip: o.Chip, wrap: o.Wrap,
+		source: o.Source, triggered: o.Triggered, times: new(times), pump: &pump{clock: o.Clock},
+	}
 	if s.chip == nil {
 		s.chip = sim.NewChip(o.Clock)
 	}
+	s.health = health.New(o.Clock, s.unwell)
+	s.modes = &modes{s: s, mode: o.Config.Recipe.Mode}
+	if err := s.openLines(); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// openLines requests outputs first, then inputs.
+func (s *Station) openLines() error {
 	var err error
-	s.rejects, err = newRejecter(s)
-	return s, err
+	if s.outs, err = openOutputs(s); err != nil {
+		return err
+	}
+	s.outs.hold(s.modes.holds())
+	s.pump.ticks = append(s.pump.ticks, s.plc.tick)
+	if err = s.openInputLines(); err != nil {
+		return err
+	}
+	s.triggers, err = openTriggers(s)
+	return err
 }
 
 // Close returns the outputs to their safe level for good.
-func (s *Station) Close() { s.rejects.Close() }
+func (s *Station) Close() {
+	if s.outs != nil {
+		s.outs.Close()
+	}
+	if s.triggers != nil {
+		s.triggers.Close()
+	}
+}
 
 // Boot names this run of the station.
 func (s *Station) Boot() string { return s.boot }
 
-// Run inspects with a watched judge, which stays the caller's, until the
-// camera's material ends or ctx does; both are success.
-func (s *Station) Run(ctx context.Context, w *watch.Watch) error {
-	s.watch, s.judge, s.cert = w, w.Model(), w.Model().Package().Calibration.Certificate
+// Model is what a station judges with.
+type Model struct {
+	Judge       line.Judge
+	Bare        line.Judge // the same without whoever watches it, for what is no part; nil: Judge
+	Digest      string     // of the package, short form
+	Certificate edge.Certificate
+}
+
+// Run inspects with m, which stays the caller's, until the camera's material
+// ends or ctx does; both are success.
+func (s *Station) Run(ctx context.Context, m Model) error {
+	if m.Bare == nil {
+		m.Bare = m.Judge
+	}
+	s.model = m
 	return s.tellAndInspect(ctx)
 }
 
@@ -104,14 +167,23 @@ func (s *Station) tellAndInspect(ctx context.Context) error {
 	who := telemetry.Identity{Site: s.cfg.Device.Site, Line: s.cfg.Device.Line, Device: s.cfg.Device.ID, Boot: s.boot, Version: s.version}
 	s.teller, err = StartVoice(ctx, who, s.clock, mqtt.Config{
 		Broker: m.Broker, User: m.User, Password: m.Password, InFlight: m.InFlight,
-		TLS: mqtt.TLS{CAFile: m.CAFile, CertFile: m.CertFile, KeyFile: m.KeyFile, ServerName: m.ServerName},
+		Handle: s.handler(),
+		TLS:    mqtt.TLS{CAFile: m.CAFile, CertFile: m.CertFile, KeyFile: m.KeyFile, ServerName: m.ServerName},
 	}, m.Listen, outbox, telemetry.Limits{Records: m.OutboxRecords, Bytes: int64(m.OutboxMB) << 20}, s.log)
 	if err != nil {
 		return err
 	}
 	defer s.teller.Stop()
-	s.teller.SetModel(s.judge.Package().ShortDigest())
-	return s.inspect(ctx, who.Boot)
+	s.teller.SetModel(s.model.Digest)
+	return s.inspect(ctx)
+}
+
+// handler obeys commands over MQTT; nil if the configuration takes none.
+func (s *Station) handler() func(context.Context, telemetry.Command) error {
+	if !s.cfg.MQTT.Commands {
+		return nil
+	}
+	return s.obey
 }
 
 // bootID names this run of the program.
@@ -122,39 +194,110 @@ func bootID() string {
 }
 
 // inspect runs the line until the camera's material ends or ctx does.
-func (s *Station) inspect(ctx context.Context, boot string) error {
-	src, triggered, announce, err := openSource(ctx, s)
+func (s *Station) inspect(ctx context.Context) error {
+	src := s.source
+	if src == nil {
+		var err error
+		if src, err = openSource(s); err != nil {
+			return err
+		}
+	}
+	defer src.Close()
+	judge, err := s.openChallenges()
 	if err != nil {
 		return err
 	}
-	defer src.Close()
-	s.line, err = line.New(line.Config{
-		Device: s.cfg.Device.ID, Boot: boot, Recipe: s.cfg.Recipe.Name, Model: s.judge.Package().ShortDigest(),
-		Triggered: triggered, Deadline: s.cfg.Recipe.Deadline.Std(), FrameDelay: s.cfg.CameraDelay(),
-	}, line.Deps{Clock: s.clock, Judge: s.watch, Actuator: s.rejects, Recorder: s, OnChange: s.changed}, src, line.Options{Beat: notifier("WATCHDOG=1")})
+	dog, err := s.newWatchdog()
 	if err != nil {
+		return err
+	}
+	s.line, err = line.New(s.lineConfig(), line.Deps{
+		Clock: s.clock, Judge: judge, Actuator: s.outs, Recorder: s, OnChange: s.changed,
+	}, src, line.Options{Beat: func() { dog.beat(); s.plc.beat() }})
+	if err != nil {
+		return err
+	}
+	if s.triggers.gate != nil || s.source != nil && s.triggered {
+		s.line.Post(line.SourceFound{}) // it waits for the first trigger
+	}
+	if err := s.beginInputs(); err != nil {
 		return err
 	}
 	helpers, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
-	wg.Go(func() { _ = s.pictures.Run(helpers) })
-	wg.Go(func() { s.rejects.Run(helpers) })
-	wg.Go(func() { s.tellCounts(helpers) })
-	if announce != nil {
-		wg.Go(func() { announce(helpers, s.line) })
+	for _, run := range []func(context.Context){s.outs.Run, s.pump.run, s.tellCounts, s.runPictures, s.runProber, dog.run} {
+		wg.Go(func() { run(helpers) })
 	}
-	notifier("READY=1")()
+	watching, blind := context.WithCancel(helpers)
+	var eyes sync.WaitGroup
+	eyes.Go(func() { s.triggers.run(watching) })
+	for _, in := range s.inputs {
+		eyes.Go(func() { s.watch(watching, in) })
+	}
+	s.running.Store(true)
+	dog.started()
 	err = s.line.Run(ctx)
-	s.rejects.drain(helpers)
+	s.outs.drain(helpers)
+	blind()
+	eyes.Wait()
 	stop()
 	wg.Wait()
 	s.teller.Counts(s.line.Counts())
 	s.sayGoodbye(ctx)
-	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil && !errors.Is(err, line.ErrJudgeHangs) {
 		return nil // asked to stop: that is success
 	}
 	return err
 }
+
+// beginInputs has every input watched before READY can be seen.
+func (s *Station) beginInputs() error {
+	for _, in := range s.inputs {
+		if err := in.begin(); err != nil {
+			return err
+		}
+	}
+	return s.triggers.begin()
+}
+
+// lineConfig is what the line is told of the configuration.
+func (s *Station) lineConfig() line.Config {
+	c := s.cfg
+	rule, _ := line.ParseRule(string(c.Recipe.Rule)) // checked with the configuration
+	inFlight := 0
+	if part := c.PartInterval(); part > 0 {
+		inFlight = min(max(16, int(c.Recipe.Deadline.Std()/part)+4), 4096)
+	}
+	return line.Config{
+		Device: c.Device.ID, Boot: s.boot, Recipe: c.Recipe.Name, Model: s.model.Digest,
+		Triggered: s.triggered, Deadline: c.Recipe.Deadline.Std(), FrameDelay: c.CameraDelay(),
+		Frames: c.Recipe.Frames, Rule: rule, InFlight: inFlight,
+		Limits: line.Limits{Consecutive: c.Recipe.MaxConsecutive, Rejects: c.Recipe.MaxRejects, Window: c.Recipe.OfLast},
+		Shadow: c.Recipe.Mode == config.ModeShadow, Inhibit: c.Recipe.Mode == config.ModeInhibit,
+	}
+}
+
+// openChallenges begins the timetable and returns the judge of the line.
+func (s *Station) openChallenges() (line.Judge, error) {
+	c := s.cfg.Challenge
+	var err error
+	if c.Every > 0 {
+		s.challenges, err = line.NewChallenges(line.ChallengeConfig{Every: c.Every.Std(), Grace: c.Grace.Std(), Parts: c.Parts}, s.clock)
+	}
+	if c.InjectedEvery > 0 {
+		s.prober = newProber(s)
+		return s.prober, err
+	}
+	return s.model.Judge, err
+}
+
+func (s *Station) runProber(ctx context.Context) {
+	if s.prober != nil {
+		s.prober.run(ctx)
+	}
+}
+
+func (s *Station) runPictures(ctx context.Context) { _ = s.pictures.Run(ctx) }
 
 // sayGoodbye gives the last records a moment to reach the broker.
 func (s *Station) sayGoodbye(ctx context.Context) {
@@ -169,6 +312,12 @@ func (s *Station) sayGoodbye(ctx context.Context) {
 
 // Record implements line.Recorder.
 func (s *Station) Record(v *edge.Verdict, f *edge.Frame) bool {
+	s.plc.decided(v)
+	s.challenged(v)
+	if s.line.Status().State == line.Shadow {
+		s.curve.Add(v)
+	}
+	s.plc.setBusy(s.line.Open() > 0)
 	ok := s.teller.Part(v)
 	if f != nil && v.Decision != edge.Accept && s.cfg.Records.KeepRejects > 0 {
 		ok = s.pictures.Offer(v, f) && ok
@@ -181,33 +330,25 @@ func (s *Station) Record(v *edge.Verdict, f *edge.Frame) bool {
 
 // changed tells the plant of a new state. It must not block.
 func (s *Station) changed(st line.Status) {
+	s.plc.show(st)
 	s.log.Info("line", "state", st.State.String(), "reason", st.Reason)
-	s.teller.State(telemetry.LineState(st.State.String()), st.Reason, st.Recipe, &s.cert)
+	s.teller.State(telemetry.LineState(st.State.String()), st.Reason, st.Recipe, &s.model.Certificate)
 }
 
-// tellCounts publishes the ledger once a second while it changes.
+// tellCounts publishes the ledger once a second while it changes, and looks
+// after what nobody announces.
 func (s *Station) tellCounts(ctx context.Context) {
 	var last edge.Counts
+	var overruns uint64
 	for first := true; s.clock.SleepUntil(ctx, s.clock.Now().Add(time.Second)) == nil; first = false {
 		if c := s.line.Counts(); c != last || first {
 			last = c
 			s.teller.Counts(c)
 		}
-	}
-}
-
-// notifier tells systemd, where it started us, of our state (sd_notify).
-func notifier(state string) func() {
-	path := os.Getenv("NOTIFY_SOCKET")
-	if path == "" {
-		return func() {}
-	}
-	return func() {
-		c, err := net.Dial("unixgram", path)
-		if err != nil {
-			return
+		if n := s.line.Extra().Overruns; n > overruns {
+			overruns = n
+			s.health.Raise("overrun", fmt.Sprintf("%d parts were triggered while too many waited for their verdict; they were rejected", n), "slow the belt, or take a faster model")
 		}
-		defer c.Close()
-		_, _ = c.Write([]byte(state))
+		s.checkChallenge()
 	}
 }

@@ -1,0 +1,104 @@
+package station
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"winnow/edge/config"
+	"winnow/edge/line"
+	"winnow/telemetry"
+)
+
+// refused is an error of a command that was not tried.
+func refused(why string) error { return fmt.Errorf("%w: %s", telemetry.ErrRefused, why) }
+
+// maxManual bounds one manual pulse: who fires by hand repeats the command for
+// as long as the hand is on the button.
+const maxManual = time.Second
+
+// verbs are the commands that the station obeys.
+func (s *Station) verbs() map[string]func(ctx context.Context, args json.RawMessage) error {
+	return map[string]func(context.Context, json.RawMessage) error{
+		"reset":     s.cmdReset,
+		"mode":      s.cmdMode,
+		"trigger":   func(context.Context, json.RawMessage) error { return s.triggers.byCommand() },
+		"challenge": s.cmdChallenge,
+		"fire":      s.cmdFire,
+	}
+}
+
+// obey carries out one command that has been admitted: in time, not repeated.
+func (s *Station) obey(ctx context.Context, cmd telemetry.Command) error {
+	if !s.running.Load() {
+		return refused("the station is still starting")
+	}
+	do, ok := s.verbs()[cmd.Verb]
+	if !ok {
+		return refused(fmt.Sprintf("no command %q; there are reset, mode, trigger, challenge, fire", cmd.Verb))
+	}
+	err := do(ctx, cmd.Args)
+	s.log.Info("command", "verb", cmd.Verb, "id", cmd.ID, "err", err)
+	return err
+}
+
+// arguments reads a command's arguments, strictly.
+func arguments(raw json.RawMessage, into any) error {
+	if len(raw) == 0 {
+		raw = json.RawMessage("{}")
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return refused(fmt.Sprintf("args: %v", err))
+	}
+	return nil
+}
+
+func (s *Station) cmdReset(ctx context.Context, _ json.RawMessage) error {
+	if err := s.line.Send(ctx, line.Reset{}); err != nil {
+		return err
+	}
+	s.clearAlarms()
+	return nil
+}
+
+func (s *Station) cmdMode(ctx context.Context, raw json.RawMessage) error {
+	var args struct {
+		Mode config.Mode `json:"mode"`
+	}
+	if err := arguments(raw, &args); err != nil {
+		return err
+	}
+	if args.Mode == "" {
+		return refused(`args: give "mode": "ready", "shadow" or "inhibit"`)
+	}
+	s.modes.set(args.Mode)
+	return s.line.Send(ctx, line.Sync{})
+}
+
+// cmdFire switches an actuator on by hand: for hold_ms, at most a second.
+func (s *Station) cmdFire(_ context.Context, raw json.RawMessage) error {
+	var args struct {
+		Actuator string `json:"actuator"`
+		Hold     int    `json:"hold_ms"`
+	}
+	if err := arguments(raw, &args); err != nil {
+		return err
+	}
+	hold := time.Duration(args.Hold) * time.Millisecond
+	if hold <= 0 || hold > maxManual {
+		return refused(fmt.Sprintf(`args: "hold_ms" is 1 to %d; repeat the command to hold on`, maxManual.Milliseconds()))
+	}
+	if err := s.modes.mayFire(); err != nil {
+		return err
+	}
+	err := s.outs.fire(args.Actuator, hold)
+	if errors.Is(err, errNoActuator) {
+		return refused(err.Error())
+	}
+	return err
+}

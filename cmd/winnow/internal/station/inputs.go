@@ -1,0 +1,183 @@
+package station
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"winnow/edge"
+	"winnow/edge/config"
+	"winnow/edge/line"
+	"winnow/gpio"
+)
+
+// input is one watched line from the plant.
+type input struct {
+	what   string
+	events gpio.Events
+	filter *gpio.Filter
+	tell   func(gpio.Change)
+}
+
+// openInput requests a line as an input, so that wrong wiring shows at start.
+func (s *Station) openInput(what, chip string, n int, f *gpio.Filter, tell func(gpio.Change)) (*input, error) {
+	pin, err := s.openPin(chip, n)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	events, ok := pin.(gpio.Events)
+	if !ok {
+		return nil, fmt.Errorf("%s: %s does not time its edges", what, pin)
+	}
+	if err := pin.In(gpio.PullNoChange, gpio.BothEdges); err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	return &input{what, events, f, tell}, nil
+}
+
+// begin forgets what the input saw so far; from here on no edge is lost.
+func (in *input) begin() error {
+	if err := gpio.Begin(in.events, gpio.PullNoChange, in.filter); err != nil {
+		return fmt.Errorf("%s: %w", in.what, err)
+	}
+	return nil
+}
+
+// watch tells of the input's changes until ctx ends. An input that fails stops
+// the line: what it would have said is not known.
+func (s *Station) watch(ctx context.Context, in *input) {
+	err := gpio.Follow(ctx, s.clock, in.events, in.filter, in.tell)
+	if ctx.Err() == nil {
+		s.stop("input", fmt.Sprintf("%s has failed: %v", in.what, err), "check the wiring and start again")
+	}
+	_ = in.events.Halt()
+}
+
+// openInputLines opens the lines that the configuration has from the plant.
+func (s *Station) openInputLines() error {
+	for _, c := range s.cfg.Inputs {
+		f := &gpio.Filter{Debounce: c.Debounce.Std(), ActiveLow: c.ActiveLow, Initial: true}
+		in, err := s.openInput("input "+string(c.Name), c.Chip, c.Line, f, s.meaning(c.Name))
+		if err != nil {
+			return err
+		}
+		s.inputs = append(s.inputs, in)
+	}
+	if s.cfg.Input(config.InputConfirm) == nil {
+		return nil
+	}
+	var err error
+	s.confirm, err = gpio.NewConfirmer(gpio.ConfirmConfig{
+		Within: s.cfg.Confirm.Within.Std(), JamAfter: s.cfg.Confirm.JamAfter.Std(), Capacity: capacity,
+	}, s.confirmed)
+	if err == nil {
+		s.pump.ticks = append(s.pump.ticks, s.confirm.Tick)
+	}
+	return err
+}
+
+// meaning is what an input's changes do. None of it blocks.
+func (s *Station) meaning(n config.InputName) func(gpio.Change) {
+	switch n {
+	case config.InputAck:
+		return func(c gpio.Change) {
+			if c.Active {
+				s.plc.ack(c.At)
+			}
+		}
+	case config.InputInhibit:
+		return func(c gpio.Change) { s.modes.setInput(c.Active) }
+	case config.InputReset:
+		return func(c gpio.Change) {
+			if c.Active {
+				s.reset()
+			}
+		}
+	}
+	return func(c gpio.Change) {
+		s.confirm.Sensor(c)
+		s.pump.poke()
+	}
+}
+
+// confirmed books what the confirmation sensor has found.
+func (s *Station) confirmed(c gpio.Confirmation) {
+	switch c.Finding {
+	case gpio.Confirmed:
+		s.line.Confirm(1)
+	case gpio.Unseen:
+		s.stop("unconfirmed", fmt.Sprintf("the sensor did not see part %d fall: it may have escaped", c.ID), "look for it, then reset")
+	case gpio.Unexpected:
+		s.health.Raise("unexpected-reject", "the confirmation sensor saw something that nobody rejected", "look at the sensor and the belt, then reset")
+	case gpio.Jammed:
+		s.stop("jam", "the confirmation sensor does not come free", "clear the reject chute, then reset")
+	case gpio.Freed:
+		s.log.Info("the confirmation sensor is free again")
+	}
+}
+
+// reset leaves FAULT and lifts alarms. It never blocks.
+func (s *Station) reset() {
+	s.log.Info("reset by the input")
+	if s.line.Post(line.Reset{}) {
+		s.clearAlarms()
+	}
+}
+
+// modes combine what a command and an input want of the actuators.
+type modes struct {
+	s *Station
+
+	mu      sync.Mutex
+	mode    config.Mode
+	input   bool // INHIBIT is active
+	changed edge.Instant
+}
+
+// setInput follows the INHIBIT input. It never blocks.
+func (m *modes) setInput(active bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.input = active
+	m.apply()
+}
+
+// set changes the mode. It never blocks.
+func (m *modes) set(mode config.Mode) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.mode = mode
+	m.apply()
+}
+
+// apply holds the outputs first: a hand may be on its way into the machine.
+func (m *modes) apply() {
+	m.s.outs.hold(m.holds())
+	inhibit := m.input || m.mode == config.ModeInhibit
+	if !m.s.line.Post(line.SetInhibit(inhibit)) || !m.s.line.Post(line.SetShadow(m.mode == config.ModeShadow)) {
+		m.s.stop("overload", "the line does not take commands", "restart the station")
+	}
+}
+
+func (m *modes) holds() gpio.Hold {
+	switch {
+	case m.input:
+		return gpio.HoldAll
+	case m.mode == config.ModeInhibit:
+		return gpio.HoldAutomatic
+	}
+	return gpio.HoldNone
+}
+
+// mayFire reports whether a person may fire actuators by hand.
+func (m *modes) mayFire() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.input:
+		return refused("the INHIBIT input is active")
+	case m.mode != config.ModeInhibit:
+		return refused(`actuators are fired by hand in mode "inhibit" only`)
+	}
+	return nil
+}

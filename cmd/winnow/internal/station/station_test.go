@@ -1,0 +1,284 @@
+package station
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"winnow/edge"
+	"winnow/edge/clock"
+	"winnow/edge/config"
+	"winnow/gpio"
+	"winnow/gpio/sim"
+)
+
+// judgeFunc decides on the number of a frame.
+type judgeFunc func(f *edge.Frame, v *edge.Verdict) error
+
+func (j judgeFunc) Judge(f *edge.Frame, v *edge.Verdict) error { return j(f, v) }
+
+// oddIsBad rejects every second frame.
+func oddIsBad(f *edge.Frame, v *edge.Verdict) error {
+	v.Score = edge.Score{Fused: 0.5, Threshold: 1}
+	v.Decision = edge.Accept
+	if f.Seq%2 == 1 {
+		v.Decision, v.Reason, v.Score.Fused = edge.Reject, edge.ReasonScore, 2
+	}
+	return nil
+}
+
+// shots is an on-demand camera: one frame for each part that passes its trigger.
+type shots struct {
+	clock edge.Clock
+	asked chan struct{}
+	mu    sync.Mutex
+	seq   uint64
+	err   error
+}
+
+func (s *shots) Next(ctx context.Context) (*edge.Frame, error) {
+	select {
+	case <-s.asked:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return nil, s.err
+	}
+	s.seq++
+	return &edge.Frame{Pix: make([]byte, 64*64), Width: 64, Height: 64, Stride: 64, Seq: s.seq, At: s.clock.Now()}, nil
+}
+func (*shots) Release(*edge.Frame) {}
+func (*shots) Close() error        { return nil }
+
+// plant is a station with a simulated chip and what stands around it.
+type plant struct {
+	*Station
+	t      *testing.T
+	chip   *sim.Chip
+	camera *shots
+	stop   func() error
+}
+
+// The plant's lines.
+const (
+	lineTrigger = 0
+	lineReject  = 1
+	lineReady   = 2
+	lineInhibit = 3
+	lineSensor  = 4
+	lineValid   = 5
+	lineFault   = 6
+)
+
+const plantConfig = `
+[trigger]
+kind = "gpio"
+min_interval = "45ms"
+[recipe]
+deadline = "900ms"
+[[actuator]]
+line = 1
+delay = "1s"
+pulse = "40ms"
+min_gap = "40ms"
+[[signal]]
+name = "ready"
+line = 2
+[[signal]]
+name = "result_valid"
+line = 5
+[[signal]]
+name = "error"
+line = 6
+[handshake]
+hold = "20ms"
+[[input]]
+name = "inhibit"
+line = 3
+debounce = "0s"
+`
+
+// start runs a station in real time, with an embedded broker. Times are long
+// enough for a machine that is busy with other tests.
+func start(t *testing.T, more string, judge judgeFunc) *plant {
+	t.Helper()
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "station.toml")
+	text := plantConfig + more + fmt.Sprintf("\n[mqtt]\nlisten = \"127.0.0.1:0\"\n[records]\ndir = %q\nkeep_rejects = 0\n", filepath.Join(dir, "records"))
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := config.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clk, err := clock.NewSystem()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &plant{t: t, chip: sim.NewChip(clk), camera: &shots{clock: clk, asked: make(chan struct{}, 100)}}
+	p.Station, err = Open(Options{
+		Config: cfg, Clock: clk, Log: slog.New(slog.NewTextHandler(logTo{t}, nil)), Version: "test",
+		Chip: p.chip, Source: p.camera, Triggered: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- p.Run(ctx, Model{Judge: judge, Digest: "test"}) }()
+	p.stop = sync.OnceValue(func() error {
+		cancel()
+		err := <-done
+		p.Close()
+		return err
+	})
+	t.Cleanup(func() {
+		if err := p.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	p.until("READY", func() bool { return bool(p.chip.Line(lineReady).Read()) })
+	return p
+}
+
+type logTo struct{ t *testing.T }
+
+func (l logTo) Write(b []byte) (int, error) {
+	if l.t.Context().Err() == nil {
+		l.t.Logf("%s", b)
+	}
+	return len(b), nil
+}
+
+// until waits for something that must come; only a plant that never does it fails.
+func (p *plant) until(what string, is func() bool) {
+	p.t.Helper()
+	for end := time.Now().Add(20 * time.Second); !is(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			p.t.Fatalf("never came: %s", what)
+		}
+	}
+}
+
+// part passes the light barrier; the camera gives its picture.
+func (p *plant) part() {
+	p.chip.Line(lineTrigger).Drive(gpio.High)
+	p.camera.asked <- struct{}{}
+	time.Sleep(30 * time.Millisecond)
+	p.chip.Line(lineTrigger).Drive(gpio.Low)
+	time.Sleep(30 * time.Millisecond)
+}
+
+// parts pass n times; then every one of them has its verdict.
+func (p *plant) parts(n int) {
+	p.t.Helper()
+	before := p.line.Counts().Triggers
+	for range n {
+		p.part()
+	}
+	p.until("verdicts", func() bool { return p.line.Counts().Triggers == before+uint64(n) })
+}
+
+func (p *plant) pulses(line int) int { return p.chip.Line(line).Rises(gpio.High) }
+
+func TestARejectedPartGetsItsPulseAndTheOthersNone(t *testing.T) {
+	p := start(t, "", oddIsBad)
+	p.parts(20)
+	p.until("ten pulses", func() bool { return p.pulses(lineReject) == 10 })
+	if err := p.stop(); err != nil {
+		t.Error(err)
+	}
+	if c := p.line.Counts(); c.Accept != 10 || c.Reject != 10 || !c.Balanced() {
+		t.Errorf("%+v", c)
+	}
+	if n := p.pulses(lineReject); n != 10 {
+		t.Errorf("%d pulses", n)
+	}
+	if n := p.pulses(lineValid); n < 19 { // the last may be cut off by the stop
+		t.Errorf("RESULT VALID came %d times for 20 parts", n)
+	}
+	for _, l := range []int{lineReject, lineReady, lineValid, lineFault} {
+		if p.chip.Line(l).Read() {
+			t.Errorf("line %d is not at its safe level after the stop", l)
+		}
+	}
+	for _, c := range p.Cuts() {
+		if c.Times.N == 0 {
+			t.Errorf("nothing was measured of %s", c.Name)
+		}
+	}
+}
+
+func TestInhibitHoldsTheActuatorsAtOnce(t *testing.T) {
+	p := start(t, "", oddIsBad)
+	p.chip.Line(lineInhibit).Drive(gpio.High)
+	p.until("READY drops", func() bool { return !bool(p.chip.Line(lineReady).Read()) })
+	p.parts(6)
+	p.chip.Line(lineInhibit).Drive(gpio.Low)
+	p.until("READY comes back", func() bool { return bool(p.chip.Line(lineReady).Read()) })
+	if n := p.pulses(lineReject); n != 0 {
+		t.Errorf("%d pulses while inhibited", n)
+	}
+	if n := p.pulses(lineValid); n != 0 {
+		t.Errorf("%d results were handed over while inhibited", n)
+	}
+	p.parts(2)
+	p.until("a pulse", func() bool { return p.pulses(lineReject) == 1 })
+}
+
+func TestACameraThatFailsDropsReadyAndRejectsItsParts(t *testing.T) {
+	p := start(t, "", oddIsBad)
+	p.camera.mu.Lock()
+	p.camera.err = errUnplugged
+	p.camera.mu.Unlock()
+	p.parts(3)
+	p.until("READY drops", func() bool { return !bool(p.chip.Line(lineReady).Read()) })
+	p.until("three parts without a picture get their pulse", func() bool { return p.pulses(lineReject) == 3 })
+	p.camera.mu.Lock()
+	p.camera.err = nil
+	p.camera.mu.Unlock()
+	p.parts(2)
+	p.until("READY by itself", func() bool { return bool(p.chip.Line(lineReady).Read()) })
+	if c := p.line.Counts(); c.NoResult != 3 || !c.Balanced() {
+		t.Errorf("%+v", c)
+	}
+}
+
+var errUnplugged = fmt.Errorf("unplugged")
+
+func TestAPanicIsAFaultUntilReset(t *testing.T) {
+	p := start(t, "[[input]]\nname = \"reset\"\nline = 7\ndebounce = \"0s\"\n", func(f *edge.Frame, v *edge.Verdict) error {
+		if f.Seq == 2 {
+			panic("broken")
+		}
+		return oddIsBad(f, v)
+	})
+	p.parts(3)
+	p.until("ERROR", func() bool { return bool(p.chip.Line(lineFault).Read()) })
+	p.until("every part of the fault is rejected", func() bool { return p.pulses(lineReject) == 3 })
+	p.chip.Line(7).Drive(gpio.High)
+	p.until("READY", func() bool { return bool(p.chip.Line(lineReady).Read()) && !bool(p.chip.Line(lineFault).Read()) })
+}
+
+func TestTheConfirmationSensorCountsAndMissesParts(t *testing.T) {
+	p := start(t, "[[input]]\nname = \"confirm\"\nline = 4\ndebounce = \"0s\"\n[confirm]\nwithin = \"500ms\"\n", oddIsBad)
+	p.chip.Line(lineReject).Wire(p.chip.Line(lineSensor)) // whoever is blown off is seen
+	p.parts(4)
+	p.until("two confirmed", func() bool { return p.line.Counts().Confirmed == 2 })
+	if !p.health.Well() {
+		t.Errorf("%+v", p.health.Problems())
+	}
+	p.chip.Line(lineReject).Unwire()
+	p.parts(2)
+	p.until("READY drops for a part that nobody saw", func() bool { return !bool(p.chip.Line(lineReady).Read()) })
+}
