@@ -1,0 +1,233 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"image"
+	"image/color"
+	"image/png"
+	"math"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"winnow/edge/store"
+	"winnow/edge/store/storetest"
+	"winnow/infer"
+	"winnow/infer/native"
+	"winnow/infer/tf"
+	"winnow/infer/tf/lazy"
+	"winnow/infer/train"
+	"winnow/models"
+)
+
+// needTensorFlow skips where there is no library to train with; under STRICT=1
+// it has to be there.
+func needTensorFlow(t *testing.T) {
+	t.Helper()
+	if _, err := tf.Probe(tf.Config{Load: lazy.Loader("")}); err != nil {
+		if train.Built && os.Getenv("STRICT") == "1" {
+			t.Fatal(err)
+		}
+		t.Skipf("not here: %v", err)
+	}
+}
+
+// washers draws n pictures of good parts into dir.
+func washers(t *testing.T, dir string, n int) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(1, 1))
+	for i := range n {
+		img := image.NewRGBA(image.Rect(0, 0, 96, 96))
+		cx, cy := 48+2*r.NormFloat64(), 48+2*r.NormFloat64()
+		for y := range 96 {
+			for x := range 96 {
+				d := math.Hypot(float64(x)-cx, float64(y)-cy)
+				v := uint8(60 + r.IntN(8))
+				if d > 14 && d < 34 {
+					v = uint8(170 + 10*math.Sin(d) + float64(r.IntN(8)))
+				}
+				img.Set(x, y, color.RGBA{v, v, v - 20, 255})
+			}
+		}
+		writePicture(t, filepath.Join(dir, string(rune('a'+i/26))+string(rune('a'+i%26))+".png"), img)
+	}
+}
+
+func writePicture(t *testing.T, path string, img image.Image) {
+	t.Helper()
+	var b bytes.Buffer
+	if err := png.Encode(&b, img); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// quickRecipe trains for a moment.
+func quickRecipe(t *testing.T, dir string, steps string) string {
+	t.Helper()
+	path := filepath.Join(dir, "quick.toml")
+	text := "[network]\nwidth = 8\ncode = 8\n[loop]\nsteps = " + steps + "\nbatch = 4\nwarmup = 2\n[validation]\nevery = 20\nsynthetic = 8\n"
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// Bad pictures among the good ones are named and left out; what can be read is
+// converted. The package that comes out judges on both engines with equal bytes.
+func TestTrainOnBadPictures(t *testing.T) {
+	needTensorFlow(t)
+	dir := t.TempDir()
+	good := filepath.Join(dir, "good")
+	if err := os.Mkdir(good, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	washers(t, good, 27)
+	deep, grey := image.NewRGBA64(image.Rect(0, 0, 96, 96)), image.NewGray(image.Rect(0, 0, 80, 80))
+	for i := range deep.Pix {
+		deep.Pix[i] = byte(i * 7)
+	}
+	writePicture(t, filepath.Join(good, "deep.png"), deep)
+	writePicture(t, filepath.Join(good, "grey.png"), grey)
+	if err := os.WriteFile(filepath.Join(good, "corrupt.png"), []byte("\x89PNG\r\n\x1a\nnothing behind it"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	writePicture(t, filepath.Join(good, "huge.png"), image.NewPaletted(image.Rect(0, 0, 9000, 9000), color.Palette{color.Black}))
+	out := filepath.Join(dir, "part.tflite")
+	var stdout, stderr bytes.Buffer
+	code := execute(t.Context(), []string{"train", "--from", good, "--recipe", quickRecipe(t, dir, "20"), "--out", out, "--deterministic", "--json"}, &stdout, &stderr)
+	if code != exitOK {
+		t.Fatalf("exit code %d: %s", code, stderr.String())
+	}
+	var r trainedReport
+	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
+		t.Fatal(err)
+	}
+	if r.Parts+r.HeldOut != 29 || len(r.Skipped) != 2 {
+		t.Errorf("%d parts and %d held out of 29; skipped: %q", r.Parts, r.HeldOut, r.Skipped)
+	}
+	for _, name := range []string{"corrupt.png", "huge.png"} {
+		if !strings.Contains(strings.Join(r.Skipped, "\n"), name) {
+			t.Errorf("%s is not named among %q", name, r.Skipped)
+		}
+	}
+	if _, err := os.Stat(out + ".checkpoint"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the checkpoint of a finished run: %v", err)
+	}
+	judgesOnBoth(t, out)
+}
+
+// judgesOnBoth opens the package on native and on TensorFlow, whose golden
+// vectors then are equal to the bit.
+func judgesOnBoth(t *testing.T, path string) {
+	t.Helper()
+	p, err := models.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := tf.Open(tf.Config{Load: lazy.Loader("")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range []infer.Engine{native.New(), other} {
+		j, err := infer.NewJudge(p, e, infer.Options{Threads: 1})
+		if err != nil {
+			t.Errorf("engine %s: %v", e.Name(), err)
+			continue
+		}
+		j.Close()
+	}
+}
+
+// trainChild is the environment variable under which the test binary is
+// `winnow` itself, so that a test can kill it.
+const trainChild = "WINNOW_TRAIN_CHILD"
+
+func TestTrainChild(t *testing.T) {
+	if args := os.Getenv(trainChild); args != "" {
+		os.Exit(execute(t.Context(), strings.Split(args, "\n"), os.Stdout, os.Stderr))
+	}
+}
+
+func child(args ...string) *exec.Cmd {
+	c := exec.Command(os.Args[0], "-test.run=^TestTrainChild$")
+	c.Env = append(os.Environ(), trainChild+"="+strings.Join(args, "\n"))
+	return c
+}
+
+// A run that is killed goes on from its checkpoint and ends with the very
+// package that it would have ended with.
+func TestTrainAfterKill(t *testing.T) {
+	needTensorFlow(t)
+	dir := t.TempDir()
+	washers(t, dir, 26)
+	recipe := quickRecipe(t, t.TempDir(), "240")
+	train := func(out string) []string {
+		return []string{"train", "--from", dir, "--recipe", recipe, "--out", out, "--deterministic", "--threads", "1"}
+	}
+	whole, broken := filepath.Join(t.TempDir(), "part.tflite"), filepath.Join(t.TempDir(), "part.tflite")
+	if out, err := child(train(whole)...).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	c := child(train(broken)...)
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	killAtCheckpoint(t, c, broken+".checkpoint")
+	if _, err := os.Stat(broken); err == nil {
+		t.Fatal("the run was over before it could be killed")
+	}
+	out, err := child(append(train(broken), "--json")...).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), `"resumed": true`) {
+		t.Fatalf("%v: %s", err, out)
+	}
+	a, _ := os.ReadFile(whole)
+	b, _ := os.ReadFile(broken)
+	if len(a) == 0 || !bytes.Equal(a, b) {
+		t.Errorf("the package of the killed run differs: %d and %d bytes", len(a), len(b))
+	}
+}
+
+// killAtCheckpoint kills c as soon as path exists.
+func killAtCheckpoint(t *testing.T, c *exec.Cmd, path string) {
+	t.Helper()
+	for range 60_000 {
+		if _, err := os.Stat(path); err == nil {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	if err := c.Process.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Wait() // killed
+}
+
+// A disk that fills up while a checkpoint is written leaves the one before.
+func TestCheckpointOnFullDisk(t *testing.T) {
+	disk := &storetest.FS{Fault: storetest.ShortWrite, At: 2}
+	disk.Put("/m.tflite.checkpoint", "older")
+	err := store.Atomic{FS: disk}.WriteFile("/m.tflite.checkpoint", []byte("newer"), 0o644)
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("error %v, want one that says that the disk is full", err)
+	}
+	if got, _ := disk.Read("/m.tflite.checkpoint"); got != "older" {
+		t.Errorf("the checkpoint is %q", got)
+	}
+}
+
+// The drawing of a loss that falls falls.
+func TestSparkline(t *testing.T) {
+	if got := sparkline([]float32{8, 8, 4, 4, 2, 2, 1, 1}, 4); got != "█▄▂▁" {
+		t.Errorf("%q", got)
+	}
+}

@@ -1,0 +1,322 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"time"
+
+	"winnow/capture/pixfmt"
+	"winnow/edge"
+	"winnow/edge/evaluate"
+	"winnow/infer"
+	"winnow/infer/fit"
+	"winnow/infer/native"
+	"winnow/infer/tf/lazy"
+	"winnow/infer/tflite"
+	"winnow/infer/train"
+	"winnow/models"
+)
+
+// saveEvery is after how many steps a checkpoint is kept.
+const saveEvery = 100
+
+// trainJob is one `winnow train`.
+type trainJob struct {
+	f        trainFlags
+	r        *train.Recipe
+	bar      *progress
+	log      io.Writer
+	start    time.Time
+	w, h     int
+	pictures []evaluate.Picture
+	skipped  []string
+
+	t      *teacher // its encoder, its digest of what was seen, its package
+	maps   *mapper
+	parts  []shown // weights learn from
+	held   []shown // and from these never
+	model  *train.Model
+	fitted *fit.Result
+}
+
+// shown is one good part as the network gets it.
+type shown struct {
+	train.Picture
+	path  string
+	group int
+}
+
+func (j *trainJob) prepare() (err error) {
+	j.t, err = newTeacher(recipeName(j.f.out), native.New(), judgeThreads(j.f.threads), j.w, j.h)
+	return err
+}
+
+func (j *trainJob) close() {
+	j.t.Close()
+	if j.maps != nil {
+		j.maps.close()
+	}
+}
+
+// estimate is --dry-run.
+func (j *trainJob) estimate(out io.Writer) error {
+	in, target := train.Shapes(j.r.Source(), j.t.features.Taps, j.w, j.h)
+	e, err := train.EstimateRun(j.config(), j.r, in, target, func() time.Duration { return time.Since(j.start) })
+	if err != nil {
+		return err
+	}
+	if j.f.json {
+		return writeJSON(out, e)
+	}
+	for _, s := range j.skipped {
+		fmt.Fprintf(out, "would skip: %s\n", s)
+	}
+	fmt.Fprintf(out, "%s on %d good parts at %dx%d: maps of %v to %v\n", j.r.Family, len(j.pictures), j.w, j.h, in, target)
+	fmt.Fprintf(out, "%d parameters, %.1f million multiply-accumulates a part, about %.0f MB beside the library\n", e.Parameters, float64(e.MACs)/1e6, e.MemoryMB)
+	fmt.Fprintf(out, "%d steps of %.0f ms: about %s\n", e.Steps, 1e3*e.StepSeconds, e.Total.Round(time.Second))
+	return nil
+}
+
+func (j *trainJob) config() train.Config {
+	return train.Config{
+		Load: lazy.Loader(j.f.library), Engine: native.New(), Threads: j.f.tensorThreads(),
+		SaveEvery: saveEvery, Progress: j.tell(),
+		Save: func(b []byte) error { return writeAtomic(j.f.checkpoint(), b) },
+	}
+}
+
+// run trains and writes the package.
+func (j *trainJob) run(ctx context.Context) (*trainedReport, error) {
+	if err := j.look(ctx); err != nil {
+		return nil, err
+	}
+	d, err := j.data(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := j.contactSheet(); err != nil {
+		return nil, err
+	}
+	c := j.config()
+	if c.Resume, err = j.f.resume(); err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	if j.model, err = train.Train(ctx, c, j.r, d); err != nil {
+		return nil, err
+	}
+	trained := time.Since(began).Seconds()
+	p, err := j.pack(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	b, err := p.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	if err := writeAtomic(j.f.out, b); err != nil {
+		return nil, err
+	}
+	rep := j.report(p, len(b), d)
+	rep.Resumed, rep.TrainSeconds = c.Resume != nil, trained
+	if err := j.html(rep, d); err != nil {
+		return nil, err
+	}
+	return rep, removeIfThere(j.f.checkpoint())
+}
+
+func removeIfThere(path string) error {
+	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	return nil
+}
+
+// look reads every picture, divides them and learns how features are
+// standardized. Pictures that cannot be read are named and left out.
+func (j *trainJob) look(ctx context.Context) error {
+	groups := evaluate.GroupNumbers(j.pictures)
+	out := heldOut(groups, j.r.Validation.HeldOut, j.r.Seed)
+	frame := new(edge.Frame)
+	for i, p := range j.pictures {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		pix, err := j.read(frame, p.Path)
+		if err == nil && !out[groups[i]] {
+			err = j.t.Add(frame, groups[i])
+		}
+		if err != nil {
+			j.skipped = append(j.skipped, fmt.Sprintf("%s: %s", p.Path, explain(err)))
+			continue
+		}
+		s := shown{train.Picture{W: j.w, H: j.h, Pix: pix}, p.Path, groups[i]}
+		if out[groups[i]] {
+			j.held = append(j.held, s)
+			j.t.inputs = append(j.t.inputs, models.InputDigest(pix))
+		} else {
+			j.parts = append(j.parts, s)
+		}
+		j.bar.update("looking at good parts", i+1, len(j.pictures))
+	}
+	if len(j.held) < fit.MinParts || len(j.parts) < fit.MinParts {
+		return tooFewToTrain(len(j.held)+len(j.parts), j.skipped)
+	}
+	var err error
+	j.maps, err = newMapper(j)
+	return err
+}
+
+// read one picture as the graph's input.
+func (j *trainJob) read(frame *edge.Frame, path string) ([]byte, error) {
+	if err := pixfmt.ReadImageInto(frame, path); err != nil {
+		return nil, err
+	}
+	pix := make([]byte, j.w*j.h*3)
+	return pix, j.t.pre.Run(frame, pix)
+}
+
+// heldOut draws groups until they hold the share of parts.
+func heldOut(groups []int, share float64, seed uint64) map[int]bool {
+	count := map[int]int{}
+	var order []int
+	for _, g := range groups {
+		if count[g] == 0 {
+			order = append(order, g)
+		}
+		count[g]++
+	}
+	r := rand.New(rand.NewPCG(seed, 0x68656c64))
+	r.Shuffle(len(order), func(a, b int) { order[a], order[b] = order[b], order[a] })
+	out, n := map[int]bool{}, 0
+	for _, g := range order {
+		if float64(n) >= share*float64(len(groups)) {
+			break
+		}
+		out[g] = true
+		n += count[g]
+	}
+	return out
+}
+
+// data runs everything that the network will see through the front.
+func (j *trainJob) data(ctx context.Context) (*train.Data, error) {
+	d := new(train.Data)
+	d.In, d.Out = train.Shapes(j.r.Source(), j.t.features.Taps, j.w, j.h)
+	total := len(j.parts)*(1+j.r.Augment.Variants) + len(j.held) + j.r.Validation.Synthetic
+	done := 0
+	add := func(v *train.Views, p train.Picture) error {
+		done++
+		j.bar.update("encoding", done, total)
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return j.maps.add(v, p)
+	}
+	for i, p := range j.parts {
+		var v train.Views
+		for k := range 1 + j.r.Augment.Variants {
+			if err := add(&v, j.variant(p, i, k)); err != nil {
+				return nil, err
+			}
+		}
+		d.Train = append(d.Train, v)
+	}
+	for _, p := range j.held {
+		if err := add(&d.Held, p.Picture); err != nil {
+			return nil, err
+		}
+	}
+	for k := range j.r.Validation.Synthetic {
+		if err := add(&d.Synthetic, j.anomaly(k)); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+// variant k of part i; the first is the part itself.
+func (j *trainJob) variant(p shown, i, k int) train.Picture {
+	if k == 0 {
+		return p.Picture
+	}
+	return j.r.Augment.Changed(p.Picture, rand.New(rand.NewPCG(j.r.Seed, uint64(i)<<16+uint64(k))))
+}
+
+// anomaly k is drawn on a held-out part.
+func (j *trainJob) anomaly(k int) train.Picture {
+	r := rand.New(rand.NewPCG(j.r.Seed, 0x616e6f0000+uint64(k)))
+	return train.Anomaly(j.held[k%len(j.held)].Picture, k, r)
+}
+
+// pack fits statistics and calibration around what was trained.
+func (j *trainJob) pack(ctx context.Context, d *train.Data) (*models.Package, error) {
+	l := fit.Learned{Name: j.r.Family + ", trained", Features: d.Held.Targets}
+	if l.Features == nil {
+		l.Features = d.Held.Inputs
+	}
+	var err error
+	if l.Differences, err = j.model.Differences(j.t.eng, d, d.Held); err != nil {
+		return nil, err
+	}
+	for _, h := range j.held {
+		l.Groups = append(l.Groups, h.group)
+	}
+	l.Append = func(b *tflite.Builder, picture, features int) (int, int, error) {
+		blocks := -1
+		if j.r.Source() == train.FromBoth {
+			blocks = j.maps.appendBlocks(b, picture)
+		}
+		code, diff := j.model.Append(b, features, blocks)
+		return code, diff, nil
+	}
+	o := fit.Options{FalseReject: j.f.falseReject, Progress: j.bar.update, Threads: j.t.threads, Seed: j.r.Seed}
+	if j.fitted, err = fit.Around(ctx, j.maps.front, l, j.t.eng, o); err != nil {
+		return nil, err
+	}
+	p, err := j.t.pack(j.fitted)
+	if err != nil {
+		return nil, err
+	}
+	p.Manifest.Taught.Parts, p.Manifest.Taught.Groups = len(j.parts)+len(j.held), j.groups()
+	return p, infer.MakeGolden(p, j.t.eng, infer.Options{Threads: j.t.threads}, j.t.golden)
+}
+
+func (j *trainJob) groups() int {
+	seen := map[int]bool{}
+	for _, s := range append(append([]shown(nil), j.parts...), j.held...) {
+		seen[s.group] = true
+	}
+	return len(seen)
+}
+
+func (j *trainJob) report(p *models.Package, size int, d *train.Data) *trainedReport {
+	last := j.model.Looks[len(j.model.Looks)-1]
+	r := &trainedReport{
+		Model: j.f.out, Digest: p.Digest(), Bytes: size, Recipe: j.f.recipe, Family: j.r.Family,
+		Parts: len(j.parts), HeldOut: len(j.held), Skipped: j.skipped, Input: [2]int{j.w, j.h},
+		Steps: len(j.model.Curve), Loss: float64(j.model.Curve[len(j.model.Curve)-1].Loss),
+		Held: last.Held, Synthetic: last.Synthetic, Density: last.Density, MACs: graphMACs(j.fitted.Graph),
+		Threshold: p.Calibration.Threshold, Certificate: p.Calibration.Certificate, Promise: fit.Promise(p.Calibration),
+		Seconds: time.Since(j.start).Seconds(),
+	}
+	if len(j.model.Members) > 1 {
+		if s, err := j.model.Spread(j.t.eng, d, d.Held); err == nil {
+			r.Spread = &s
+		}
+	}
+	return r
+}
+
+// graphMACs of a dense evaluation.
+func graphMACs(m *tflite.Model) int64 {
+	total := int64(0)
+	for i := range m.Ops {
+		n, _ := work(m, &m.Ops[i])
+		total += n
+	}
+	return total
+}
