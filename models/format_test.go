@@ -122,6 +122,7 @@ func TestRules(t *testing.T) {
 		"P9":  rebuild(t, func(f map[string][]byte) { f["extra"] = []byte("x") }),
 		"P10": manifest(t, `"width": 64`, `"width": 9`),
 		"P11": recoded(t, CalibrationFile, []byte(`{"scores":[2,1],"threshold":2,"unsure_above":2,"map_scale":1}`)),
+		"P13": recoded(t, DriftFile, []byte("{")),
 		"P12": recoded(t, "golden/2.input", []byte{1}),
 	}
 	var many bytes.Buffer
@@ -134,6 +135,9 @@ func TestRules(t *testing.T) {
 	}
 	zw.Close()
 	cases["P4"] = many.Bytes()
+	if p, err := Read(recoded(t, DriftFile, []byte(`{"schema":1}`))); err != nil || len(p.Drift) == 0 {
+		t.Errorf("a package with a drift reference: %v", err)
+	}
 	for rule, b := range cases {
 		_, err := Read(b)
 		var r *RuleError

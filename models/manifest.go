@@ -115,6 +115,9 @@ func (p *Package) encode() (map[string][]byte, error) {
 	if p.Report != nil {
 		files[ReportFile] = p.Report
 	}
+	if p.Drift != nil {
+		files[DriftFile] = p.Drift
+	}
 	for i, g := range p.Golden {
 		files[goldenName(i, "input")] = g.Input
 		files[goldenName(i, "outputs")] = join(g.Outputs)
@@ -155,6 +158,9 @@ func (p *Package) decode(files map[string][]byte) error {
 	}
 	if err := p.Calibration.check(); err != nil {
 		return broken("P11", "%w", err)
+	}
+	if p.Drift != nil && !json.Valid(p.Drift) {
+		return broken("P13", "%s is not JSON", DriftFile)
 	}
 	return p.decodeGolden(files)
 }

@@ -22,6 +22,7 @@ const (
 	StatisticsFile  = "statistics.json"
 	CalibrationFile = "calibration.json"
 	ReportFile      = "report.html"
+	DriftFile       = "drift.json" // may be missing
 	goldenDir       = "golden/"
 )
 
@@ -62,6 +63,7 @@ type Package struct {
 	Calibration Calibration
 	Golden      []Golden
 	Report      []byte // HTML, may be nil
+	Drift       []byte // what live parts are compared with beside the verdict: infer/drift; may be nil
 
 	digest string
 }
@@ -121,7 +123,7 @@ func Read(b []byte) (*Package, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Package{Graph: slices.Clone(graph), Statistics: files[StatisticsFile], Report: files[ReportFile]}
+	p := &Package{Graph: slices.Clone(graph), Statistics: files[StatisticsFile], Report: files[ReportFile], Drift: files[DriftFile]}
 	sum := sha256.Sum256(b)
 	p.digest = hex.EncodeToString(sum[:])
 	if err := p.decode(files); err != nil {

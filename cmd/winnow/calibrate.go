@@ -107,7 +107,10 @@ func runCalibrate(ctx context.Context, f calibrateFlags, out, log io.Writer) err
 		return err
 	}
 	defer j.Close()
-	c := newCalibrator(j)
+	c, err := newCalibrator(j)
+	if err != nil {
+		return err
+	}
 	bar := newProgress(log)
 	defer bar.finish()
 	if err := c.addPictures(ctx, ds.Teach, bar); err != nil {

@@ -12,6 +12,7 @@ import (
 	"winnow/capture/pixfmt"
 	"winnow/capture/scene"
 	"winnow/edge"
+	"winnow/infer/drift"
 	"winnow/models"
 )
 
@@ -75,6 +76,14 @@ func TestCalibrateAgain(t *testing.T) {
 	}
 	if !slices.IsSorted(now.Calibration.Scores) || now.Calibration.Threshold != now.Calibration.Scores[19] {
 		t.Errorf("%+v", now.Calibration)
+	}
+	before, err := drift.Parse(old.Drift)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := drift.Parse(now.Drift)
+	if err != nil || len(before.Seeds) != 8 || len(after.Seeds) != 20 || !slices.Equal(before.Cells, after.Cells) {
+		t.Errorf("drift: %d taught seeds, %d fresh ones (%v)", len(before.Seeds), len(after.Seeds), err)
 	}
 	if m := now.Manifest.Calibrated; m == nil || m.Package != old.Digest() || m.Parts != 20 {
 		t.Errorf("the manifest does not tell: %+v", m)

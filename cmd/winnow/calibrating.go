@@ -9,6 +9,7 @@ import (
 
 	"winnow/edge"
 	"winnow/infer"
+	"winnow/infer/drift"
 	"winnow/infer/fit"
 	"winnow/models"
 )
@@ -23,10 +24,22 @@ type calibrator struct {
 	digest  hash.Hash
 	skipped []string
 	known   int // parts that the package was taught on
+
+	reference *drift.Reference // nil where the package has none
+	meter     *drift.Meter
+	seeds     []drift.Sample
 }
 
-func newCalibrator(j *infer.Judge) *calibrator {
-	return &calibrator{judge: j, digest: sha256.New(), skipped: []string{}}
+func newCalibrator(j *infer.Judge) (*calibrator, error) {
+	c := &calibrator{judge: j, digest: sha256.New(), skipped: []string{}}
+	if b := j.Package().Drift; b != nil {
+		r, err := drift.Parse(b)
+		if err != nil {
+			return nil, err
+		}
+		c.reference, c.meter = r, drift.NewMeter(r)
+	}
+	return c, nil
 }
 
 // errTaught is why a part is no use for calibration.
@@ -52,7 +65,18 @@ func (c *calibrator) Add(f *edge.Frame, group int) error {
 	c.fresh = append(c.fresh, fit.Freshen(c.judge, v.Score.Fused, group))
 	c.thumbs = append(c.thumbs, fit.ThumbOf(in, m.Width, m.Height))
 	c.groups = append(c.groups, group)
-	return nil
+	return c.measure(in)
+}
+
+// measure takes the part's measures of light, focus, pose and product: from now on
+// live parts are compared with these.
+func (c *calibrator) measure(in []byte) error {
+	if c.meter == nil || len(c.seeds) >= drift.MaxSeeds {
+		return nil
+	}
+	s, err := c.meter.Measure(in)
+	c.seeds = append(c.seeds, s)
+	return err
 }
 
 // finish makes the new package, encoded. joined is how many groups were joined
@@ -77,9 +101,28 @@ func (c *calibrator) finish(rate float64) (p *models.Package, joined int, err er
 		}
 		return nil, joined, err
 	}
+	if c.reference != nil {
+		c.reference.Seeds = firstOfEach(groups, c.seeds)
+		if p.Drift, err = c.reference.Encode(); err != nil {
+			return nil, joined, err
+		}
+	}
 	p.Manifest.Calibrated = &models.Calibrated{
 		Program: program(), Package: old.Digest(), Parts: len(c.fresh), Groups: distinct, Digest: digest, Skipped: len(c.skipped),
 	}
 	_, err = p.Bytes() // sets the digest
 	return p, joined, err
+}
+
+// firstOfEach keeps one sample of each group.
+func firstOfEach(groups []int, samples []drift.Sample) []drift.Sample {
+	var out []drift.Sample
+	seen := map[int]bool{}
+	for i, s := range samples {
+		if !seen[groups[i]] {
+			seen[groups[i]] = true
+			out = append(out, s)
+		}
+	}
+	return out
 }

@@ -11,6 +11,7 @@ import (
 
 	"winnow/edge"
 	"winnow/infer"
+	"winnow/infer/drift"
 	"winnow/infer/fit"
 	"winnow/infer/tflite"
 	"winnow/models"
@@ -44,6 +45,7 @@ type teacher struct {
 	features *fit.Features
 	digest   hash.Hash
 	inputs   []string
+	drift    *drift.Learner
 	golden   [][]byte
 }
 
@@ -64,6 +66,7 @@ func newTeacher(recipe string, eng infer.Engine, threads, w, h int) (*teacher, e
 	return &teacher{
 		recipe: recipe, eng: eng, threads: threads, w: w, h: h, encoder: enc, session: s,
 		pre: infer.NewPreprocessor(w, h, nil), features: fit.NewFeatures(taps), digest: sha256.New(),
+		drift: drift.NewLearner(w, h),
 	}, nil
 }
 
@@ -108,6 +111,9 @@ func (t *teacher) Add(f *edge.Frame, group int) error {
 	}
 	t.digest.Write(in)
 	t.inputs = append(t.inputs, models.InputDigest(in))
+	if err := t.drift.Add(in, group); err != nil {
+		return err
+	}
 	if len(t.golden) == 0 {
 		t.golden = append(t.golden, append([]byte(nil), in...), inverted(in))
 	}
@@ -159,10 +165,14 @@ func (t *teacher) pack(r *fit.Result) (*models.Package, error) {
 	if err != nil {
 		return nil, err
 	}
+	reference, err := t.driftReference()
+	if err != nil {
+		return nil, err
+	}
 	enc := sha256.Sum256(library.Encoder())
 	slices.Sort(t.inputs)
 	return &models.Package{
-		Graph: graph, Statistics: stats, Calibration: r.Calibration,
+		Graph: graph, Statistics: stats, Calibration: r.Calibration, Drift: reference,
 		Manifest: models.Manifest{
 			Recipe: t.recipe, Program: program(),
 			Preprocess: models.Preprocess{Width: t.w, Height: t.h, Resize: "triangle"},
@@ -170,4 +180,13 @@ func (t *teacher) pack(r *fit.Result) (*models.Package, error) {
 			Taught:     models.Taught{Parts: t.features.Len(), Groups: t.features.Groups(), Digest: hex.EncodeToString(t.digest.Sum(nil)), Inputs: t.inputs},
 		},
 	}, nil
+}
+
+// driftReference is nil where the parts are too few or too small for one.
+func (t *teacher) driftReference() ([]byte, error) {
+	r, err := t.drift.Reference()
+	if r == nil || err != nil {
+		return nil, err
+	}
+	return r.Encode()
 }

@@ -8,17 +8,20 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// fitParts is how many taught parts the reference is fitted to: their pictures
-// are kept until then.
+// fitParts is how many taught parts the reference is fitted to at most: as many
+// again are kept with them until then.
 const fitParts = 32
+
+// keepBytes bounds the pictures that are kept until the reference is fitted.
+const keepBytes = 24 << 20
 
 // MinParts is the fewest taught parts that a reference is learned from: half of
 // them give its seeds.
 const MinParts = 8
 
 // Learner makes a Reference of taught parts, one picture at a time, in a bounded
-// memory. The first fitParts (or half, where there are fewer) are fitted to, the
-// others become seeds.
+// memory. It is fitted to every second one of the first parts, at most fitParts of
+// them; the others become seeds.
 type Learner struct {
 	w, h  int
 	kept  [][]byte
@@ -38,7 +41,7 @@ func (l *Learner) Add(input []byte, group int) error {
 	l.group[group] = true
 	if l.meter == nil {
 		l.kept = append(l.kept, slices.Clone(input))
-		if len(l.kept) < 2*fitParts {
+		if len(l.kept) < min(2*fitParts, max(2*MinParts, keepBytes/len(input))) {
 			return nil
 		}
 		return l.settle()
