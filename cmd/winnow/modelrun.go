@@ -29,6 +29,7 @@ func modelRun() *cobra.Command {
 			if input == "" || dir == "" {
 				return usagef("--input and --output-dir are needed")
 			}
+			smallHeap()
 			s, err := openGraph(args[0], engine, threads)
 			if err != nil {
 				return err
