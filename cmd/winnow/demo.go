@@ -34,6 +34,7 @@ type demoFlags struct {
 	scores       string
 	out          string
 	product      string
+	drift        string
 	write        string
 	threads      int
 	json         bool
@@ -53,6 +54,9 @@ func demoCommand() *cobra.Command {
 			if f.parts < 0 || f.threads < 0 || f.teach < fit.MinParts {
 				return usagef("--parts and --threads must not be negative, and --teach is at least %d", fit.MinParts)
 			}
+			if _, ok := driftOf(f.drift); !ok || f.drift != "" && f.data != "" {
+				return usagef("--drift %q: it is light, focus, pose or product, and happens to drawn lines only", f.drift)
+			}
 			if err := f.record.check(); err != nil {
 				return err
 			}
@@ -71,6 +75,7 @@ func demoCommand() *cobra.Command {
 	fs.StringVar(&f.scores, "scores", "", "write part, truth, decision and score of every part to this CSV file")
 	fs.StringVar(&f.out, "out", "demo-out", "folder for heatmap pictures of rejected parts")
 	fs.StringVar(&f.product, "product", "", "what a drawn line makes: gear, board or cap; gear if none is named")
+	fs.StringVar(&f.drift, "drift", "", "what happens to a drawn line half way: light, focus, pose or product")
 	fs.StringVar(&f.write, "write", "", "write the drawn line to this new folder as pictures in MVTec layout, and inspect nothing: --teach good parts, and --parts to judge, half of them defective")
 	fs.IntVar(&f.threads, "threads", 0, "threads to use; 0 is one for each processor")
 	fs.BoolVar(&f.json, "json", false, "print the figures as JSON")
@@ -92,7 +97,7 @@ func runDemo(ctx context.Context, f demoFlags, out, log io.Writer) error {
 	if f.data == "" && f.parts == 0 {
 		f.parts = 240
 	}
-	ex, err := openExhibit(f.data, f.product, f.seed, f.teach, f.parts)
+	ex, err := openExhibit(f.data, f.product, f.drift, f.seed, f.teach, f.parts)
 	if err != nil {
 		return err
 	}
@@ -119,7 +124,6 @@ func runDemo(ctx context.Context, f demoFlags, out, log io.Writer) error {
 		return err
 	}
 	r.Engine = eng.Name()
-	r.Certificate = p.Calibration.Certificate
 	if f.json {
 		return writeJSON(out, r)
 	}
@@ -273,8 +277,12 @@ func inspectExhibit(ctx context.Context, ex exhibit, f demoFlags, judge *infer.J
 	if err != nil {
 		return nil, err
 	}
+	watched, err := watch.New(judge, watch.Options{Record: rec.writer(), Lots: f.seed})
+	if err != nil {
+		return nil, err
+	}
 	d := &demoLine{
-		watch: watch.New(judge, rec.writer()), source: &exhibitSource{exhibit: ex, clock: clk}, judge: judge, clock: clk, teller: tell,
+		watch: watched, source: &exhibitSource{exhibit: ex, clock: clk}, judge: judge, clock: clk, teller: tell,
 		pulser: gpio.NewPulser(reject, clk, gpio.PulserOptions{Capacity: 4096, Shift: true}),
 		report: newDemoReport(), say: say, out: f.out, start: clk.Now(),
 	}
@@ -302,7 +310,7 @@ func (d *demoLine) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cert := d.judge.Package().Calibration.Certificate
+	void := ""
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -321,13 +329,24 @@ func (d *demoLine) run(ctx context.Context) error {
 			m.Judged(j)
 		}
 		if d.source.next == 1 {
-			st := m.Status()
-			d.teller.State(telemetry.LineState(st.State.String()), st.Reason, "demo", &cert)
+			d.tellState(m)
+		}
+		if now := d.watch.Status(); now.Void != void {
+			void = now.Void
+			d.tellState(m)
+			fmt.Fprintf(d.say, "part %4d  certificate VOID: %s\n", f.Seq, void)
 		}
 	}
+	d.teller.Drift(station.DriftReport(d.watch.Status()))
 	d.report.counts = m.Counts()
 	d.teller.Counts(d.report.counts)
 	return d.settle(ctx)
+}
+
+// tellState publishes state and certificate as they stand.
+func (d *demoLine) tellState(m *line.Machine) {
+	st, cert := m.Status(), d.watch.Certificate()
+	d.teller.State(telemetry.LineState(st.State.String()), st.Reason, "demo", &cert)
 }
 
 // settle waits until the last pulse has fired.
@@ -354,6 +373,7 @@ func (d *demoLine) finish(ctx context.Context, f demoFlags, pin *sim.Pin, tally 
 	r.MQTTParts = tally.Count("part")
 	r.Pulses = pin.Rises(gpio.High)
 	r.Notes = append(r.Notes, d.source.skipped...)
+	r.setDrift(d.watch)
 	r.finish(d.ms)
 	r.Seconds = d.clock.Now().Sub(d.start).Seconds()
 	if f.scores == "" {

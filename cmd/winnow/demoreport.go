@@ -12,8 +12,10 @@ import (
 	"math"
 	"slices"
 
+	"winnow/cmd/winnow/internal/watch"
 	"winnow/edge"
 	"winnow/edge/evaluate"
+	"winnow/infer/drift"
 )
 
 // caughtOf counts defects of one kind and size.
@@ -37,6 +39,7 @@ type demoReport struct {
 	ByDefect      map[string]caughtOf  `json:"by_defect"`
 	MQTTParts     uint64               `json:"mqtt_parts"`
 	Certificate   edge.Certificate     `json:"certificate"`
+	Drift         driftFigures         `json:"drift"`
 	LatencyMS     evaluate.Percentiles `json:"latency_ms"`
 	VerdictDigest string               `json:"verdict_digest"`
 	ScoreDigest   string               `json:"score_digest"`
@@ -93,6 +96,24 @@ func (r *demoReport) add(part uint64, v *edge.Verdict, t truth) {
 	}
 }
 
+// driftFigures are levels in standard deviations of taught parts, null where not
+// measured, and the alarms that are up.
+type driftFigures struct {
+	Light   evaluate.Number `json:"light"`
+	Focus   evaluate.Number `json:"focus"`
+	Pose    evaluate.Number `json:"pose"`
+	Product evaluate.Number `json:"product"`
+	Alarms  []drift.Alarm   `json:"alarms"`
+}
+
+// setDrift takes what the tests beside the judge have come to.
+func (r *demoReport) setDrift(w *watch.Watch) {
+	now := w.Status()
+	level := func(k drift.Kind) evaluate.Number { return evaluate.Number(now.Levels[k]) }
+	r.Certificate = w.Certificate()
+	r.Drift = driftFigures{level(drift.Light), level(drift.Focus), level(drift.Pose), level(drift.Product), append([]drift.Alarm{}, now.Alarms...)}
+}
+
 // finish works the figures out.
 func (r *demoReport) finish(ms []float64) {
 	r.Unsure, r.NoResult, r.Late = int(r.counts.Unsure), int(r.counts.NoResult), int(r.counts.Late)
@@ -134,6 +155,14 @@ func (r *demoReport) print(w io.Writer, dir string) error {
 	row("unsure, no result, late", "%d, %d, %d", r.Unsure, r.NoResult, r.Late)
 	row("reject pulses", "%d counted on the simulated output", r.Pulses)
 	row("MQTT part messages", "%d seen by a subscriber", r.MQTTParts)
+	if void := r.Certificate.Void; void != "" {
+		row("certificate", "VOID: %s", void)
+	} else {
+		row("certificate", "holds: no test of exchangeability has sounded")
+	}
+	for _, a := range r.Drift.Alarms {
+		row("drift of "+a.Kind.String(), "%s: %s", a.Text, a.Action)
+	}
 	row("latency", "p50 %.1f ms, p99 %.1f ms from frame to verdict", float64(r.LatencyMS.P50), float64(r.LatencyMS.P99))
 	row("heatmaps", "in %s", dir)
 	if r.known && len(r.ByDefect) > 0 {

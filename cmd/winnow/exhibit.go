@@ -59,11 +59,39 @@ func newDrawn(seed uint64, teach, parts int) (*drawn, error) {
 
 // newDrawnProduct is newDrawn of one of scene.Products.
 func newDrawnProduct(product string, seed uint64, teach, parts int) (*drawn, error) {
-	s, err := scene.New(scene.Config{Seed: seed, Product: product, DefectRate: 0.2})
+	return newDrifting(product, seed, teach, parts, scene.Conditions{})
+}
+
+// newDrifting is newDrawnProduct whose second half of parts passes under c.
+func newDrifting(product string, seed uint64, teach, parts int, c scene.Conditions) (*drawn, error) {
+	s, err := scene.New(scene.Config{Seed: seed, Product: product, DefectRate: 0.2, Conditions: func(part uint64) scene.Conditions {
+		if part < uint64(parts/2) || part >= firstTaught {
+			return scene.Conditions{}
+		}
+		return c
+	}})
 	if err != nil {
 		return nil, err
 	}
 	return &drawn{s, teach, parts}, nil
+}
+
+// driftOf is what --drift says happens to a drawn line; "" is nothing.
+func driftOf(name string) (c scene.Conditions, known bool) {
+	switch name {
+	case "":
+	case "light":
+		c.Light = -0.06
+	case "focus":
+		c.Blur = 0.6
+	case "pose":
+		c.ShiftX = 4
+	case "product":
+		c.Product = 1
+	default:
+		return c, false
+	}
+	return c, true
 }
 
 func (d *drawn) Title() string { return fmt.Sprintf("a drawn line of parts (%s)", d.line.Product()) }
@@ -131,10 +159,12 @@ func (f *film) Part(i int, dst *edge.Frame) (truth, error) {
 
 // openExhibit makes the exhibit of --data: a folder in MVTec layout, whose test
 // pictures pass in an order drawn by seed; a plain folder or an animation,
-// whose first half is taught; or a drawn line of product.
-func openExhibit(data, product string, seed uint64, teach, parts int) (exhibit, error) {
+// whose first half is taught; or a drawn line of product, to which drift happens
+// half way.
+func openExhibit(data, product, drift string, seed uint64, teach, parts int) (exhibit, error) {
 	if data == "" {
-		return newDrawnProduct(product, seed, teach, parts)
+		c, _ := driftOf(drift) // checked with the flags
+		return newDrifting(product, seed, teach, parts, c)
 	}
 	st, err := os.Stat(data)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 
 	"github.com/spf13/cobra"
 
@@ -77,8 +78,12 @@ func runStation(ctx context.Context, cfg *config.Config, record recordFlags, std
 			log.Info(said)
 		}
 	}()
+	w, err := watch.New(j, watch.Options{Record: rec.writer(), Lots: rand.Uint64()})
+	if err != nil {
+		return err
+	}
 	return s.Run(ctx, station.Model{
-		Judge: watch.New(j, rec.writer()), Bare: j,
+		Judge: w, Bare: j, Watch: w,
 		Digest: j.Package().ShortDigest(), Certificate: j.Package().Calibration.Certificate,
 	})
 }

@@ -350,7 +350,8 @@ func (m *Monitor) change(k int) float64 { return m.level(k) * m.scale[k] }
 func (m *Monitor) describe(k Kind) (text, action string) {
 	switch k {
 	case Light:
-		text, action = fmt.Sprintf("light %+.1f %% in the picture", 100*m.change(gain)), "clean or replace the lamp, look for stray light; then recalibrate with 30 parts"
+		c := m.change(gain)
+		text, action = fmt.Sprintf("light %+.1f %% in the picture (%+.0f %% at the lamp, if the camera's gamma is 2.2)", 100*c, 100*(math.Pow(max(1+c, 0), 2.2)-1)), "clean or replace the lamp, look for stray light; then recalibrate with 30 parts"
 	case Focus:
 		text, action = fmt.Sprintf("focus: fine contrast along edges %+.0f %%", 100*(math.Exp(m.change(sharpness))-1)), "clean and refocus the lens, look for vibration; then recalibrate with 30 parts"
 	case Pose:

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"winnow/capture"
+	"winnow/cmd/winnow/internal/watch"
 	"winnow/edge"
 	"winnow/edge/config"
 	"winnow/edge/health"
@@ -74,6 +75,7 @@ type Station struct {
 	pictures *store.Pictures
 	line     *line.Line
 	running  atomic.Bool // line is there and takes commands
+	telling  sync.Mutex  // of the state: its latest is told last
 }
 
 // Open checks the configuration against this machine and requests every line:
@@ -129,8 +131,9 @@ func (s *Station) Boot() string { return s.boot }
 // Model is what a station judges with.
 type Model struct {
 	Judge       line.Judge
-	Bare        line.Judge // the same without whoever watches it, for what is no part; nil: Judge
-	Digest      string     // of the package, short form
+	Bare        line.Judge   // the same without whoever watches it, for what is no part; nil: Judge
+	Watch       *watch.Watch // tests whether the certificate still holds; nil: nobody does
+	Digest      string       // of the package, short form
 	Certificate edge.Certificate
 }
 
@@ -332,7 +335,15 @@ func (s *Station) Record(v *edge.Verdict, f *edge.Frame) bool {
 func (s *Station) changed(st line.Status) {
 	s.plc.show(st)
 	s.log.Info("line", "state", st.State.String(), "reason", st.Reason)
-	s.teller.State(telemetry.LineState(st.State.String()), st.Reason, st.Recipe, &s.model.Certificate)
+	s.telling.Lock()
+	defer s.telling.Unlock()
+	s.tellState(st)
+}
+
+// tellState publishes a state with the certificate as it stands.
+func (s *Station) tellState(st line.Status) {
+	cert := s.certificate()
+	s.teller.State(telemetry.LineState(st.State.String()), st.Reason, st.Recipe, &cert)
 }
 
 // tellCounts publishes the ledger once a second while it changes, and looks
@@ -340,6 +351,7 @@ func (s *Station) changed(st line.Status) {
 func (s *Station) tellCounts(ctx context.Context) {
 	var last edge.Counts
 	var overruns uint64
+	var seen *watch.Status
 	for first := true; s.clock.SleepUntil(ctx, s.clock.Now().Add(time.Second)) == nil; first = false {
 		if c := s.line.Counts(); c != last || first {
 			last = c
@@ -350,5 +362,6 @@ func (s *Station) tellCounts(ctx context.Context) {
 			s.health.Raise("overrun", fmt.Sprintf("%d parts were triggered while too many waited for their verdict; they were rejected", n), "slow the belt, or take a faster model")
 		}
 		s.checkChallenge()
+		seen = s.tellDrift(seen)
 	}
 }

@@ -1,27 +1,88 @@
 // Package watch stands between a line and its judge: it lets the judge judge,
-// and then records what it saw. It never changes a verdict and never waits.
+// and then looks at what the judge saw: it records frames, and it tests whether
+// parts still come as they came when the certificate was drawn. It never changes a
+// verdict and never waits.
 package watch
 
 import (
+	"math"
+	"sync/atomic"
+
 	"winnow/edge"
 	"winnow/edge/store/recording"
 	"winnow/infer"
+	"winnow/infer/drift"
+	"winnow/models"
 )
 
 // Watch is a judge that is watched. It implements line.Judge and is used by one
-// goroutine at a time, as its judge is.
+// goroutine at a time, as its judge is; Status may be called by any.
 type Watch struct {
-	judge *infer.Judge
-	rec   *recording.Writer
+	judge   *infer.Judge
+	rec     *recording.Writer
+	monitor *drift.Monitor
+	status  atomic.Pointer[Status]
 }
 
-// New watches judge, which stays the caller's. rec may be nil; who made it runs it.
-func New(judge *infer.Judge, rec *recording.Writer) *Watch {
-	return &Watch{judge: judge, rec: rec}
+// Options of a Watch. The zero value watches scores and drift and records nothing.
+type Options struct {
+	Record *recording.Writer // who made it runs it; nil: nothing is recorded
+	Lots   uint64            // seeds the randomness of the tests, so a run can be repeated
+}
+
+// Status is what the tests have come to. It is not changed once it is handed out.
+type Status struct {
+	drift.State
+	Parts int // observed
+}
+
+// every is after how many parts Status is renewed while nothing happens.
+const every = 16
+
+// New watches judge, which stays the caller's.
+func New(judge *infer.Judge, o Options) (*Watch, error) {
+	m, err := monitorOf(judge.Package(), o.Lots)
+	if err != nil {
+		return nil, err
+	}
+	w := &Watch{judge: judge, rec: o.Record, monitor: m}
+	w.show()
+	return w, nil
+}
+
+// monitorOf a package's own reference and calibration.
+func monitorOf(p *models.Package, lots uint64) (*drift.Monitor, error) {
+	var ref *drift.Reference
+	if p.Drift != nil {
+		r, err := drift.Parse(p.Drift)
+		if err != nil {
+			return nil, err
+		}
+		if r.Width == p.Manifest.Preprocess.Width && r.Height == p.Manifest.Preprocess.Height {
+			ref = r
+		}
+	}
+	c := p.Calibration
+	return drift.NewMonitor(ref, drift.Calibration{
+		Scores: c.Scores, Split: c.Certificate.Method == "split", Threshold: c.Threshold,
+	}, drift.Options{Lots: lots}), nil
 }
 
 // Model is the judge that is watched.
 func (w *Watch) Model() *infer.Judge { return w.judge }
+
+// Status is the latest: at most 16 parts old, and of the very part at which an
+// alarm or the certificate changed.
+func (w *Watch) Status() *Status { return w.status.Load() }
+
+// Certificate of the model, void where the tests say so.
+func (w *Watch) Certificate() edge.Certificate {
+	c := w.judge.Package().Calibration.Certificate
+	if void := w.Status().Void; void != "" {
+		c.Void = void
+	}
+	return c
+}
 
 // Judge implements line.Judge.
 func (w *Watch) Judge(f *edge.Frame, v *edge.Verdict) error {
@@ -29,5 +90,20 @@ func (w *Watch) Judge(f *edge.Frame, v *edge.Verdict) error {
 	if w.rec != nil {
 		w.rec.Offer(f, v, err)
 	}
+	if err == nil && f.Flags == 0 && !math.IsNaN(v.Score.Fused) {
+		w.observe(v.Score.Fused)
+	}
 	return err
 }
+
+// observe shows the part that was just judged to the monitor. A picture that
+// cannot be measured is a fault of the package's, not of the part's: NewMonitor
+// was given a reference of the right size, so there is none.
+func (w *Watch) observe(fused float64) {
+	changed, _ := w.monitor.Add(w.judge.Session().Input(0), fused)
+	if changed || w.monitor.Parts()%every == 0 {
+		w.show()
+	}
+}
+
+func (w *Watch) show() { w.status.Store(&Status{State: w.monitor.State(), Parts: w.monitor.Parts()}) }

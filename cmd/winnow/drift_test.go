@@ -1,0 +1,210 @@
+package main
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"strconv"
+	"testing"
+
+	"winnow/capture/scene"
+	"winnow/cmd/winnow/internal/watch"
+	"winnow/edge"
+	"winnow/infer"
+	"winnow/infer/native"
+	"winnow/models"
+)
+
+// Each kind of drift that happens half way through a demo voids the certificate
+// within 100 parts and is called by its name; nothing happens to a stable line.
+func TestDemoTellsOfDrift(t *testing.T) {
+	for _, kind := range []string{"", "light", "focus", "pose", "product"} {
+		code, out, errs := winnow(t, "demo", "--teach", "60", "--parts", "100", "--drift", kind, "--out", t.TempDir(), "--json")
+		if code != 0 {
+			t.Fatal(errs)
+		}
+		var r struct {
+			Certificate edge.Certificate `json:"certificate"`
+			Drift       struct {
+				Alarms []struct {
+					Kind, Text, Action string
+					Part               int
+				} `json:"alarms"`
+			} `json:"drift"`
+		}
+		if err := json.Unmarshal([]byte(out), &r); err != nil {
+			t.Fatal(err)
+		}
+		if kind == "" {
+			if r.Certificate.Void != "" || len(r.Drift.Alarms) != 0 {
+				t.Errorf("a stable line: %+v", r)
+			}
+			continue
+		}
+		if r.Certificate.Void == "" || len(r.Drift.Alarms) != 1 || r.Drift.Alarms[0].Kind != kind || r.Drift.Alarms[0].Part <= 50 || r.Drift.Alarms[0].Action == "" {
+			t.Errorf("%s: %+v", kind, r)
+		}
+	}
+	if code, _, errs := winnow(t, "demo", "--drift", "weather"); code != 2 {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+}
+
+// watchedLine is a package taught on 60 good drawn parts, judged twice: by a bare
+// judge and by a watched one.
+func watchedLine(t *testing.T) (bare *infer.Judge, w *watch.Watch) {
+	t.Helper()
+	ex, err := newDrawn(1, 60, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := teachExhibit(t.Context(), ex, demoFlags{}, t.Output())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return judgeOf(t, p), watched(t, p)
+}
+
+func judgeOf(t *testing.T, p *models.Package) *infer.Judge {
+	t.Helper()
+	j, err := infer.NewJudge(p, native.New(), infer.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = j.Close() })
+	return j
+}
+
+func watched(t *testing.T, p *models.Package) *watch.Watch {
+	t.Helper()
+	w, err := watch.New(judgeOf(t, p), watch.Options{Lots: 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// A 6 % light loss on the drawn line voids the certificate within 100 parts, one
+// in five of them defective; verdicts stay those of the bare judge, to the bit.
+func TestLightLossVoidsTheCertificate(t *testing.T) {
+	bare, w := watchedLine(t)
+	const change = 40
+	s, err := scene.New(scene.Config{Seed: 1, DefectRate: 0.2, Conditions: func(i uint64) scene.Conditions {
+		if i < change {
+			return scene.Conditions{}
+		}
+		return scene.Conditions{Light: -0.06}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var f edge.Frame
+	for i := range uint64(change + 100) {
+		s.Render(i, &f)
+		var a, b edge.Verdict
+		if err := bare.Judge(&f, &a); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Judge(&f, &b); err != nil {
+			t.Fatal(err)
+		}
+		if a.Score != b.Score || a.Decision != b.Decision {
+			t.Fatalf("part %d: %+v, watched %+v", i, a.Score, b.Score)
+		}
+		if void := w.Certificate().Void; void != "" {
+			if i < change {
+				t.Fatalf("part %d: a false alarm: %s", i, void)
+			}
+			t.Logf("void %d parts after the change: %s", i-change+1, void)
+			return
+		}
+	}
+	t.Error("not found within 100 parts")
+}
+
+// fromEnv is how many of something a test does: few in CI, as many as the
+// environment says for the record.
+func fromEnv(variable string, few int) int {
+	if n, err := strconv.Atoi(os.Getenv(variable)); err == nil && n > 0 {
+		return n
+	}
+	return few
+}
+
+// A stable line keeps its certificate, one in five of its parts defective. For the
+// record, ten lines of 10 000 parts (a quarter of an hour):
+//
+//	DRIFT_TRIALS=10 DRIFT_PARTS=10000 go test -run StableLineKeeps -v -timeout 60m ./cmd/winnow
+func TestStableLineKeepsItsCertificate(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes half a minute")
+	}
+	lines, parts := fromEnv("DRIFT_TRIALS", 1), fromEnv("DRIFT_PARTS", 600)
+	void := 0
+	for seed := range uint64(lines) {
+		ex, err := newDrawn(seed+100, 60, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := teachExhibit(t.Context(), ex, demoFlags{}, t.Output())
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := watched(t, p)
+		var f edge.Frame
+		for i := range parts {
+			if _, err := ex.Part(i, &f); err != nil {
+				t.Fatal(err)
+			}
+			var v edge.Verdict
+			if err := w.Judge(&f, &v); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if s := w.Status(); s.Void != "" {
+			void++
+			t.Logf("line %d: void at part %d: %s", seed, s.VoidPart, s.Void)
+		}
+	}
+	t.Logf("%d of %d lines lost their certificate within %d stable parts; 1 %% is stated for 10 000", void, lines, parts)
+	if float64(void) > 0.01*float64(lines)+3*math.Sqrt(0.01*float64(lines)) {
+		t.Errorf("%d of %d lines lost their certificate within %d stable parts", void, lines, parts)
+	}
+}
+
+func BenchmarkWatch(b *testing.B) {
+	ex, err := newDrawn(1, 24, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	p, err := teachExhibit(b.Context(), ex, demoFlags{}, b.Output())
+	if err != nil {
+		b.Fatal(err)
+	}
+	j, err := infer.NewJudge(p, native.New(), infer.Options{Threads: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer j.Close()
+	w, err := watch.New(j, watch.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	var f edge.Frame
+	if err := ex.TeachPart(0, &f); err != nil {
+		b.Fatal(err)
+	}
+	for name, judge := range map[string]interface {
+		Judge(*edge.Frame, *edge.Verdict) error
+	}{"bare": j, "watched": w} {
+		b.Run(name, func(b *testing.B) {
+			v := edge.Verdict{Regions: make([]edge.Region, 0, edge.MaxRegions)}
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := judge.Judge(&f, &v); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,68 @@
+package station
+
+import (
+	"winnow/cmd/winnow/internal/watch"
+	"winnow/edge"
+	"winnow/infer/drift"
+	"winnow/telemetry"
+)
+
+// certificate of the model in force, void where its tests say so.
+func (s *Station) certificate() edge.Certificate {
+	if s.model.Watch == nil {
+		return s.model.Certificate
+	}
+	return s.model.Watch.Certificate()
+}
+
+// tellDrift publishes what the tests have come to since seen, and returns what it
+// has published.
+func (s *Station) tellDrift(seen *watch.Status) *watch.Status {
+	if s.model.Watch == nil {
+		return nil
+	}
+	now := s.model.Watch.Status()
+	if now == seen {
+		return seen
+	}
+	s.teller.Drift(DriftReport(now))
+	for k := range drift.Kinds {
+		s.checkDrift(now, drift.Kind(k))
+	}
+	if seen == nil || now.Void != seen.Void {
+		s.telling.Lock()
+		s.tellState(s.line.Status())
+		s.telling.Unlock()
+		s.checkCertificate(now)
+	}
+	return now
+}
+
+// DriftReport is now as it is published.
+func DriftReport(now *watch.Status) telemetry.DriftReport {
+	return telemetry.DriftReport{
+		Light: now.Levels[drift.Light], Focus: now.Levels[drift.Focus], Pose: now.Levels[drift.Pose], Product: now.Levels[drift.Product],
+		Void: now.Void,
+	}
+}
+
+// checkDrift raises or clears the alarm of one kind of drift.
+func (s *Station) checkDrift(now *watch.Status, k drift.Kind) {
+	code := "drift-" + k.String()
+	for _, a := range now.Alarms {
+		if a.Kind == k {
+			s.health.Raise(code, a.Text, a.Action)
+			return
+		}
+	}
+	s.health.Clear(code)
+}
+
+// checkCertificate raises the alarm of a certificate that is void.
+func (s *Station) checkCertificate(now *watch.Status) {
+	if now.Void == "" {
+		s.health.Clear("certificate")
+		return
+	}
+	s.health.Raise("certificate", "the certificate is void: "+now.Void, "recalibrate with fresh good parts: 30 do, 299 prove 1 %")
+}
