@@ -146,7 +146,7 @@ dir = %q
 		t.Fatal(err)
 	}
 	base := "winnow/v1/site/line/cam-7"
-	await(t, ctx, lines, base+"/status|online", base+"/state|READY", base+`/part|"reject"`, base+`/part|"accept"`, base+"/heatmap|", base+"/counts|triggers")
+	await(t, ctx, lines, base+"/status|online", base+"/state|READY", base+`/part|"reject"`, base+`/part|"accept"`, base+"/heatmap|", base+"/counts|triggers", base+`/drift|"valid"`)
 	if err := station.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
