@@ -10,7 +10,7 @@ DATA    ?= ../shared/data
 PEER    ?= $(HOME)/.cache/winnow/peer
 
 .DEFAULT_GOAL := help
-.PHONY: help emulate emulate-long run build build-tf appliance arm64 armv7 test test-tools lint cover bench bench-peer bench-arm fuzz accuracy backbone backbone-check libtensorflow sbom clean
+.PHONY: help emulate emulate-long run build build-tf appliance arm64 armv7 test test-tools lint cover bench bench-peer bench-arm fuzz accuracy certificate backbone backbone-check libtensorflow sbom clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,11 @@ bench-arm: ## instructions of one inference on arm64, LiteRT's and ours, counted
 
 accuracy: build ## teach and evaluate on every set that is there (DATA=folder of pictures), and write models/library/README.md
 	$(GO) run ./cmd/accuracy --data $(DATA)
+
+certificate: build ## do certificates keep their promise? 300 draws on the drawn line, and by group on real pictures that are there
+	bin/winnow eval certificate --trials 300 --teach 100 --calibrate 300 --tested 5000
+	@if [ -d $(DATA)/mtd ]; then bin/winnow eval certificate --trials 60 --data $(DATA)/mtd --split $(DATA)/mtd/split-disjoint.csv --side 128; else echo "NOT HERE: $(DATA)/mtd"; fi
+	@if [ -d $(DATA)/deeppcb ]; then bin/winnow eval certificate --trials 60 --data $(DATA)/deeppcb --side 128; else echo "NOT HERE: $(DATA)/deeppcb"; fi
 
 fuzz: ## a minute of fuzzing for each decoder
 	@.ci/fuzz

@@ -52,6 +52,7 @@ func evalCommand() *cobra.Command {
 	fs.StringVar(&f.json, "json", "", "write the figures as JSON to this file; - is the standard output")
 	fs.StringVar(&f.html, "html", "", "write a report to this file: curves, tables, worst mistakes; it opens offline")
 	fs.IntVar(&f.threads, "threads", 0, "threads to use; 0 is one for each processor")
+	c.AddCommand(certificateCommand())
 	return c
 }
 

@@ -152,3 +152,15 @@ func (e *Evaluation) viewAUROC(good, bad []int) (latent, rec, fused float64) {
 	return of(func(p *kept) float64 { return p.Latent }), of(func(p *kept) float64 { return p.Reconstruction }),
 		of(func(p *kept) float64 { return p.Score })
 }
+
+// BinomialQuantile is the smallest number of events that n trials of
+// probability p do not exceed with probability q.
+func BinomialQuantile(q float64, n int, p float64) int {
+	b := distuv.Binomial{N: float64(n), P: p}
+	for k := range n {
+		if b.CDF(float64(k)) >= q {
+			return k
+		}
+	}
+	return n
+}
