@@ -100,6 +100,13 @@ func (c *Challenges) Hold() string {
 	return ""
 }
 
+// Restore adds what challenges of an earlier run have come to.
+func (c *Challenges) Restore(caught, n uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.caught, c.n = c.caught+caught, c.n+n
+}
+
 // Detection is what the challenges have proved: that at least Bound of such
 // parts are detected, at 95 % confidence.
 type Detection struct {

@@ -40,6 +40,19 @@ func upper(i int) time.Duration {
 	return time.Duration(uint64(i%16+16+1)<<shift - 1)
 }
 
+// Below returns how many of the durations were at most d, where a bucket that d
+// lies in counts as above.
+func (h *Histogram) Below(d time.Duration) uint64 {
+	var sum uint64
+	for i, n := range h.buckets {
+		if upper(i) > d {
+			break
+		}
+		sum += n
+	}
+	return sum
+}
+
 // Quantile returns an upper bound of the q-quantile of what was counted,
 // 0 <= q <= 1; zero for an empty histogram.
 func (h *Histogram) Quantile(q float64) time.Duration {

@@ -40,6 +40,23 @@ func OpenDB(path string) (*sql.DB, error) {
 	return db, nil
 }
 
+// putAside opens the database at path. One that is damaged is renamed to aside
+// and an empty one takes its place.
+func putAside[T any](path string, open func(string) (T, error)) (o T, aside string, err error) {
+	o, err = open(path)
+	if !errors.Is(err, ErrDamaged) {
+		return o, "", err
+	}
+	aside = path + ".damaged"
+	if rename := os.Rename(path, aside); rename != nil {
+		return o, "", errors.Join(err, rename)
+	}
+	os.Remove(path + "-wal") // they belong to the damaged file
+	os.Remove(path + "-shm")
+	o, err = open(path)
+	return o, aside, err
+}
+
 func healthy(db *sql.DB) error {
 	var verdict string
 	if err := db.QueryRow("PRAGMA quick_check(1)").Scan(&verdict); err != nil {

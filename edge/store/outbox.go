@@ -4,7 +4,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 )
 
@@ -38,21 +37,11 @@ CREATE TABLE IF NOT EXISTS outbox_last (one INTEGER PRIMARY KEY CHECK (one = 1),
 // aside as path.damaged, and an empty one takes its place: see Damaged. One
 // that cannot be read, or that another process holds, is an error.
 func OpenOutbox(path string) (*Outbox, error) {
-	o, err := openOutbox(path)
-	if !errors.Is(err, ErrDamaged) {
-		return o, err
+	o, aside, err := putAside(path, openOutbox)
+	if err == nil {
+		o.damaged = aside
 	}
-	aside := path + ".damaged"
-	if rename := os.Rename(path, aside); rename != nil {
-		return nil, errors.Join(err, rename)
-	}
-	os.Remove(path + "-wal") // they belong to the damaged file
-	os.Remove(path + "-shm")
-	if o, err = openOutbox(path); err != nil {
-		return nil, err
-	}
-	o.damaged = aside
-	return o, nil
+	return o, err
 }
 
 func openOutbox(path string) (*Outbox, error) {

@@ -20,13 +20,27 @@ type Snapshot struct {
 	Outbox      telemetry.OutboxStats
 	Connected   bool // to the broker
 	Pictures    int  // kept
+
+	MissedTriggers uint64
+	Overruns       uint64             // parts triggered while too many waited for their verdict
+	Problems       int                // that stand
+	DetectionBound map[string]float64 // proved at 95 % confidence, by known-bad "parts" and "injected" defects
+	Times          []Distribution     // of the stretches from trigger to output
+}
+
+// Distribution of durations, in seconds.
+type Distribution struct {
+	Name  string
+	N     uint64
+	Sum   float64
+	Below map[float64]uint64 // how many were at most so long
 }
 
 // station is a collector over snapshots.
 type station struct {
 	read func() Snapshot
 
-	parts, late, confirmed, dropped, state, bound, connected, pending, lost, pictures *prometheus.Desc
+	parts, late, confirmed, dropped, state, bound, connected, pending, lost, pictures, missed, overruns, problems, detection, times *prometheus.Desc
 }
 
 // Handler serves the figures of read in the text format of Prometheus. read is
@@ -48,6 +62,11 @@ func Handler(read func() Snapshot, labels map[string]string) (http.Handler, erro
 		pending:   desc("outbox_pending", "Part records that no broker has acknowledged."),
 		lost:      desc("outbox_lost_total", "Part records that will never be sent."),
 		pictures:  desc("pictures", "Pictures of rejects that are kept."),
+		missed:    desc("triggers_missed_total", "Triggers that the line had no room for."),
+		overruns:  desc("overruns_total", "Parts rejected since too many waited for their verdict."),
+		problems:  desc("problems", "Problems that stand."),
+		detection: desc("detection_bound_ratio", "Share of such defects that is detected at least, at 95 % confidence.", "proof"),
+		times:     desc("stretch_seconds", "Stretches of the way from a part's trigger to its reject pulse.", "stretch"),
 	})
 	if err != nil {
 		return nil, err
@@ -57,7 +76,7 @@ func Handler(read func() Snapshot, labels map[string]string) (http.Handler, erro
 
 // Describe implements prometheus.Collector.
 func (s *station) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{s.parts, s.late, s.confirmed, s.dropped, s.state, s.bound, s.connected, s.pending, s.lost, s.pictures} {
+	for _, d := range []*prometheus.Desc{s.parts, s.late, s.confirmed, s.dropped, s.state, s.bound, s.connected, s.pending, s.lost, s.pictures, s.missed, s.overruns, s.problems, s.detection, s.times} {
 		ch <- d
 	}
 }
@@ -88,6 +107,15 @@ func (s *station) Collect(ch chan<- prometheus.Metric) {
 	gauge(s.connected, indicator(n.Connected))
 	gauge(s.pending, float64(n.Outbox.Pending))
 	gauge(s.pictures, float64(n.Pictures))
+	count(s.missed, n.MissedTriggers)
+	count(s.overruns, n.Overruns)
+	gauge(s.problems, float64(n.Problems))
+	for proof, bound := range n.DetectionBound {
+		gauge(s.detection, bound, proof)
+	}
+	for _, d := range n.Times {
+		ch <- prometheus.MustNewConstHistogram(s.times, d.N, d.Sum, d.Below, d.Name)
+	}
 }
 
 func indicator(yes bool) float64 {

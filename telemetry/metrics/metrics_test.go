@@ -15,6 +15,8 @@ func TestScrape(t *testing.T) {
 		Counts: edge.Counts{Triggers: 10, Accept: 4, Reject: 3, Unsure: 2, NoResult: 1, Late: 1},
 		State:  telemetry.Ready, Certificate: &edge.Certificate{Bound: 0.01},
 		Outbox: telemetry.OutboxStats{Pending: 7, Lost: 8}, Connected: true, Pictures: 9,
+		MissedTriggers: 11, Overruns: 12, Problems: 13, DetectionBound: map[string]float64{"parts": 0.95},
+		Times: []metrics.Distribution{{Name: "due_edge", N: 3, Sum: 0.5, Below: map[float64]uint64{0.1: 2}}},
 	}
 	h, err := metrics.Handler(func() metrics.Snapshot { return n }, map[string]string{"line": "l"})
 	if err != nil {
@@ -36,6 +38,12 @@ func TestScrape(t *testing.T) {
 		`winnow_outbox_pending{line="l"} 7`,
 		`winnow_outbox_lost_total{line="l"} 8`,
 		`winnow_pictures{line="l"} 9`,
+		`winnow_triggers_missed_total{line="l"} 11`,
+		`winnow_overruns_total{line="l"} 12`,
+		`winnow_problems{line="l"} 13`,
+		`winnow_detection_bound_ratio{line="l",proof="parts"} 0.95`,
+		`winnow_stretch_seconds_bucket{line="l",stretch="due_edge",le="0.1"} 2`,
+		`winnow_stretch_seconds_count{line="l",stretch="due_edge"} 3`,
 	} {
 		if !strings.Contains(text, want+"\n") {
 			t.Errorf("no %s in\n%s", want, text)

@@ -73,6 +73,7 @@ type Station struct {
 	model    Model
 	teller   *Voice
 	pictures *store.Pictures
+	keeper   *keeper
 	line     *line.Line
 	running  atomic.Bool // line is there and takes commands
 	telling  sync.Mutex  // of the state: its latest is told last
@@ -166,6 +167,10 @@ func (s *Station) tellAndInspect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.openLedger(ctx); err != nil {
+		return err
+	}
+	defer s.keeper.db.Close()
 	m := s.cfg.MQTT
 	who := telemetry.Identity{Site: s.cfg.Device.Site, Line: s.cfg.Device.Line, Device: s.cfg.Device.ID, Boot: s.boot, Version: s.version}
 	s.teller, err = StartVoice(ctx, who, s.clock, mqtt.Config{
@@ -178,6 +183,12 @@ func (s *Station) tellAndInspect(ctx context.Context) error {
 	}
 	defer s.teller.Stop()
 	s.teller.SetModel(s.model.Digest)
+	if err := s.introduce(who); err != nil {
+		return err
+	}
+	for _, p := range s.health.Problems() {
+		s.unwell(p, false) // what was found before there was a voice
+	}
 	return s.inspect(ctx)
 }
 
@@ -210,6 +221,9 @@ func (s *Station) inspect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.keeper.restore(ctx); err != nil {
+		return err
+	}
 	dog, err := s.newWatchdog()
 	if err != nil {
 		return err
@@ -228,7 +242,7 @@ func (s *Station) inspect(ctx context.Context) error {
 	}
 	helpers, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
-	for _, run := range []func(context.Context){s.outs.Run, s.pump.run, s.tellCounts, s.runPictures, s.runProber, dog.run} {
+	for _, run := range []func(context.Context){s.outs.Run, s.pump.run, s.tellCounts, s.runPictures, s.runProber, s.keeper.run, s.runHTTP, s.runModbus, dog.run} {
 		wg.Go(func() { run(helpers) })
 	}
 	watching, blind := context.WithCancel(helpers)
@@ -363,5 +377,6 @@ func (s *Station) tellCounts(ctx context.Context) {
 		}
 		s.checkChallenge()
 		seen = s.tellDrift(seen)
+		s.look()
 	}
 }

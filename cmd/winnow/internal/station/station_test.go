@@ -81,14 +81,14 @@ const (
 const plantConfig = `
 [trigger]
 kind = "gpio"
-min_interval = "45ms"
+min_interval = "160ms"
 [recipe]
-deadline = "900ms"
+deadline = "1900ms"
 [[actuator]]
 line = 1
-delay = "1s"
-pulse = "40ms"
-min_gap = "40ms"
+delay = "2s"
+pulse = "150ms"
+min_gap = "150ms"
 [[signal]]
 name = "ready"
 line = 2
@@ -110,10 +110,23 @@ debounce = "0s"
 // enough for a machine that is busy with other tests.
 func start(t *testing.T, more string, judge judgeFunc) *plant {
 	t.Helper()
+	return startWith(t, plantConfig+more, judge)
+}
+
+// startWith waits for READY.
+func startWith(t *testing.T, text string, judge judgeFunc) *plant {
+	t.Helper()
+	p := launch(t, text, judge)
+	p.until("READY", func() bool { return bool(p.chip.Line(lineReady).Read()) })
+	return p
+}
+
+func launch(t *testing.T, text string, judge judgeFunc) *plant {
+	t.Helper()
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "station.toml")
-	text := plantConfig + more + fmt.Sprintf("\n[mqtt]\nlisten = \"127.0.0.1:0\"\n[records]\ndir = %q\nkeep_rejects = 0\n", filepath.Join(dir, "records"))
+	text += fmt.Sprintf("\n[mqtt]\nlisten = \"127.0.0.1:0\"\n[records]\ndir = %q\nkeep_rejects = 0\n", filepath.Join(dir, "records"))
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +160,6 @@ func start(t *testing.T, more string, judge judgeFunc) *plant {
 			t.Error(err)
 		}
 	})
-	p.until("READY", func() bool { return bool(p.chip.Line(lineReady).Read()) })
 	return p
 }
 
@@ -174,9 +186,9 @@ func (p *plant) until(what string, is func() bool) {
 func (p *plant) part() {
 	p.chip.Line(lineTrigger).Drive(gpio.High)
 	p.camera.asked <- struct{}{}
-	time.Sleep(30 * time.Millisecond)
+	time.Sleep(90 * time.Millisecond)
 	p.chip.Line(lineTrigger).Drive(gpio.Low)
-	time.Sleep(30 * time.Millisecond)
+	time.Sleep(90 * time.Millisecond)
 }
 
 // parts pass n times; then every one of them has its verdict.
@@ -193,19 +205,19 @@ func (p *plant) pulses(line int) int { return p.chip.Line(line).Rises(gpio.High)
 
 func TestARejectedPartGetsItsPulseAndTheOthersNone(t *testing.T) {
 	p := start(t, "", oddIsBad)
-	p.parts(20)
-	p.until("ten pulses", func() bool { return p.pulses(lineReject) == 10 })
+	p.parts(10)
+	p.until("five pulses", func() bool { return p.pulses(lineReject) == 5 })
 	if err := p.stop(); err != nil {
 		t.Error(err)
 	}
-	if c := p.line.Counts(); c.Accept != 10 || c.Reject != 10 || !c.Balanced() {
+	if c := p.line.Counts(); c.Accept != 5 || c.Reject != 5 || !c.Balanced() {
 		t.Errorf("%+v", c)
 	}
-	if n := p.pulses(lineReject); n != 10 {
+	if n := p.pulses(lineReject); n != 5 {
 		t.Errorf("%d pulses", n)
 	}
-	if n := p.pulses(lineValid); n < 19 { // the last may be cut off by the stop
-		t.Errorf("RESULT VALID came %d times for 20 parts", n)
+	if n := p.pulses(lineValid); n < 9 { // the last may be cut off by the stop
+		t.Errorf("RESULT VALID came %d times for 10 parts", n)
 	}
 	for _, l := range []int{lineReject, lineReady, lineValid, lineFault} {
 		if p.chip.Line(l).Read() {
@@ -271,7 +283,7 @@ func TestAPanicIsAFaultUntilReset(t *testing.T) {
 }
 
 func TestTheConfirmationSensorCountsAndMissesParts(t *testing.T) {
-	p := start(t, "[[input]]\nname = \"confirm\"\nline = 4\ndebounce = \"0s\"\n[confirm]\nwithin = \"500ms\"\n", oddIsBad)
+	p := start(t, "[[input]]\nname = \"confirm\"\nline = 4\ndebounce = \"0s\"\n[confirm]\nwithin = \"1s\"\n", oddIsBad)
 	p.chip.Line(lineReject).Wire(p.chip.Line(lineSensor)) // whoever is blown off is seen
 	p.parts(4)
 	p.until("two confirmed", func() bool { return p.line.Counts().Confirmed == 2 })

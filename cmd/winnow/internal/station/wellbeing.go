@@ -14,7 +14,7 @@ import (
 // a part may have passed, or the plant may not see the truth.
 var stopCodes = [...]string{
 	"lost-reject", "missed-reject", "missed-trigger", "overrun", "unconfirmed", "unexpected-reject",
-	"jam", "encoder", "input", "plc-output", "overload",
+	"jam", "encoder", "input", "plc-output", "overload", "unclean-stop",
 }
 
 // stop makes the line NOT_READY until somebody resets it. It never blocks.
@@ -30,6 +30,19 @@ func (s *Station) clearAlarms() {
 	for _, code := range stopCodes {
 		s.health.Clear(code)
 	}
+}
+
+// look asks those who do not speak up by themselves.
+func (s *Station) look() {
+	failing := func(text string) error {
+		if text == "" {
+			return nil
+		}
+		return errors.New(text)
+	}
+	s.health.Check("broker", failing(s.teller.client.Stats().Failing), "check network and broker; records are kept and sent when it is back")
+	s.health.Check("pictures", failing(s.pictures.Stats().Failing), "look at the disk; the line inspects without pictures")
+	s.health.Check("outbox", failing(s.teller.Outbox.Stats().Failing), "look at the disk; the line inspects without records")
 }
 
 // unwell tells log and plant of a change of health. It never blocks.

@@ -1,0 +1,186 @@
+package station
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"winnow/edge"
+	"winnow/edge/line"
+	"winnow/edge/store"
+)
+
+// keeper writes the ledger's pages, a page for each shift and recipe, beside the
+// line: it may wait for the disk.
+type keeper struct {
+	s       *Station
+	db      *store.Ledger
+	page    store.Page
+	base    edge.Counts // of the line when the page began
+	written store.Page
+	proved  line.Detection // challenges that are written
+	curveN  uint64         // parts in the curve that is written
+}
+
+// openLedger opens the records and takes up what earlier boots have proved.
+func (s *Station) openLedger(ctx context.Context) error {
+	db, err := store.OpenLedger(filepath.Join(s.cfg.Records.Dir, "ledger.db"))
+	if err != nil {
+		return err
+	}
+	s.keeper = &keeper{s: s, db: db}
+	if why := db.Damaged(); why != "" {
+		s.log.Warn("the ledger was damaged and begins anew", "why", why)
+	}
+	return s.keeper.closeOld(ctx)
+}
+
+// oldPages is how far back a start looks for pages that were not closed.
+const oldPages = 1000
+
+// closeOld says so if the station did not end by itself: parts that were on the
+// belt then have no verdict.
+func (k *keeper) closeOld(ctx context.Context) error {
+	pages, err := k.db.Pages(ctx, oldPages)
+	if err != nil {
+		return err
+	}
+	for _, p := range pages {
+		if !p.Open {
+			continue
+		}
+		k.s.health.Raise("unclean-stop", "the station did not end by itself: parts that were on the belt then have no verdict", "clear the belt, then reset")
+		p.Open = false
+		if err := k.db.Write(ctx, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restore takes up the challenges of earlier boots.
+func (k *keeper) restore(ctx context.Context) error {
+	if k.s.challenges == nil {
+		return nil
+	}
+	caught, n, err := k.db.Challenges(ctx, k.s.cfg.Recipe.Name)
+	if err != nil {
+		return err
+	}
+	k.s.challenges.Restore(caught, n)
+	k.proved = k.s.challenges.Detection()
+	return nil
+}
+
+// ledgerEvery is how often pages are written; a power cut loses as much.
+const ledgerEvery = time.Second
+
+// run writes until ctx ends, then closes the page.
+func (k *keeper) run(ctx context.Context) {
+	for k.s.clock.SleepUntil(ctx, k.s.clock.Now().Add(ledgerEvery)) == nil {
+		err := k.keep(ctx, true)
+		k.s.health.Check("ledger-write", err, "look at the disk; counts are kept in memory and written when it is back")
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if err := k.keep(last, false); err != nil {
+		k.s.log.Error("the ledger was not closed", "err", err)
+	}
+}
+
+// keep writes what has changed. Imbalance drops READY.
+func (k *keeper) keep(ctx context.Context, open bool) error {
+	now := k.s.line.Counts()
+	if err := k.turn(ctx, now); err != nil {
+		return err
+	}
+	k.page.Counts, k.page.Open = minus(now, k.base), open
+	k.s.balance(k.page.Counts)
+	if k.page != k.written {
+		if err := k.db.Write(ctx, k.page); err != nil {
+			return err
+		}
+		k.written = k.page
+	}
+	if err := k.keepChallenges(ctx); err != nil {
+		return err
+	}
+	return k.keepCurve()
+}
+
+// turn begins a new page where a new shift or recipe does.
+func (k *keeper) turn(ctx context.Context, now edge.Counts) error {
+	var shift time.Time
+	wall := k.s.clock.Wall()
+	if wall.Quality != edge.WallNone {
+		shift = k.s.cfg.Records.Shifts.Begin(wall.Time)
+	}
+	recipe := k.s.line.Status().Recipe
+	if k.page.Boot != "" && shift.Equal(k.page.Shift) && recipe == k.page.Recipe {
+		return nil
+	}
+	if k.page.Boot != "" {
+		k.page.Counts, k.page.Open = minus(now, k.base), false
+		if err := k.db.Write(ctx, k.page); err != nil {
+			return err
+		}
+		k.base = now
+	}
+	k.page = store.Page{Shift: shift, Recipe: recipe, Boot: k.s.boot}
+	return nil
+}
+
+func minus(a, b edge.Counts) edge.Counts {
+	return edge.Counts{
+		Triggers: a.Triggers - b.Triggers, Accept: a.Accept - b.Accept, Reject: a.Reject - b.Reject, Unsure: a.Unsure - b.Unsure,
+		NoResult: a.NoResult - b.NoResult, Confirmed: a.Confirmed - b.Confirmed, Late: a.Late - b.Late, Dropped: a.Dropped - b.Dropped,
+	}
+}
+
+// balance drops READY for a page that does not add up.
+func (s *Station) balance(c edge.Counts) {
+	why := ""
+	if !c.Balanced() {
+		why = fmt.Sprintf("the ledger does not balance: %d triggers, but %d accepted + %d rejected + %d unsure + %d without result",
+			c.Triggers, c.Accept, c.Reject, c.Unsure, c.NoResult)
+		s.health.Raise("ledger", why, "stop the belt, clear it, start the station again, and report this")
+	}
+	s.line.Post(line.Hold{Code: "ledger", Reason: why})
+}
+
+func (k *keeper) keepChallenges(ctx context.Context) error {
+	if k.s.challenges == nil {
+		return nil
+	}
+	d := k.s.challenges.Detection()
+	if d.N == k.proved.N {
+		return nil
+	}
+	err := k.db.Challenge(ctx, k.s.clock.Wall().Time, k.page.Recipe, k.s.boot, d.Caught-k.proved.Caught, d.N-k.proved.N)
+	if err == nil {
+		k.proved = d
+	}
+	return err
+}
+
+// curveEvery is by how many parts the written curve may lag behind.
+const curveEvery = 50
+
+// keepCurve writes the curve of shadow mode.
+func (k *keeper) keepCurve() error {
+	points := k.s.curve.Points(k.s.cfg.Recipe.RejectCost)
+	if n := points[0].N; n < k.curveN+curveEvery && (k.page.Open || n == k.curveN) {
+		return nil
+	}
+	b, err := json.MarshalIndent(points, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := store.WriteFile(filepath.Join(k.s.cfg.Records.Dir, "curve.json"), b, 0o644); err != nil {
+		return err
+	}
+	k.curveN = points[0].N
+	return nil
+}

@@ -1,0 +1,117 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"winnow/edge"
+)
+
+// Page of the ledger: what one boot of the station counted in one shift with
+// one recipe.
+type Page struct {
+	Shift  time.Time   `json:"shift"` // when it began, UTC; zero: the clock was not set
+	Recipe string      `json:"recipe"`
+	Boot   string      `json:"boot"`
+	Open   bool        `json:"open"` // the boot did not end by itself, or still runs
+	Counts edge.Counts `json:"counts"`
+}
+
+// Ledger keeps pages. What Write has done survives a power cut. It is safe for
+// concurrent use.
+type Ledger struct {
+	db      *sql.DB
+	damaged string
+}
+
+const ledgerSchema = `
+CREATE TABLE IF NOT EXISTS ledger (
+	shift TEXT NOT NULL, recipe TEXT NOT NULL, boot TEXT NOT NULL, open INTEGER NOT NULL,
+	triggers INTEGER NOT NULL, accept INTEGER NOT NULL, reject INTEGER NOT NULL, unsure INTEGER NOT NULL,
+	no_result INTEGER NOT NULL, confirmed INTEGER NOT NULL, late INTEGER NOT NULL, dropped INTEGER NOT NULL,
+	PRIMARY KEY (shift, recipe, boot));
+CREATE TABLE IF NOT EXISTS challenge (at TEXT NOT NULL, recipe TEXT NOT NULL, boot TEXT NOT NULL, caught INTEGER NOT NULL, n INTEGER NOT NULL);`
+
+// OpenLedger opens or makes the database at path. One that is damaged is put
+// aside as path.damaged, and an empty one takes its place: see Damaged.
+func OpenLedger(path string) (*Ledger, error) {
+	l, aside, err := putAside(path, openLedger)
+	if err == nil {
+		l.damaged = aside
+	}
+	return l, err
+}
+
+func openLedger(path string) (*Ledger, error) {
+	db, err := OpenDB(path)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := db.Exec(ledgerSchema); err != nil {
+		db.Close()
+		return nil, fmt.Errorf("ledger %s: %w", path, err)
+	}
+	return &Ledger{db: db}, nil
+}
+
+// Damaged is where a damaged database was put aside; "" if there was none.
+func (l *Ledger) Damaged() string { return l.damaged }
+
+// Close closes the database.
+func (l *Ledger) Close() error { return l.db.Close() }
+
+// Write puts p in the place of what its shift, recipe and boot had before.
+func (l *Ledger) Write(ctx context.Context, p Page) error {
+	c := p.Counts
+	_, err := l.db.ExecContext(ctx, `INSERT OR REPLACE INTO ledger VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`,
+		p.Shift.UTC().Format(time.RFC3339), p.Recipe, p.Boot, p.Open,
+		int64(c.Triggers), int64(c.Accept), int64(c.Reject), int64(c.Unsure), int64(c.NoResult), int64(c.Confirmed), int64(c.Late), int64(c.Dropped))
+	if err != nil {
+		return fmt.Errorf("ledger: %w", err)
+	}
+	return nil
+}
+
+// Pages returns the latest n pages, newest shift first.
+func (l *Ledger) Pages(ctx context.Context, n int) ([]Page, error) {
+	rows, err := l.db.QueryContext(ctx, `SELECT * FROM ledger ORDER BY shift DESC, rowid DESC LIMIT ?`, n)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: %w", err)
+	}
+	defer rows.Close()
+	var all []Page
+	for rows.Next() {
+		var p Page
+		var shift string
+		c := &p.Counts
+		if err := rows.Scan(&shift, &p.Recipe, &p.Boot, &p.Open,
+			&c.Triggers, &c.Accept, &c.Reject, &c.Unsure, &c.NoResult, &c.Confirmed, &c.Late, &c.Dropped); err != nil {
+			return nil, fmt.Errorf("ledger: %w", err)
+		}
+		if p.Shift, err = time.Parse(time.RFC3339, shift); err != nil {
+			return nil, fmt.Errorf("ledger: shift %q: %w", shift, err)
+		}
+		all = append(all, p)
+	}
+	return all, rows.Err()
+}
+
+// Challenge notes a challenge that ended at: so many of n known-bad parts were caught.
+func (l *Ledger) Challenge(ctx context.Context, at time.Time, recipe, boot string, caught, n uint64) error {
+	_, err := l.db.ExecContext(ctx, `INSERT INTO challenge VALUES (?,?,?,?,?)`, at.UTC().Format(time.RFC3339), recipe, boot, int64(caught), int64(n))
+	if err != nil {
+		return fmt.Errorf("ledger: %w", err)
+	}
+	return nil
+}
+
+// Challenges sums up what the challenges of a recipe have come to.
+func (l *Ledger) Challenges(ctx context.Context, recipe string) (caught, n uint64, err error) {
+	row := l.db.QueryRowContext(ctx, `SELECT COALESCE(SUM(caught),0), COALESCE(SUM(n),0) FROM challenge WHERE recipe = ?`, recipe)
+	if err := row.Scan(&caught, &n); err != nil {
+		return 0, 0, fmt.Errorf("ledger: %w", err)
+	}
+	return caught, n, nil
+}

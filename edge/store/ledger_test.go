@@ -1,0 +1,73 @@
+package store_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"winnow/edge"
+	"winnow/edge/store"
+)
+
+func openLedger(t *testing.T, path string) *store.Ledger {
+	t.Helper()
+	l, err := store.OpenLedger(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+func TestLedgerSurvivesReopening(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	l := openLedger(t, path)
+	shift := time.Date(2026, 11, 25, 6, 0, 0, 0, time.UTC)
+	page := store.Page{Shift: shift, Recipe: "gear", Boot: "a", Open: true, Counts: edge.Counts{Triggers: 3, Accept: 2, Reject: 1}}
+	later := store.Page{Shift: shift.Add(8 * time.Hour), Recipe: "gear", Boot: "a", Counts: edge.Counts{Triggers: 1, NoResult: 1}}
+	for _, p := range []store.Page{page, later} {
+		if err := l.Write(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page.Counts.Triggers, page.Counts.Unsure, page.Open = 4, 1, false
+	if err := l.Write(t.Context(), page); err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	l = openLedger(t, path)
+	got, err := l.Pages(t.Context(), 10)
+	if err != nil || len(got) != 2 || got[0] != later || got[1] != page {
+		t.Errorf("%+v %v", got, err)
+	}
+	if got, _ := l.Pages(t.Context(), 1); len(got) != 1 {
+		t.Errorf("%d pages of one asked for", len(got))
+	}
+}
+
+func TestChallengesAddUpOverBoots(t *testing.T) {
+	l := openLedger(t, filepath.Join(t.TempDir(), "ledger.db"))
+	for i, c := range [][2]uint64{{3, 3}, {2, 3}} {
+		if err := l.Challenge(t.Context(), time.Now(), "gear", string(rune('a'+i)), c[0], c[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if caught, n, err := l.Challenges(t.Context(), "gear"); caught != 5 || n != 6 || err != nil {
+		t.Errorf("%d of %d %v", caught, n, err)
+	}
+	if _, n, _ := l.Challenges(t.Context(), "washer"); n != 0 {
+		t.Errorf("%d parts of another recipe", n)
+	}
+}
+
+func TestDamagedLedgerIsPutAside(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	if err := os.WriteFile(path, bytes.Repeat([]byte("no database "), 1000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if l := openLedger(t, path); l.Damaged() != path+".damaged" {
+		t.Errorf("damaged: %q", l.Damaged())
+	}
+}
