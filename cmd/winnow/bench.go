@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime/debug"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,18 +27,19 @@ type benchFlags struct {
 
 // benchReport is what `bench --json` prints.
 type benchReport struct {
-	Model   string       `json:"model"`
-	Engine  string       `json:"engine"`
-	Kernel  string       `json:"kernel"`
-	Threads int          `json:"threads"`
-	Runs    int          `json:"runs"`
-	Of      string       `json:"of"` // graph, or part: frame to verdict
-	MS      spread       `json:"ms"`
-	MACs    int64        `json:"macs"`
-	GMACs   float64      `json:"gmacs_per_s"` // at the median
-	LoadMS  float64      `json:"load_ms"`
-	PeakMB  float64      `json:"peak_rss_mb"`
-	Layers  []benchLayer `json:"layers"` // empty where the engine cannot time them
+	Model   string        `json:"model"`
+	Engine  string        `json:"engine"`
+	Kernel  string        `json:"kernel"`
+	Threads int           `json:"threads"`
+	Runs    int           `json:"runs"`
+	Of      string        `json:"of"` // graph, or part: frame to verdict
+	MS      spread        `json:"ms"`
+	MACs    int64         `json:"macs"`
+	GMACs   float64       `json:"gmacs_per_s"` // at the median
+	LoadMS  float64       `json:"load_ms"`
+	PeakMB  float64       `json:"peak_rss_mb"`
+	Encoder *benchEncoder `json:"encoder,omitempty"` // with --part
+	Layers  []benchLayer  `json:"layers"`            // empty where the engine cannot time them
 }
 
 type spread struct {
@@ -87,7 +87,7 @@ func benchCommand() *cobra.Command {
 	fs.StringVar(&f.engine, "engine", engineAuto, "auto, native, tensorflow or tensorflow-fast")
 	fs.IntVar(&f.threads, "threads", 1, "threads to use; 0 is one for each processor")
 	fs.IntVar(&f.runs, "runs", 50, "runs to time")
-	fs.BoolVar(&f.part, "part", false, "time frame to verdict instead of the graph alone; needs a model package")
+	fs.BoolVar(&f.part, "part", false, "time frame to verdict, and beside it the encoder alone, instead of the graph alone; needs a model package")
 	fs.BoolVar(&f.json, "json", false, "print the figures as JSON")
 	return c
 }
@@ -100,6 +100,7 @@ func bench(f benchFlags) (*benchReport, error) {
 	var once func() error
 	var e infer.Engine
 	var s infer.Session
+	var graph []byte
 	if f.part {
 		p, err := models.ReadFile(f.model)
 		if err != nil {
@@ -110,7 +111,7 @@ func bench(f benchFlags) (*benchReport, error) {
 			return nil, err
 		}
 		defer j.Close()
-		r.Of, e, s, once = "part", engine, j.Session(), onePart(j)
+		r.Of, e, s, once, graph = "part", engine, j.Session(), onePart(j), p.Graph
 	} else {
 		b, err := os.ReadFile(f.model)
 		if err != nil {
@@ -125,7 +126,12 @@ func bench(f benchFlags) (*benchReport, error) {
 	}
 	r.LoadMS = milliseconds(time.Since(start))
 	var err error
-	if r.MS, err = timeRuns(once, f.runs); err != nil {
+	if f.part {
+		r.MS, r.Encoder, err = benchBeside(graph, s, e, r.Threads, f.runs, once)
+	} else {
+		r.MS, err = timeRuns(once, f.runs)
+	}
+	if err != nil {
 		return nil, err
 	}
 	r.PeakMB = peakMB()
@@ -204,9 +210,7 @@ func timeRuns(once func() error, n int) (spread, error) {
 		}
 		ms = append(ms, milliseconds(time.Since(start)))
 	}
-	ms = ms[1:]
-	slices.Sort(ms)
-	return spread{ms[0], ms[n/2], ms[min(n-1, n*99/100)]}, nil
+	return spreadOf(ms[1:]), nil
 }
 
 // profile fills in the layers where the engine times them.
@@ -259,6 +263,7 @@ func printBench(w io.Writer, r *benchReport) error {
 	fmt.Fprintf(w, "%s on %s (%s), %d threads, %d runs of the %s\n", r.Model, r.Engine, r.Kernel, r.Threads, r.Runs, r.Of)
 	fmt.Fprintf(w, "%.2f ms at best, %.2f median, %.2f p99; %.0f MMAC, %.1f GMAC/s; loaded in %.0f ms, %.0f MB at most\n",
 		r.MS.Min, r.MS.Median, r.MS.P99, float64(r.MACs)/1e6, r.GMACs, r.LoadMS, r.PeakMB)
+	r.Encoder.print(w)
 	for _, l := range r.Layers {
 		fmt.Fprintf(w, "%8.3f ms  %7.2f MMAC  %4.0f %%  %-24s %-26s %s\n", l.MS, float64(l.MACs)/1e6, 100*l.Density, l.Op, l.Shape, l.Kernel)
 	}

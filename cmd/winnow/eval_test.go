@@ -123,3 +123,18 @@ func TestDrawnLineIsWrittenAsLabelledPictures(t *testing.T) {
 		t.Errorf("an unknown product: exit %d: %s", code, errs)
 	}
 }
+
+func TestBenchPartTimesTheEncoderBeside(t *testing.T) {
+	model, _ := taught(t)
+	code, out, errs := winnow(t, "bench", "--model", model, "--part", "--runs", "3", "--json")
+	if code != 0 {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	var r benchReport
+	if err := json.Unmarshal([]byte(out), &r); err != nil {
+		t.Fatal(err)
+	}
+	if r.Of != "part" || r.Encoder == nil || r.Encoder.MS.Median <= 0 || r.Encoder.Ratio != r.MS.Median/r.Encoder.MS.Median {
+		t.Errorf("%+v, encoder %+v", r, r.Encoder)
+	}
+}
