@@ -262,6 +262,19 @@ func (j *trainJob) pack(ctx context.Context, d *train.Data) (*models.Package, er
 	if l.Differences, err = j.model.Differences(j.t.eng, d, d.Held); err != nil {
 		return nil, err
 	}
+	seen := train.Views{}
+	for _, v := range d.Train {
+		seen.Inputs = append(seen.Inputs, v.Inputs[0])
+		if v.Targets != nil {
+			seen.Targets = append(seen.Targets, v.Targets[0])
+		}
+	}
+	if l.Seen = seen.Targets; l.Seen == nil {
+		l.Seen = seen.Inputs
+	}
+	if l.SeenDifferences, err = j.model.Differences(j.t.eng, d, seen); err != nil {
+		return nil, err
+	}
 	for _, h := range j.held {
 		l.Groups = append(l.Groups, h.group)
 	}

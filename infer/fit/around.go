@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/blas/blas32"
 
@@ -60,37 +61,45 @@ type Learned struct {
 	Features    [][]byte // of the held-out parts
 	Differences [][]byte // as Append's operators make them of the same parts
 	Groups      []int    // parts of one group are not independent
+	// Seen and SeenDifferences are the same of parts that did teach it. They help
+	// to know what is usual; no threshold is drawn from them.
+	Seen, SeenDifferences [][]byte
 }
 
 // Around learns the statistics of the difference that l leaves on held-out good
 // parts, and calibrates. Statistics are cross-fitted: each held-out part is
-// scored under those of the other folds, so no part is judged by what it taught.
+// scored under those of the other folds and of the parts that were seen, so no
+// part is judged by what it taught.
 func Around(ctx context.Context, front *Front, l Learned, eng infer.Engine, o Options) (*Result, error) {
-	if len(l.Features) < MinParts || len(l.Differences) != len(l.Features) || len(l.Groups) != len(l.Features) {
+	if len(l.Features) < MinParts || len(l.Differences) != len(l.Features) || len(l.Groups) != len(l.Features) || len(l.Seen) != len(l.SeenDifferences) {
 		return nil, fmt.Errorf("%d held-out parts with %d differences in %d groups: at least %d of each are needed", len(l.Features), len(l.Differences), len(l.Groups), MinParts)
 	}
 	o = o.withDefaults(1)
 	ft := &fitter{o: o, eng: eng, ctx: ctx, grid: front.Grid, features: &Features{groups: l.Groups}}
-	ft.x = rows{data: l.Differences, width: front.Grid[0] * front.Grid[1] * front.Channels, channels: front.Channels, step: featureStep}
+	ft.x = rows{data: slices.Concat(l.Differences, l.SeenDifferences), width: front.Grid[0] * front.Grid[1] * front.Channels, channels: front.Channels, step: featureStep}
 	if ft.fold, ft.folds = folds(l.Groups, o.Folds, o.Seed); ft.folds < 2 {
 		return nil, errors.New("the held-out parts are all of one group: at least 2 groups are needed")
 	}
-	ft.total = 2*ft.folds + len(l.Features) + 1
-	for _, f := range l.Features {
+	for range l.Seen {
+		ft.fold = append(ft.fold, ft.folds) // one more fold, which is never left out
+	}
+	ft.total = 2*ft.folds + len(l.Features) + 3
+	for _, f := range slices.Concat(l.Features, l.Seen) {
 		ft.desc = append(ft.desc, infer.Descriptor(f, front.Channels, front.FirstLatent))
 	}
 	return ft.around(front, l)
 }
 
 func (ft *fitter) around(front *Front, l Learned) (*Result, error) {
-	res, err := differences(&ft.x, ft.fold, ft.folds, func() error { return ft.tick("learning what it leaves") })
+	all := ft.folds + min(1, len(l.Seen))
+	res, err := differences(&ft.x, ft.fold, all, func() error { return ft.tick("learning what it leaves") })
 	if err != nil {
 		return nil, err
 	}
 	held := make([]HeldOut, len(l.Features))
 	for f := range ft.folds {
 		outside, inside := split(ft.fold, f)
-		m, err := ft.left(res, without(ft.folds, f), outside, front.FirstLatent)
+		m, err := ft.left(res, without(all, f), outside, front.FirstLatent)
 		if err != nil {
 			return nil, err
 		}
@@ -98,7 +107,7 @@ func (ft *fitter) around(front *Front, l Learned) (*Result, error) {
 			return nil, err
 		}
 	}
-	m, err := ft.left(res, upTo(ft.folds), upTo(len(held)), front.FirstLatent)
+	m, err := ft.left(res, upTo(all), upTo(len(ft.x.data)), front.FirstLatent)
 	if err != nil {
 		return nil, err
 	}

@@ -62,6 +62,15 @@ func TestAround(t *testing.T) {
 	if n := len(res.HeldOut); n != 60 || res.Calibration.Certificate.N != 60 {
 		t.Errorf("%d held-out parts, certificate of %d; want 60", n, res.Calibration.Certificate.N)
 	}
+	seen := l
+	for range 20 {
+		p := part()
+		seen.Seen, seen.SeenDifferences = append(seen.Seen, p), append(seen.SeenDifferences, p)
+	}
+	res, err = fit.Around(context.Background(), front, seen, native.New(), fit.Options{FalseReject: 0.05})
+	if err != nil || len(res.HeldOut) != 60 || res.Calibration.Certificate.N != 60 {
+		t.Errorf("parts that were seen calibrate too: %d, %v", res.Calibration.Certificate.N, err)
+	}
 	l.Groups = make([]int, 60)
 	if _, err := fit.Around(context.Background(), front, l, native.New(), fit.Options{}); err == nil {
 		t.Error("held-out parts of one group were taken for independent ones")

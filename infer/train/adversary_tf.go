@@ -13,10 +13,6 @@ type adversary struct {
 	term    output // what the autoencoder pays for being told apart
 }
 
-// advBound keeps the autoencoder's term between -1 and 1, so that a
-// discriminator that wins cannot outweigh the reconstruction.
-const advBound = 1
-
 func newAdversary(m *tfMachine, t *terms) *adversary {
 	a := &adversary{net: NewNet(t.r.Seed ^ 0x616476)}
 	a.net.plain = true
@@ -37,6 +33,6 @@ func newAdversary(m *tfMachine, t *terms) *adversary {
 	fake := judge(op.StopGradient(m.g.s(), t.out()))
 	a.loss = m.g.add(hinge(op.Neg(m.g.s(), real)), hinge(fake))
 	told := m.g.overall(op.Neg(m.g.s(), judge(t.out())))
-	a.term = op.Minimum(m.g.s(), op.Maximum(m.g.s(), told, m.g.num(-advBound)), m.g.num(advBound))
+	a.term = op.Minimum(m.g.s(), op.Maximum(m.g.s(), told, m.g.num(-advLimit)), m.g.num(advLimit))
 	return a
 }

@@ -34,7 +34,12 @@ func (f family) noiseLevels(r *Recipe) []float64 {
 // families by name. Each lives in its own file.
 func families() map[string]family {
 	return map[string]family{
-		"feature-ae": {source: FromEncoder, build: featureAE},
+		"feature-ae":  {source: FromEncoder, build: featureAE},
+		"conv-ae":     {source: FromPicture, build: convAE},
+		"denoising":   {source: FromEncoder, build: denoising},
+		"variational": {source: FromEncoder, build: variational},
+		"multi-level": {source: FromEncoder, build: multiLevel, levels: func(r *Recipe) []float64 { return r.Regime.Levels }},
+		"student":     {source: FromBoth, build: student},
 	}
 }
 

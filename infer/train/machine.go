@@ -48,3 +48,7 @@ type plan struct {
 	weights [][]float32
 	masked  bool
 }
+
+// advLimit keeps the autoencoder's adversarial term between -1 and 1, so that a
+// discriminator that wins cannot outweigh the reconstruction.
+const advLimit = 1

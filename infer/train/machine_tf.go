@@ -125,7 +125,7 @@ func (m *tfMachine) losses(l *lowering) {
 		t.second = l.pass(m.corrupted(m.real(m.second), 1), true)
 	}
 	m.perPart = t.perPart()
-	total := g.num(0)
+	total := g.scale(g.mean(m.perPart, 0), 0) // every weight is reached, whatever objectives are on
 	for _, o := range objectives() {
 		if w := o.weight(r); w > 0 {
 			v := o.term(t)

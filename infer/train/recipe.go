@@ -55,7 +55,6 @@ type Loop struct {
 type Objectives struct {
 	MSE         float64 `toml:"mse"`
 	SSIM        float64 `toml:"ssim"`
-	Perceptual  float64 `toml:"perceptual"`
 	Adversarial float64 `toml:"adversarial"`
 	AdvStart    int     `toml:"adversarial_start"`
 	Contrastive float64 `toml:"contrastive"`
@@ -95,12 +94,10 @@ type Validation struct {
 
 // Compress prunes and rounds what was trained.
 type Compress struct {
-	Density      float64 `toml:"density"`
-	PruneSteps   int     `toml:"prune_steps"`
-	AwareSteps   int     `toml:"aware_steps"`
-	Distill      float64 `toml:"distill"`
-	Encoder      float64 `toml:"encoder_density"`
-	EncoderSteps int     `toml:"encoder_steps"`
+	Density    float64 `toml:"density"`
+	PruneSteps int     `toml:"prune_steps"`
+	AwareSteps int     `toml:"aware_steps"`
+	Distill    float64 `toml:"distill"`
 }
 
 // Names of the recipes that ship.
@@ -181,7 +178,6 @@ func (r *Recipe) limits() []limit {
 		{"loop.decay", r.Loop.Decay, 0, 1},
 		{"objectives.mse", o.MSE, 0, 1e3},
 		{"objectives.ssim", o.SSIM, 0, 1e3},
-		{"objectives.perceptual", o.Perceptual, 0, 1e3},
 		{"objectives.adversarial", o.Adversarial, 0, 0.1},
 		{"objectives.adversarial_start", float64(o.AdvStart), 0, 1e6},
 		{"objectives.contrastive", o.Contrastive, 0, 1e3},
@@ -207,8 +203,6 @@ func (r *Recipe) limits() []limit {
 		{"compress.prune_steps", float64(c.PruneSteps), 0, 1e6},
 		{"compress.aware_steps", float64(c.AwareSteps), 0, 1e6},
 		{"compress.distill", c.Distill, 0, 1e3},
-		{"compress.encoder_density", c.Encoder, 0.05, 1},
-		{"compress.encoder_steps", float64(c.EncoderSteps), 0, 1e6},
 	}
 }
 
