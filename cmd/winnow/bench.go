@@ -23,6 +23,7 @@ type benchFlags struct {
 	model, engine string
 	threads, runs int
 	part, json    bool
+	line          bool
 }
 
 // benchReport is what `bench --json` prints.
@@ -63,14 +64,20 @@ func benchCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "bench --model FILE.tflite", Short: "Time a model on an engine, layer by layer",
 		Long:    "Bench times any .tflite file, a model package or a foreign one, on noise.",
-		Example: "  winnow bench --model part.tflite\n  winnow bench --model part.tflite --part             frame to verdict\n  winnow bench --model part.tflite --engine tensorflow --threads 1 --json",
+		Example: "  winnow bench --model part.tflite\n  winnow bench --model part.tflite --part             frame to verdict\n  winnow bench --line --runs 3000                     trigger to output, five minutes\n  winnow bench --model part.tflite --engine tensorflow --threads 1 --json",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if f.model == "" {
+			if f.model == "" && !f.line {
 				return usagef("--model is needed")
+			}
+			if f.part && f.line {
+				return usagef("--part and --line are two benches: give one")
 			}
 			if f.runs < 1 {
 				return usagef("--runs %d: at least 1 is needed", f.runs)
+			}
+			if f.line {
+				return benchTheLine(c, f)
 			}
 			r, err := bench(f)
 			if err != nil {
@@ -88,6 +95,7 @@ func benchCommand() *cobra.Command {
 	fs.IntVar(&f.threads, "threads", 1, "threads to use; 0 is one for each processor")
 	fs.IntVar(&f.runs, "runs", 50, "runs to time")
 	fs.BoolVar(&f.part, "part", false, "time frame to verdict, and beside it the encoder alone, instead of the graph alone; needs a model package")
+	fs.BoolVar(&f.line, "line", false, "time trigger to output of a whole station on simulated lines, ten parts a second; without --model it is taught on drawn parts")
 	fs.BoolVar(&f.json, "json", false, "print the figures as JSON")
 	return c
 }

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/cpu"
 
+	"winnow/capture/v4l2"
 	"winnow/infer/kernel"
 	"winnow/infer/tf"
 	"winnow/infer/tf/lazy"
@@ -28,6 +30,7 @@ type doctorReport struct {
 	CPU      []string           `json:"cpu_features"`
 	Kernels  []string           `json:"kernels"` // usable sets
 	Findings []finding          `json:"findings"`
+	Cameras  []v4l2.Found       `json:"cameras"`          // with formats, sizes and controls
 	MS       map[string]float64 `json:"ms_per_inference"` // by engine, of --model
 }
 
@@ -64,6 +67,8 @@ func examine(model, library string) *doctorReport {
 	} else {
 		r.Findings = append(r.Findings, finding{"engine tensorflow", true, "version " + info.Version + " in " + info.Path})
 	}
+	r.Cameras = v4l2.List()
+	r.Findings = append(r.Findings, cameraFindings(r.Cameras)...)
 	if model == "" {
 		return r
 	}
@@ -80,6 +85,31 @@ func examine(model, library string) *doctorReport {
 		r.Findings = append(r.Findings, finding{model + " on " + name, true, fmt.Sprintf("%.2f ms per inference on %d threads", b.MS.Median, b.Threads)})
 	}
 	return r
+}
+
+// cameraFindings is a line for each camera, by its stable name, and for each of
+// its formats with all sizes.
+func cameraFindings(all []v4l2.Found) []finding {
+	if len(all) == 0 {
+		return []finding{{"camera", false, "none is plugged in"}}
+	}
+	var found []finding
+	for _, c := range all {
+		name := append(slices.Clone(c.Names), c.Path)[0]
+		if c.Err != nil {
+			found = append(found, finding{"camera " + name, false, c.Path + ": " + c.Err.Error()})
+			continue
+		}
+		found = append(found, finding{"camera " + name, true, fmt.Sprintf("%s on %s, %s", c.Card, c.Bus, c.Path)})
+		for _, f := range c.Formats {
+			var sizes []string
+			for _, s := range f.Sizes {
+				sizes = append(sizes, s.String())
+			}
+			found = append(found, finding{"camera " + name + " " + f.Code, f.Supported, strings.Join(sizes, ", ")})
+		}
+	}
+	return found
 }
 
 // cpuFeatures names the instruction sets that the kernels care for.

@@ -103,7 +103,7 @@ func newRoot() *cobra.Command {
 		return usagef("%w; see %s --help", err, c.CommandPath())
 	})
 	root.AddCommand(
-		demoCommand(), runCommand(), replayCommand(), configCommand(), versionCommand(), teachCommand(), trainCommand(), calibrateCommand(), evalCommand(), scoreCommand(), modelCommand(), benchCommand(), doctorCommand(),
+		demoCommand(), runCommand(), replayCommand(), configCommand(), versionCommand(), teachCommand(), trainCommand(), calibrateCommand(), evalCommand(), scoreCommand(), modelCommand(), benchCommand(), doctorCommand(), snapCommand(),
 	)
 	wrapArgs(root)
 	return root

@@ -71,6 +71,12 @@ func (t *times) pulsed(r gpio.Record) {
 	t.add(cutTotal, r.Start.Sub(s.trigger))
 }
 
+// CutTotal is the name of the whole way.
+const CutTotal = "trigger_edge"
+
+// Counts returns the ledger since the start.
+func (s *Station) Counts() edge.Counts { return s.line.Counts() }
+
 // Cuts returns the times since the start.
 func (s *Station) Cuts() []Cut {
 	s.times.mu.Lock()
