@@ -1,6 +1,8 @@
 package infer
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"sort"
 
@@ -115,6 +117,16 @@ func (j *Judge) Close() error { return j.session.Close() }
 
 // Package that the judge judges with.
 func (j *Judge) Package() *models.Package { return j.pkg }
+
+// Recalibrate lets the judge decide by p from now on: the same package with
+// another calibration. Call it where Judge is called.
+func (j *Judge) Recalibrate(p *models.Package) error {
+	if p.Manifest.GraphDigest != j.pkg.Manifest.GraphDigest || !bytes.Equal(p.Statistics, j.pkg.Statistics) {
+		return errors.New("this package differs from the one in use in more than its calibration")
+	}
+	j.pkg = p
+	return nil
+}
 
 // Session under the judge, for measurements.
 func (j *Judge) Session() Session { return j.session }

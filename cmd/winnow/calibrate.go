@@ -10,8 +10,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"winnow/capture/pixfmt"
+	"winnow/cmd/winnow/internal/recalibrate"
 	"winnow/edge"
 	"winnow/edge/evaluate"
+	"winnow/infer"
 	"winnow/infer/fit"
 	"winnow/models"
 )
@@ -107,63 +109,62 @@ func runCalibrate(ctx context.Context, f calibrateFlags, out, log io.Writer) err
 		return err
 	}
 	defer j.Close()
-	c, err := newCalibrator(j)
+	c, err := recalibrate.New(j)
 	if err != nil {
 		return err
 	}
 	bar := newProgress(log)
 	defer bar.finish()
-	if err := c.addPictures(ctx, ds.Teach, bar); err != nil {
+	skipped, err := takePictures(ctx, c, j, ds.Teach, bar)
+	if err != nil {
 		return err
 	}
 	bar.finish()
-	n, joined, err := c.finish(f.falseReject)
+	n, err := c.Finish(f.falseReject, program(), len(skipped))
+	if err != nil && len(skipped) > 0 {
+		return fmt.Errorf("%w; %d pictures were left out, first: %s", err, len(skipped), skipped[0])
+	}
 	if err != nil {
 		return err
 	}
-	b, err := n.Bytes()
-	if err != nil {
+	if err := writeAtomic(f.out, n.Bytes); err != nil {
 		return err
 	}
-	if err := writeAtomic(f.out, b); err != nil {
-		return err
-	}
-	return c.report(f, p, n, joined).print(out, f.json)
+	return calibrated(f.out, p, c, n, skipped).print(out, f.json)
 }
 
-// addPictures judges files; those that cannot be used are named and left out.
-func (c *calibrator) addPictures(ctx context.Context, ps []evaluate.Picture, bar *progress) error {
+// takePictures judges files; those that cannot be used are named and left out.
+func takePictures(ctx context.Context, c *recalibrate.Collector, j *infer.Judge, ps []evaluate.Picture, bar *progress) (skipped []string, err error) {
 	groups := evaluate.GroupNumbers(ps)
 	frame := new(edge.Frame)
+	skipped = []string{}
 	for i, p := range ps {
 		if err := ctx.Err(); err != nil {
-			return err
+			return nil, err
 		}
+		var v edge.Verdict
 		err := pixfmt.ReadImageInto(frame, p.Path)
 		if err == nil {
-			err = c.Add(frame, groups[i])
+			err = j.Judge(frame, &v)
+		}
+		if err == nil {
+			err = c.Take(v.Score.Fused, groups[i])
 		}
 		if err != nil {
-			c.skipped = append(c.skipped, fmt.Sprintf("%s: %s", p.Path, explain(err)))
+			skipped = append(skipped, fmt.Sprintf("%s: %s", p.Path, explain(err)))
 		}
 		bar.update("judging fresh good parts", i+1, len(ps))
 	}
-	return nil
+	return skipped, nil
 }
 
-func (c *calibrator) report(f calibrateFlags, old, fresh *models.Package, joined int) *calibratedReport {
-	m := fresh.Manifest.Calibrated
-	r := &calibratedReport{
-		Model: f.out, Digest: fresh.Digest(), From: m.Package, Parts: m.Parts, Groups: m.Groups, Joined: joined,
-		Skipped: c.skipped, Before: old.Calibration.Threshold, Threshold: fresh.Calibration.Threshold,
-		Certificate: fresh.Calibration.Certificate, Promise: fit.Promise(fresh.Calibration),
+func calibrated(path string, old *models.Package, c *recalibrate.Collector, n *recalibrate.Result, skipped []string) *calibratedReport {
+	m, cal := n.Package.Manifest.Calibrated, n.Package.Calibration
+	return &calibratedReport{
+		Model: path, Digest: n.Package.Digest(), From: m.Package, Parts: m.Parts, Groups: m.Groups, Joined: n.Joined,
+		Skipped: skipped, Before: old.Calibration.Threshold, Threshold: cal.Threshold, Above: c.Above(old.Calibration.Threshold),
+		Certificate: cal.Certificate, Promise: fit.Promise(cal),
 	}
-	for _, s := range c.fresh {
-		if s.Fused > r.Before {
-			r.Above++
-		}
-	}
-	return r
 }
 
 func (r *calibratedReport) print(w io.Writer, asJSON bool) error {

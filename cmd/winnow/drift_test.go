@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"winnow/capture/scene"
+	"winnow/cmd/winnow/internal/recalibrate"
 	"winnow/cmd/winnow/internal/watch"
 	"winnow/edge"
 	"winnow/infer"
@@ -206,5 +207,60 @@ func BenchmarkWatch(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// After a light loss 30 live parts give a new threshold without teaching: the same
+// judge decides by it, with the same scores, and what was drift is none any more.
+func TestThirtyLivePartsRecalibrate(t *testing.T) {
+	_, w := watchedLine(t)
+	j := w.Model()
+	s, err := scene.New(scene.Config{Seed: 1, Conditions: func(uint64) scene.Conditions { return scene.Conditions{Light: -0.06} }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := recalibrate.New(j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var f edge.Frame
+	var before, after edge.Verdict
+	for i := range uint64(30) {
+		s.Draw(i, scene.Defect{}, &f)
+		if err := j.Judge(&f, &before); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Take(before.Score.Fused, int(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := c.Finish(0.01, "test", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Recalibrate(r.Package); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Judge(&f, &after); err != nil {
+		t.Fatal(err)
+	}
+	cal := r.Package.Calibration
+	if after.Score.Fused != before.Score.Fused || after.Score.Threshold != cal.Threshold || cal.Certificate.N != 30 || cal.Certificate.Method != "split" || after.Model != r.Package.ShortDigest() {
+		t.Errorf("before %+v, after %+v, %+v", before.Score, after.Score, cal.Certificate)
+	}
+	again := watched(t, r.Package)
+	for i := range uint64(60) {
+		s.Draw(1000+i, scene.Defect{}, &f)
+		if err := again.Judge(&f, &after); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if void := again.Certificate().Void; void != "" {
+		t.Errorf("the light that it was calibrated under is still drift: %s", void)
+	}
+	other := *r.Package
+	other.Statistics = []byte("{}")
+	if err := j.Recalibrate(&other); err == nil {
+		t.Error("a package with other statistics was taken")
 	}
 }
