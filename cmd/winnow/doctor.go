@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"runtime"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/sys/cpu"
 
 	"winnow/capture/v4l2"
+	"winnow/edge/config"
 	"winnow/infer/kernel"
 	"winnow/infer/tf"
 	"winnow/infer/tf/lazy"
@@ -35,13 +37,20 @@ type doctorReport struct {
 }
 
 func doctorCommand() *cobra.Command {
-	var model, library string
+	var model, library, station string
 	var asJSON bool
 	c := &cobra.Command{
 		Use: "doctor", Short: "Say what this machine has: engines, processor, speed of a package",
-		Example: "  winnow doctor\n  winnow doctor --model part.tflite",
+		Example: "  winnow doctor\n  winnow doctor --config station.toml\n  winnow doctor --model part.tflite",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if station != "" {
+				cfg, err := config.Load(station)
+				if err != nil {
+					return err
+				}
+				model, library = cmp.Or(model, cfg.Model.Path), cmp.Or(library, cfg.Model.LibTensorFlow)
+			}
 			r := examine(model, library)
 			if asJSON {
 				return writeJSON(c.OutOrStdout(), r)
@@ -49,6 +58,7 @@ func doctorCommand() *cobra.Command {
 			return printDoctor(c.OutOrStdout(), r)
 		},
 	}
+	c.Flags().StringVar(&station, "config", "", "configuration file of a station: its package is timed, on every engine")
 	c.Flags().StringVar(&model, "model", "", "package or .tflite file to time on every engine")
 	c.Flags().StringVar(&library, "libtensorflow", "", "file or folder of libtensorflow; empty searches the usual places")
 	c.Flags().BoolVar(&asJSON, "json", false, "print the findings as JSON")
@@ -119,7 +129,7 @@ func cpuFeatures() []string {
 		name string
 		has  bool
 	}{
-		{"avx", cpu.X86.HasAVX}, {"avx2", cpu.X86.HasAVX2}, {"avx512f", cpu.X86.HasAVX512F}, {"avx512vnni", cpu.X86.HasAVX512VNNI},
+		{"avx", cpu.X86.HasAVX}, {"avx2", cpu.X86.HasAVX2}, {"avx512f", cpu.X86.HasAVX512F}, {"avx512vnni", cpu.X86.HasAVX512VNNI}, {"avx512vbmi", cpu.X86.HasAVX512VBMI},
 		{"asimd", cpu.ARM64.HasASIMD}, {"asimddp", cpu.ARM64.HasASIMDDP},
 	} {
 		if f.has {

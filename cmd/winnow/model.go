@@ -166,26 +166,3 @@ func (r *inspection) print(w io.Writer) error {
 	_, err := fmt.Fprintln(w)
 	return err
 }
-
-func modelVerify() *cobra.Command {
-	var engine string
-	c := &cobra.Command{
-		Use: "verify FILE.tflite", Short: "Check a model package and replay its golden vectors",
-		Example: "  winnow model verify part.tflite\n  winnow model verify --engine tensorflow part.tflite", Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			p, err := models.ReadFile(args[0])
-			if err != nil {
-				return err
-			}
-			j, e, err := openJudge(p, engine, "", judgeThreads(0))
-			if err != nil {
-				return err
-			}
-			defer j.Close()
-			_, err = fmt.Fprintf(c.OutOrStdout(), "%s: package whole, %d golden vectors equal on engine %s\n", args[0], len(p.Golden), e.Name())
-			return err
-		},
-	}
-	c.Flags().StringVar(&engine, "engine", engineAuto, "auto, native or tensorflow")
-	return c
-}

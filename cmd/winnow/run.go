@@ -90,6 +90,9 @@ func runStation(ctx context.Context, cfg *config.Config, record recordFlags, std
 
 // stationJudge loads the configured package, or teaches on the drawn line.
 func stationJudge(ctx context.Context, cfg *config.Config, log *slog.Logger, stderr io.Writer) (*infer.Judge, infer.Engine, error) {
+	if err := engineIsThere(string(cfg.Model.Engine), cfg.Model.LibTensorFlow); err != nil {
+		return nil, nil, err
+	}
 	p, err := stationPackage(ctx, cfg, log, stderr)
 	if err != nil {
 		return nil, nil, err

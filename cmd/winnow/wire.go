@@ -43,6 +43,16 @@ func engines(name, library string) ([]opener, error) {
 	return nil, usagef("engine %q is none of auto, native, tensorflow, tensorflow-fast", name)
 }
 
+// engineIsThere says at once what an engine lacks that was asked for by its name.
+func engineIsThere(name, library string) error {
+	openers, err := engines(name, library)
+	if err != nil || len(openers) > 1 {
+		return err
+	}
+	_, err = openers[0]()
+	return err
+}
+
 // openJudge loads a package on the first engine that can run it.
 func openJudge(p *models.Package, name, library string, threads int) (*infer.Judge, infer.Engine, error) {
 	openers, err := engines(name, library)
