@@ -104,7 +104,7 @@ func TestTrainOnBadPictures(t *testing.T) {
 	writePicture(t, filepath.Join(good, "huge.png"), image.NewPaletted(image.Rect(0, 0, 9000, 9000), color.Palette{color.Black}))
 	out := filepath.Join(dir, "part.tflite")
 	var stdout, stderr bytes.Buffer
-	code := execute(t.Context(), []string{"train", "--from", good, "--recipe", quickRecipe(t, dir, "20"), "--out", out, "--deterministic", "--json"}, &stdout, &stderr)
+	code := execute(t.Context(), []string{"train", "--from", good, "--recipe", quickRecipe(t, dir, "20"), "--out", out, "--deterministic", "--json", "--html", out + ".html", "--contact-sheet", out + ".png"}, &stdout, &stderr)
 	if code != exitOK {
 		t.Fatalf("exit code %d: %s", code, stderr.String())
 	}
@@ -124,6 +124,13 @@ func TestTrainOnBadPictures(t *testing.T) {
 		t.Errorf("the checkpoint of a finished run: %v", err)
 	}
 	judgesOnBoth(t, out)
+	page, err := os.ReadFile(out + ".html")
+	if err != nil || !bytes.Contains(page, []byte("<polyline")) || bytes.Count(page, []byte("<img")) != 8 || bytes.Contains(page, []byte("http")) {
+		t.Errorf("the report has %d bytes, %d pictures: %v", len(page), bytes.Count(page, []byte("<img")), err)
+	}
+	if b, err := os.ReadFile(out + ".png"); err != nil || !bytes.HasPrefix(b, []byte("\x89PNG")) {
+		t.Errorf("the contact sheet: %v", err)
+	}
 }
 
 // judgesOnBoth opens the package on native and on TensorFlow, whose golden
