@@ -10,7 +10,7 @@ DATA    ?= ../shared/data
 PEER    ?= $(HOME)/.cache/winnow/peer
 
 .DEFAULT_GOAL := help
-.PHONY: help emulate emulate-long run build build-tf appliance arm64 armv7 test test-tools lint cover bench bench-peer bench-arm fuzz accuracy certificate backbone backbone-check libtensorflow sbom clean
+.PHONY: help emulate emulate-long run build build-tf appliance arm64 armv7 test test-tools lint cover bench bench-peer bench-arm fuzz accuracy accuracy-train certificate backbone backbone-check libtensorflow sbom clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,12 @@ certificate: build ## do certificates keep their promise? 300 draws on the drawn
 	bin/winnow eval certificate --trials 300 --teach 100 --calibrate 300 --tested 5000
 	@if [ -d $(DATA)/mtd ]; then bin/winnow eval certificate --trials 60 --data $(DATA)/mtd --split $(DATA)/mtd/split-disjoint.csv --side 128; else echo "NOT HERE: $(DATA)/mtd"; fi
 	@if [ -d $(DATA)/deeppcb ]; then bin/winnow eval certificate --trials 60 --data $(DATA)/deeppcb --side 128; else echo "NOT HERE: $(DATA)/deeppcb"; fi
+
+RECIPES ?= conv-ae,denoising,feature-ae,feature-ae-pruned,multi-level,student,variational
+SETS    ?= aliens,mtd-disjoint,mtd,deeppcb
+
+accuracy-train: build-tf ## train and evaluate every family on every set that is there (RECIPES=, SETS=; hours), and write models/library/README.md
+	$(GO) run ./cmd/accuracytrain --data $(DATA) --recipes $(RECIPES) --sets $(SETS)
 
 fuzz: ## a minute of fuzzing for each decoder
 	@.ci/fuzz
