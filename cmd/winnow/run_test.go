@@ -54,7 +54,7 @@ func messages(t *testing.T, ctx context.Context) (<-chan string, int) {
 		}
 		time.Sleep(20 * time.Millisecond) // the broker has no other sign of life
 	}
-	sub := exec.CommandContext(ctx, "mosquitto_sub", "-p", fmt.Sprint(port), "-v", "-t", "winnow/#")
+	sub := exec.CommandContext(ctx, "mosquitto_sub", "-p", fmt.Sprint(port), "-v", "-t", "winnow/#", "-t", "homeassistant/#")
 	pipe, err := sub.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
