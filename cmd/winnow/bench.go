@@ -5,7 +5,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -102,7 +101,7 @@ func benchCommand() *cobra.Command {
 
 // bench loads the model and times it.
 func bench(f benchFlags) (*benchReport, error) {
-	smallHeap()
+	dropStartCode()
 	r := &benchReport{Model: f.model, Threads: judgeThreads(f.threads), Runs: f.runs, Of: "graph", Layers: []benchLayer{}}
 	start := time.Now()
 	var once func() error
@@ -148,14 +147,6 @@ func bench(f benchFlags) (*benchReport, error) {
 		return nil, err
 	}
 	return r, r.count(f.model)
-}
-
-// smallHeap has garbage collected before it is worth a quarter of what lives, unless
-// the user said otherwise: packing weights leaves much of it, running leaves none.
-func smallHeap() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(25)
-	}
 }
 
 // openSession loads any .tflite file on the first engine that can run it.

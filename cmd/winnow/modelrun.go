@@ -29,7 +29,7 @@ func modelRun() *cobra.Command {
 			if input == "" || dir == "" {
 				return usagef("--input and --output-dir are needed")
 			}
-			smallHeap()
+			dropStartCode()
 			s, err := openGraph(args[0], engine, threads)
 			if err != nil {
 				return err

@@ -112,9 +112,10 @@ func packConv(s *Set, l *layout, d Conv, group int) *blockConv {
 	if c.cols == 1 {
 		c.pitch = d.InC
 	}
+	var m tapWeights
 	for ry := range c.y.phases {
 		for rx := range c.x.phases {
-			m := d.merge(&c.y, &c.x, ry, rx)
+			m.merge(&d, &c.y, &c.x, ry, rx)
 			ps := m.panels(l, &c.d, m.runs(c.y0, c.x0, c.pitch))
 			c.phases = append(c.phases, phase{ry, rx, ps})
 			c.count(ps, int64(c.y.count(ry))*int64(c.x.count(rx)))

@@ -45,9 +45,11 @@ func newLaneConv(s *Set, l *layout, d Conv) *laneConv {
 	o.rows = max(1, min(o.y.count(0), laneBytes/row-o.reach+1))
 	o.weave = weaveTables(o.x.phases * d.OutC)
 	o.info = Info{Kernel: s.Name() + " lanes", MACs: d.macs(), Density: density(d.Weights, d.OutC, d.KH*d.KW, d.InC), Packed: len(o.weave)}
+	var m tapWeights
 	for ry := range o.y.phases {
 		for rx := range o.x.phases {
-			o.phases = append(o.phases, phase{ry, rx, []panel{o.packPhase(d.merge(&o.y, &o.x, ry, rx))}})
+			m.merge(&d, &o.y, &o.x, ry, rx)
+			o.phases = append(o.phases, phase{ry, rx, []panel{o.packPhase(&m)}})
 		}
 	}
 	o.d.Weights = nil
@@ -57,21 +59,17 @@ func newLaneConv(s *Set, l *layout, d Conv) *laneConv {
 // packPhase packs the weights of a phase, [OutC][4] a block.
 func (o *laneConv) packPhase(m *tapWeights) panel {
 	p := panel{width: o.d.OutC, valid: o.d.OutC}
-	var list blockList
-	b, part := make([]int32, 4*p.width), make([]int32, 4*p.width)
+	var rs []run
 	for iy, dy := range m.dys {
 		for ix, dx := range m.dxs {
-			at := (iy*len(m.dxs) + ix) * m.inC
-			for k := 0; k < m.inC; k += 4 {
-				m.block(b, 0, p.width, run{at: at, n: m.inC}, k)
-				off := ((dy-o.y0)*m.inC/4+k/4)*o.plane + (dx-o.x0)*4
-				for n := 0; o.lay.cut(part, b); n++ {
-					list.add(o.lay, n, int32(off), part, p.width)
-				}
+			for k := 0; k < m.inC; k += 4 { // one place after the other: they are planes apart
+				rs = append(rs, run{at: (iy*len(m.dxs)+ix)*m.inC + k, n: 4, off: ((dy-o.y0)*m.inC/4+k/4)*o.plane + (dx-o.x0)*4})
 			}
 		}
 	}
-	p.w = list.finish(o.lay, &p)
+	m.list.reset()
+	m.eachBlock(o.lay, rs, 0, p.width, func(part int, off int32, w []int32) { m.list.add(o.lay, part, off, w, p.width) })
+	m.list.finish(o.lay, &p)
 	p.finish(o.d.Bias, &o.d.Requant, m.sums(), o.d.InZero+o.lay.offset(), o.d.OutC)
 	o.info.Done += int64(o.y.count(0)) * int64(o.x.count(0)) * int64(p.width*4*len(p.offs))
 	o.info.Packed += len(p.w) + 4*len(p.offs) + 8*p.width

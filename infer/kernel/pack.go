@@ -24,11 +24,18 @@ type tapWeights struct {
 	channels int
 	inC      int
 	w        []int32
+	list     blockList // memory that panels are packed in, one after the other
 }
 
-func (d *Conv) merge(y, x *axis, ry, rx int) *tapWeights {
-	m := &tapWeights{dys: y.taps(ry), dxs: x.taps(rx), channels: x.group * d.OutC, inC: d.InC}
-	m.w = make([]int32, m.channels*len(m.dys)*len(m.dxs)*m.inC)
+// maxWidth is the width of the widest panel.
+const maxWidth = 32
+
+// merge makes m the weights of a phase; it takes m's memory again where it can.
+func (m *tapWeights) merge(d *Conv, y, x *axis, ry, rx int) {
+	m.dys, m.dxs, m.channels, m.inC = y.taps(ry), x.taps(rx), x.group*d.OutC, d.InC
+	n := m.channels * len(m.dys) * len(m.dxs) * m.inC
+	m.w = slices.Grow(m.w[:0], n)[:n]
+	clear(m.w)
 	for ky := range d.KH {
 		dy, ok := y.tap(ry, 0, ky)
 		if !ok {
@@ -43,7 +50,6 @@ func (d *Conv) merge(y, x *axis, ry, rx int) *tapWeights {
 			}
 		}
 	}
-	return m
 }
 
 // add adds the weights of tap ky, kx to place iy, ix of member t.
@@ -91,22 +97,33 @@ func (m *tapWeights) block(b []int32, c0, width int, r run, k int) {
 	}
 }
 
-// panelOf packs the channels c0..c0+width-1.
-func (m *tapWeights) panelOf(l *layout, rs []run, c0, width int) panel {
-	p := panel{first: c0, width: width, valid: min(width, m.channels-c0)}
-	var list blockList
-	b, part := make([]int32, width*4), make([]int32, width*4)
+// blocksOf is the number of blocks that panelOf makes.
+func (m *tapWeights) blocksOf(l *layout, rs []run, c0, width int) int {
+	n := 0
+	m.eachBlock(l, rs, c0, width, func(int, int32, []int32) { n++ })
+	return n
+}
+
+// eachBlock calls use for every part of every place's weights that has a value in it.
+func (m *tapWeights) eachBlock(l *layout, rs []run, c0, width int, use func(part int, off int32, w []int32)) {
+	var block, cut [4 * maxWidth]int32
+	b, part := block[:4*width], cut[:4*width]
 	for _, r := range rs {
 		for k := 0; k < r.n; k += 4 {
 			m.block(b, c0, width, r, k)
 			for n := 0; l.cut(part, b); n++ {
-				list.add(l, n, int32((r.off+k)*l.elem), part, width)
+				use(n, int32((r.off+k)*l.elem), part)
 			}
 		}
 	}
-	w := list.finish(l, &p)
-	p.w = aligned(len(w))
-	copy(p.w, w)
+}
+
+// panelOf packs the channels c0..c0+width-1.
+func (m *tapWeights) panelOf(l *layout, rs []run, c0, width int) panel {
+	p := panel{first: c0, width: width, valid: min(width, m.channels-c0)}
+	m.list.reset()
+	m.eachBlock(l, rs, c0, width, func(part int, off int32, w []int32) { m.list.add(l, part, off, w, width) })
+	m.list.finish(l, &p)
 	return p
 }
 
@@ -117,6 +134,13 @@ type blockList struct {
 	w    [][]byte
 }
 
+// reset empties the list and keeps its memory.
+func (b *blockList) reset() {
+	for i := range b.offs {
+		b.offs[i], b.w[i] = b.offs[i][:0], b.w[i][:0]
+	}
+}
+
 func (b *blockList) add(l *layout, part int, off int32, w []int32, width int) {
 	if part == len(b.offs) {
 		b.offs, b.w = append(b.offs, nil), append(b.w, nil)
@@ -125,15 +149,26 @@ func (b *blockList) add(l *layout, part int, off int32, w []int32, width int) {
 	b.w[part] = l.appendBlock(b.w[part], w, width)
 }
 
-// finish orders the blocks, quads first, and returns their weights.
-func (b *blockList) finish(l *layout, p *panel) []byte {
-	offs, all := slices.Concat(b.offs...), slices.Concat(b.w...)
+// finish hands the blocks to p in order, quads first.
+func (b *blockList) finish(l *layout, p *panel) {
+	offs := slices.Concat(b.offs...)
+	n := 0
+	for _, w := range b.w {
+		n += len(w)
+	}
+	p.w = aligned(n)
+	all := p.w[:0]
+	for _, w := range b.w {
+		all = append(all, w...)
+	}
 	if !l.quads {
 		p.offs = offs
-		return all
+		return
 	}
-	var w, rest []byte
+	all = slices.Clone(all)
+	w := p.w[:0]
 	var singles []int32
+	var rest []byte
 	size := 4 * p.width * l.wElem
 	for i := 0; i < len(offs); {
 		if i+3 < len(offs) && offs[i+1] == offs[i]+4 && offs[i+2] == offs[i]+8 && offs[i+3] == offs[i]+12 {
@@ -146,7 +181,7 @@ func (b *blockList) finish(l *layout, p *panel) []byte {
 	}
 	p.quads = len(p.offs)
 	p.offs = append(p.offs, singles...)
-	return append(w, rest...)
+	copy(p.w[len(w):], rest)
 }
 
 // blocks is the number of blocks of the panel.
@@ -216,21 +251,17 @@ func (m *tapWeights) bestPanel(l *layout, rs []run, c int) panel {
 			break
 		}
 	}
-	p := m.panelOf(l, rs, c, l.widths[narrow])
-	if l.wide != nil && p.blocks() > 0 {
-		// a wide block costs a quarter more
-		if q := m.panelOf(l.wide, rs, c, p.width); 5*q.blocks() < 4*p.blocks() {
-			q.wide = true
-			return q
-		}
+	width := l.widths[narrow]
+	blocks := m.blocksOf(l, rs, c, width)
+	if l.wide != nil && blocks > 0 && 5*m.blocksOf(l.wide, rs, c, width) < 4*blocks {
+		p := m.panelOf(l.wide, rs, c, width) // a wide block costs a quarter more
+		p.wide = true
+		return p
 	}
-	if l.widths[0] == 32 && m.channels-c > 16 {
-		q, both := m.panelOf(l, rs, c+16, 16), m.panelOf(l, rs, c, 32)
-		if 20*both.blocks() <= 11*(p.blocks()+q.blocks()) {
-			return both
-		}
+	if l.widths[0] == 32 && m.channels-c > 16 && 20*m.blocksOf(l, rs, c, 32) <= 11*(blocks+m.blocksOf(l, rs, c+16, 16)) {
+		width = 32
 	}
-	return p
+	return m.panelOf(l, rs, c, width)
 }
 
 // finish fills bias and scale: sum((a-zero)*w) = sum(a*w) - zero*sum(w).
