@@ -238,6 +238,23 @@ func TestThirtyLivePartsRecalibrate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// The same by the watch of a running line.
+	var live *recalibrate.Collector
+	if err := w.Collect(30, func(c *recalibrate.Collector) { live = c }); err != nil {
+		t.Fatal(err)
+	}
+	for i := range uint64(30) {
+		s.Draw(i, scene.Defect{}, &f)
+		if live != nil {
+			t.Fatalf("%d parts were enough", i)
+		}
+		if err := w.Judge(&f, &before); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if l, err := live.Finish(0.01, "test", 0); err != nil || l.Package.Digest() != r.Package.Digest() {
+		t.Errorf("the live parts gave another package: %v", err)
+	}
 	if err := j.Recalibrate(r.Package); err != nil {
 		t.Fatal(err)
 	}

@@ -132,6 +132,7 @@ period = "300ms"
 delay = "2500ms"
 [mqtt]
 broker = "mqtt://127.0.0.1:%d"
+commands = true
 [records]
 dir = %q
 `, filepath.Join(data, "test"), model, port, filepath.Join(dir, "records"))
@@ -147,6 +148,12 @@ dir = %q
 	}
 	base := "winnow/v1/site/line/cam-7"
 	await(t, ctx, lines, base+"/status|online", base+"/state|READY", base+`/part|"reject"`, base+`/part|"accept"`, base+"/heatmap|", base+"/counts|triggers", base+`/drift|"valid"`)
+	// These eight pictures pass again and again: too few parts for a new threshold.
+	cmd := fmt.Sprintf(`{"schema":1,"id":"r1","expires":%q,"args":{"parts":8}}`, time.Now().Add(time.Minute).UTC().Format(time.RFC3339))
+	if out, err := exec.CommandContext(ctx, "mosquitto_pub", "-p", fmt.Sprint(port), "-q", "1", "-t", base+"/cmd/recalibrate", "-m", cmd).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	await(t, ctx, lines, base+`/cmd/recalibrate/ack|"done"`, base+"/alarm/recalibration|independent good parts")
 	if err := station.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}

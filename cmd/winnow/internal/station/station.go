@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"winnow/capture"
+	"winnow/cmd/winnow/internal/recalibrate"
 	"winnow/cmd/winnow/internal/watch"
 	"winnow/edge"
 	"winnow/edge/config"
@@ -77,6 +78,8 @@ type Station struct {
 	line     *line.Line
 	running  atomic.Bool // line is there and takes commands
 	telling  sync.Mutex  // of the state: its latest is told last
+
+	collected chan *recalibrate.Collector // fresh parts for a new threshold
 }
 
 // Open checks the configuration against this machine and requests every line:
@@ -88,6 +91,7 @@ func Open(o Options) (*Station, error) {
 	s := &Station{
 		cfg: o.Config, log: o.Log, clock: o.Clock, version: o.Version, boot: bootID(), chip: o.Chip, wrap: o.Wrap,
 		source: o.Source, triggered: o.Triggered, times: new(times), pump: &pump{clock: o.Clock},
+		collected: make(chan *recalibrate.Collector, 1),
 	}
 	if s.chip == nil {
 		s.chip = sim.NewChip(o.Clock)
@@ -377,6 +381,7 @@ func (s *Station) tellCounts(ctx context.Context) {
 		}
 		s.checkChallenge()
 		seen = s.tellDrift(seen)
+		s.finishRecalibration()
 		s.look()
 	}
 }

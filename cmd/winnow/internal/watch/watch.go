@@ -8,6 +8,7 @@ import (
 	"math"
 	"sync/atomic"
 
+	"winnow/cmd/winnow/internal/recalibrate"
 	"winnow/edge"
 	"winnow/edge/store/recording"
 	"winnow/infer"
@@ -22,6 +23,33 @@ type Watch struct {
 	rec     *recording.Writer
 	monitor *drift.Monitor
 	status  atomic.Pointer[Status]
+	collect atomic.Pointer[collection]
+}
+
+// collection of live parts for a new threshold.
+type collection struct {
+	*recalibrate.Collector
+	need int
+	done func(*recalibrate.Collector)
+}
+
+// Collect takes the next n parts as fresh good ones, whatever is decided on them,
+// and hands them to done, which must not block: that they are good is the word of
+// who asks. Another Collect begins anew. Any goroutine may call it.
+func (w *Watch) Collect(n int, done func(*recalibrate.Collector)) error {
+	c, err := recalibrate.New(w.judge)
+	if err != nil {
+		return err
+	}
+	w.collect.Store(&collection{c, n, done})
+	return nil
+}
+
+// take gives the part that was just judged to the collection there is.
+func (w *Watch) take(c *collection, fused float64) {
+	if c.Take(fused, c.Len()) == nil && c.Len() >= c.need && w.collect.CompareAndSwap(c, nil) {
+		c.done(c.Collector)
+	}
 }
 
 // Options of a Watch. The zero value watches scores and drift and records nothing.
@@ -92,6 +120,9 @@ func (w *Watch) Judge(f *edge.Frame, v *edge.Verdict) error {
 	}
 	if err == nil && f.Flags == 0 && !math.IsNaN(v.Score.Fused) {
 		w.observe(v.Score.Fused)
+		if c := w.collect.Load(); c != nil {
+			w.take(c, v.Score.Fused)
+		}
 	}
 	return err
 }

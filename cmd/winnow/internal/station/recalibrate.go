@@ -1,0 +1,79 @@
+package station
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+
+	"winnow/cmd/winnow/internal/recalibrate"
+	"winnow/edge/store"
+	"winnow/infer/fit"
+)
+
+// Parts that a recalibration on the running line takes.
+const (
+	defaultFresh = 30
+	maxFresh     = 2000
+)
+
+// freshFile is the package that a recalibration leaves in the records' folder.
+const freshFile = "recalibrated.tflite"
+
+// cmdRecalibrate takes the next parts, which whoever asks says are good, and makes
+// a package with a new threshold of them. Nothing is taught again, and the package
+// in force stays: the new one is a file, to be looked at and put in its place.
+func (s *Station) cmdRecalibrate(_ context.Context, raw json.RawMessage) error {
+	args := struct {
+		Parts int `json:"parts"`
+	}{defaultFresh}
+	if err := arguments(raw, &args); err != nil {
+		return err
+	}
+	if args.Parts < fit.MinParts || args.Parts > maxFresh {
+		return refused(fmt.Sprintf(`args: "parts" is %d to %d; 30 do, 299 prove 1 %%`, fit.MinParts, maxFresh))
+	}
+	if s.model.Watch == nil {
+		return refused("nobody watches this model")
+	}
+	return s.model.Watch.Collect(args.Parts, func(c *recalibrate.Collector) {
+		select {
+		case s.collected <- c:
+		default:
+		}
+	})
+}
+
+// finishRecalibration writes the package of parts that were collected, if they were.
+func (s *Station) finishRecalibration() {
+	select {
+	case c := <-s.collected:
+		if err := s.writeRecalibrated(c); err != nil {
+			s.health.Raise("recalibration", err.Error(), "send the command \"recalibrate\" again while good parts pass")
+			return
+		}
+		s.health.Clear("recalibration")
+	default:
+	}
+}
+
+func (s *Station) writeRecalibrated(c *recalibrate.Collector) error {
+	if n := c.Outlier(); n > 0 {
+		return fmt.Errorf("part %d of the %d scores far above all the others: is it good? nothing was recalibrated", n, c.Len())
+	}
+	r, err := c.Finish(s.falseReject(), "winnow "+s.version, 0)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(s.cfg.Records.Dir, freshFile)
+	if err := store.WriteFile(path, r.Bytes, 0o644); err != nil {
+		return err
+	}
+	s.log.Info("recalibrated", "file", path, "model", r.Package.ShortDigest(), "parts", c.Len(), "promise", fit.Promise(r.Package.Calibration))
+	return nil
+}
+
+// falseReject is the rate that the package in force was drawn for.
+func (s *Station) falseReject() float64 {
+	return s.model.Watch.Model().Package().Calibration.FalseReject
+}
