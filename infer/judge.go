@@ -59,8 +59,8 @@ func newJudge(p *models.Package, e Engine, o Options) (*Judge, error) {
 		pkg: p, stats: stats, session: session,
 		pre:    NewPreprocessor(m.Width, m.Height, m.ROI),
 		scorer: NewScorer(stats),
-		finder: regionFinder{h: stats.Grid[0], w: stats.Grid[1]},
 	}
+	j.finder.h, j.finder.w = j.scorer.Grid()
 	if err := j.checkShapes(); err != nil {
 		session.Close()
 		return nil, err
@@ -103,6 +103,11 @@ func (j *Judge) checkShapes() error {
 	n := j.stats.Grid[0] * j.stats.Grid[1] * j.stats.Channels
 	if len(out) < numOutputs || out[OutResidual].Elements() != n || out[OutFeatures].Elements() != n {
 		return fmt.Errorf("the graph's outputs %v do not fit its statistics (%d values)", out, n)
+	}
+	if m := j.stats.Local; m != nil {
+		if n = m.Grid[0] * m.Grid[1] * m.Channels; len(out) <= OutLocal || out[OutLocal].Elements() != n {
+			return fmt.Errorf("the graph's outputs %v do not hold the local map of its statistics (%d values)", out, n)
+		}
 	}
 	for _, o := range out {
 		if o.Type != Int8 {
@@ -153,13 +158,13 @@ func (j *Judge) score(s *edge.Score) error {
 	for i := range j.outputs {
 		j.outputs[i] = j.session.Output(i)
 	}
-	rec, lat, err := j.scorer.Raw(j.outputs)
+	raw, err := j.scorer.Raw(j.outputs)
 	if err != nil {
 		return err
 	}
-	s.Reconstruction = j.stats.Views[0].Standardize(rec)
-	s.Latent = j.stats.Views[1].Standardize(lat)
-	s.Fused, s.LatentShare = j.stats.Fusion.Fuse(s.Reconstruction, s.Latent)
+	d := j.stats.Standardize(raw)
+	s.Latent = d.Latent
+	s.Fused, s.Reconstruction, s.LatentShare = j.stats.Fusion.Fuse(d)
 	return nil
 }
 
@@ -200,7 +205,7 @@ func decide(c *models.Calibration, fused float64) (edge.Decision, edge.Reason) {
 // explain fills heatmap and regions from the anomaly map.
 func (j *Judge) explain(f *edge.Frame, v *edge.Verdict) {
 	m, scale := j.scorer.Map(), j.pkg.Calibration.MapScale
-	fillHeatmap(&v.Heatmap, m, j.stats.Grid[0], j.stats.Grid[1], scale)
+	fillHeatmap(&v.Heatmap, m, j.finder.h, j.finder.w, scale)
 	x0, y0, x1, y1 := 0, 0, f.Width, f.Height
 	if r := j.pkg.Manifest.Preprocess.ROI; r != nil {
 		x0, y0, x1, y1 = r[0], r[1], r[2], r[3]
@@ -212,7 +217,7 @@ func (j *Judge) explain(f *edge.Frame, v *edge.Verdict) {
 // calibrated map scale (1 = at the threshold), row-major, and its height and
 // width. It is valid until the next call of Judge and must not be written to.
 func (j *Judge) Map() (m []float64, h, w int) {
-	return j.scorer.Map(), j.stats.Grid[0], j.stats.Grid[1]
+	return j.scorer.Map(), j.finder.h, j.finder.w
 }
 
 // MapScale is the value of Map that is "at the threshold".

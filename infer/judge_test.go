@@ -43,7 +43,7 @@ func fakePackage(t *testing.T, threshold float64) (*models.Package, *fakeEngine)
 		Grid: [2]int{2, 4}, Channels: 3, ResidualScale: 0.5,
 		PositionWeight: []float64{1, 1, 1, 1, 1, 1, 1, 1},
 		Latent:         LatentModel{FirstChannel: 1, Mean: make([]float64, 4), Scale: []float64{1, 1, 1, 1}, Rest: 1},
-		Views:          [2]View{{LogScale: 1}, {LogScale: 1}},
+		Views:          [2]View{{LogScale: 1, Median: 1}, {LogScale: 1, Median: 1}},
 		Fusion:         Fusion{Reconstruction: 1, Latent: 0.5},
 	}
 	b, err := s.Encode()
@@ -149,19 +149,33 @@ func TestPValue(t *testing.T) {
 }
 
 func TestFusionIsMonotone(t *testing.T) {
-	f := Fusion{Reconstruction: 1, Latent: 0.5}
+	f := Fusion{Reconstruction: 1, Local: 0.7, Latent: 0.5}
 	r := rand.New(rand.NewPCG(1, 1))
 	for range 1000 {
 		a, b, d := r.NormFloat64(), r.NormFloat64(), r.Float64()
-		s, share := f.Fuse(a, b)
-		if up, _ := f.Fuse(a+d, b); up < s {
-			t.Fatal("more reconstruction error lowered the score")
-		}
-		if up, _ := f.Fuse(a, b+d); up < s {
-			t.Fatal("more latent discrepancy lowered the score")
+		local := 3 * r.NormFloat64()
+		s, _, share := f.Fuse(Deviations{a, local, b})
+		for view, more := range []Deviations{{a + d, local, b}, {a, local + d, b}, {a, local, b + d}} {
+			if up, _, _ := f.Fuse(more); up < s {
+				t.Fatalf("more deviation in view %d lowered the score", view)
+			}
 		}
 		if share < 0 || share > 1 {
 			t.Fatalf("share %g", share)
+		}
+	}
+}
+
+// TestDeviationInvertsEvidence over the range that views have.
+func TestDeviationInvertsEvidence(t *testing.T) {
+	last := math.Inf(-1)
+	for z := -8.0; z < 40; z += 0.01 {
+		e := Evidence(z)
+		if e <= last {
+			t.Fatalf("evidence falls at %g", z)
+		}
+		if last = e; math.Abs(Deviation(e)-z) > 1e-12*(1+math.Abs(z)) {
+			t.Fatalf("deviation of the evidence of %g is %g", z, Deviation(e))
 		}
 	}
 }

@@ -9,74 +9,103 @@ import (
 // map. It allocates nothing after NewScorer and is not safe for concurrent use.
 // All its arithmetic is exact or explicitly rounded: see fixed.go.
 type Scorer struct {
-	s    *Statistics
-	raw  []float64 // anomaly map before the blur, row-major
-	blur []float64 // and after
-	desc []float64 // standardized pooled descriptor
-	sum  []int64   // per channel: sum of features
-	sqr  []int64   // and of their squares
+	s      *Statistics
+	coarse surface // of the reconstruction
+	fine   surface // of the local novelty; empty without a local model
+	fused  []float64
+	rows   []stretch // of fused over coarse
+	cols   []stretch
+	gain   [2]float64 // of squared coarse and fine in the fused map
+	desc   []float64  // standardized pooled descriptor
+	sum    []int64    // per channel: sum of features
+	sqr    []int64    // and of their squares
 }
 
 // NewScorer for graphs that the statistics were fitted to.
 func NewScorer(s *Statistics) *Scorer {
-	cells := s.Grid[0] * s.Grid[1]
-	return &Scorer{
-		s: s, raw: make([]float64, cells), blur: make([]float64, cells),
-		desc: make([]float64, len(s.Latent.Mean)),
-		sum:  make([]int64, s.Channels), sqr: make([]int64, s.Channels),
+	c := &Scorer{
+		s: s, coarse: newSurface(s.Grid, s.Channels), desc: make([]float64, len(s.Latent.Mean)),
+		sum: make([]int64, s.Channels), sqr: make([]int64, s.Channels),
 	}
+	if m := s.Local; m != nil {
+		c.fine = newSurface(m.Grid, m.Channels)
+		c.fused = make([]float64, m.Grid[0]*m.Grid[1])
+		c.rows, c.cols = stretches(s.Grid[0], m.Grid[0]), stretches(s.Grid[1], m.Grid[1])
+		c.gain = mapGain(s)
+	}
+	return c
 }
 
-// Map is the anomaly map of the last part, row-major over the grid, in raw
-// units; valid until the next Raw.
-func (c *Scorer) Map() []float64 { return c.blur }
+// mapGain brings the squares of both maps to those of the median good part's
+// peaks and weighs them as the fusion does.
+func mapGain(s *Statistics) [2]float64 {
+	r, l := s.Fusion.Reconstruction, s.Fusion.Local
+	if r+l == 0 {
+		r, l = 1, 1
+	}
+	mr, ml := s.Views[0].Median, s.Local.View.Median
+	return [2]float64{r / (r + l) / mul(mr, mr), l / (r + l) / mul(ml, ml)}
+}
 
-// Raw returns the two raw views of the part whose graph outputs are given:
-// the largest reconstruction error of any place, and the latent discrepancy of
-// the whole. Both are positive.
-func (c *Scorer) Raw(outputs [][]byte) (rec, lat float64, err error) {
+// MapPeak is the largest value that the anomaly map can have for raw deviations.
+func (s *Statistics) MapPeak(raw Deviations) float64 {
+	if s.Local == nil {
+		return raw.Reconstruction
+	}
+	g := mapGain(s)
+	return math.Sqrt(mul(g[0], mul(raw.Reconstruction, raw.Reconstruction)) + mul(g[1], mul(raw.Local, raw.Local)))
+}
+
+// Map is the anomaly map of the last part, row-major over Grid: the
+// reconstruction error in raw units, or, with a local model, the root of the
+// weighted squares of both maps; valid until the next Raw.
+func (c *Scorer) Map() []float64 {
+	if c.fused != nil {
+		return c.fused
+	}
+	return c.coarse.blur
+}
+
+// Grid is the height and width of Map.
+func (c *Scorer) Grid() (h, w int) {
+	if m := c.s.Local; m != nil {
+		return m.Grid[0], m.Grid[1]
+	}
+	return c.s.Grid[0], c.s.Grid[1]
+}
+
+// Raw returns the raw views of the part whose graph outputs are given, all
+// positive but for Local without a local model.
+func (c *Scorer) Raw(outputs [][]byte) (Deviations, error) {
 	n := c.s.Grid[0] * c.s.Grid[1] * c.s.Channels
 	if len(outputs) < numOutputs || len(outputs[OutResidual]) != n || len(outputs[OutFeatures]) != n {
-		return 0, 0, fmt.Errorf("the graph's outputs do not fit the statistics: %dx%dx%d is needed", c.s.Grid[0], c.s.Grid[1], c.s.Channels)
+		return Deviations{}, fmt.Errorf("the graph's outputs do not fit the statistics: %dx%dx%d is needed", c.s.Grid[0], c.s.Grid[1], c.s.Channels)
 	}
-	c.residualMap(outputs[OutResidual])
-	c.smooth()
-	for _, v := range c.blur {
-		rec = max(rec, v)
+	step := c.s.ResidualScale
+	d := Deviations{Reconstruction: c.coarse.peak(outputs[OutResidual], mul(step, step)/float64(c.s.Channels), c.s.PositionWeight)}
+	if m := c.s.Local; m != nil {
+		if len(outputs) <= OutLocal || len(outputs[OutLocal]) != len(c.fused)*m.Channels {
+			return Deviations{}, fmt.Errorf("the graph's local output does not fit the statistics: %dx%dx%d is needed", m.Grid[0], m.Grid[1], m.Channels)
+		}
+		d.Local = c.fine.peak(outputs[OutLocal], mul(m.Step, m.Step), m.PositionWeight)
+		c.fuse()
 	}
 	c.descriptor(outputs[OutFeatures])
-	return max(rec, 1e-6), max(c.latent(), 1e-6), nil
+	d.Latent = max(c.latent(), 1e-6)
+	return d, nil
 }
 
-// residualMap is the root mean square of the whitened residual at each cell,
-// times the cell's weight.
-func (c *Scorer) residualMap(res []byte) {
-	ch := c.s.Channels
-	k := mul(c.s.ResidualScale, c.s.ResidualScale) / float64(ch)
-	for p := range c.raw {
-		sum := int64(0)
-		for _, b := range res[p*ch : (p+1)*ch] {
-			v := int32(int8(b))
-			sum += int64(v * v)
-		}
-		c.raw[p] = mul(math.Sqrt(mul(float64(sum), k)), c.s.PositionWeight[p])
-	}
-}
-
-// smooth is half the map and half its 3x3 mean (edges repeated): one noisy
-// cell counts less than a blob, and a point defect still counts.
-func (c *Scorer) smooth() {
-	h, w := c.s.Grid[0], c.s.Grid[1]
-	for y := range h {
-		for x := range w {
-			sum := 0.0
-			for dy := -1; dy <= 1; dy++ {
-				row := min(max(y+dy, 0), h-1) * w
-				for dx := -1; dx <= 1; dx++ {
-					sum += c.raw[row+min(max(x+dx, 0), w-1)]
-				}
-			}
-			c.blur[y*w+x] = mul(sum, 1.0/18) + mul(c.raw[y*w+x], 0.5)
+// fuse writes the fused map on the fine grid.
+func (c *Scorer) fuse() {
+	w, cw := c.s.Local.Grid[1], c.s.Grid[1]
+	for y, r := range c.rows {
+		top, bottom := c.coarse.blur[r.at*cw:], c.coarse.blur[r.next*cw:]
+		for x, k := range c.cols {
+			up := mul(top[k.at], 1-k.part) + mul(top[k.next], k.part)
+			down := mul(bottom[k.at], 1-k.part) + mul(bottom[k.next], k.part)
+			v := mul(up, 1-r.part) + mul(down, r.part)
+			f := c.fine.blur[y*w+x]
+			c.fused[y*w+x] = math.Sqrt(mul(c.gain[0], mul(v, v)) + mul(c.gain[1], mul(f, f)))
 		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // StatisticsSchema is the version of Statistics that this program knows.
-const StatisticsSchema = 1
+const StatisticsSchema = 2
 
 // Outputs of a package's graph, in order. h and w are the feature grid, c its
 // channels; all are int8.
@@ -17,6 +17,9 @@ const (
 	OutResidual        // [1,h,w,c]  reconstruction residual, whitened
 	OutFeatures        // [1,h,w,c]  standardized features: what was encoded
 	numOutputs
+	// OutLocal is there where Statistics.Local is: [1,h',w',m] what the features
+	// around a cell do not explain of it, along the m most telling directions.
+	OutLocal = numOutputs
 )
 
 // Statistics is what is known of good parts beside the graph: how to turn the
@@ -32,9 +35,20 @@ type Statistics struct {
 	PositionWeight []float64 `json:"position_weight"`
 	ResidualScale  float64   `json:"residual_scale"` // real value of one step of OutResidual
 
+	Local  *LocalModel `json:"local,omitempty"` // nil: the graph has no such output
 	Latent LatentModel `json:"latent"`
 	Views  [2]View     `json:"views"` // reconstruction, latent
 	Fusion Fusion      `json:"fusion"`
+}
+
+// LocalModel is how OutLocal becomes a map of local novelty: the root of the
+// sum of squares at each cell, times the cell's weight.
+type LocalModel struct {
+	Grid           [2]int    `json:"grid"` // height, width
+	Channels       int       `json:"channels"`
+	Step           float64   `json:"step"` // real value of one step of OutLocal
+	PositionWeight []float64 `json:"position_weight"`
+	View           View      `json:"view"`
 }
 
 // LatentModel is a Gaussian over the pooled descriptor: mean and standard
@@ -54,28 +68,11 @@ type LatentModel struct {
 type View struct {
 	LogMedian float64 `json:"log_median"`
 	LogScale  float64 `json:"log_scale"`
+	Median    float64 `json:"median"` // raw score of the median part, > 0
 }
 
 // Standardize returns how many scales the raw score lies above the median.
 func (v View) Standardize(raw float64) float64 { return (Log(raw) - v.LogMedian) / v.LogScale }
-
-// Fusion is the monotone map from two standardized views to one score:
-// more deviation in either never lowers it, since both weights are >= 0.
-type Fusion struct {
-	Reconstruction float64 `json:"reconstruction"`
-	Latent         float64 `json:"latent"`
-}
-
-// Fuse returns the fused score and the latent view's share of it (0..1).
-func (f Fusion) Fuse(rec, lat float64) (score, latentShare float64) {
-	r, l := mul(f.Reconstruction, rec), mul(f.Latent, lat)
-	score = r + l
-	pr, pl := max(r, 0), max(l, 0)
-	if pr+pl > 0 {
-		latentShare = pl / (pr + pl)
-	}
-	return score, latentShare
-}
 
 // ParseStatistics reads and checks what Encode wrote.
 func ParseStatistics(b []byte) (*Statistics, error) {
@@ -114,8 +111,14 @@ func (s *Statistics) check() error {
 		return errors.New("latent model: basis and variances do not fit")
 	case !(s.ResidualScale > 0):
 		return fmt.Errorf("residual scale %g", s.ResidualScale)
-	case !(s.Fusion.Reconstruction >= 0 && s.Fusion.Latent >= 0):
-		return fmt.Errorf("fusion weights %+v are not monotone", s.Fusion)
+	}
+	if err := s.Fusion.check(s.Local != nil); err != nil {
+		return err
+	}
+	if s.Local != nil {
+		if err := s.Local.check(); err != nil {
+			return fmt.Errorf("local model: %w", err)
+		}
 	}
 	return s.checkNumbers()
 }
@@ -131,14 +134,41 @@ func (s *Statistics) checkNumbers() error {
 			return fmt.Errorf("latent scale %d is %g", i, v)
 		}
 	}
-	for i, v := range s.PositionWeight {
-		if !(v >= 0) || math.IsInf(v, 0) {
-			return fmt.Errorf("position weight %d is %g", i, v)
+	for i, v := range s.Views {
+		if err := v.check(); err != nil {
+			return fmt.Errorf("view %d: %w", i, err)
 		}
 	}
-	for i, v := range s.Views {
-		if !(v.LogScale > 0) || math.IsNaN(v.LogMedian) || math.IsInf(v.LogMedian, 0) || math.IsInf(v.LogScale, 0) {
-			return fmt.Errorf("view %d: %+v", i, v)
+	return checkWeights(s.PositionWeight)
+}
+
+func (m *LocalModel) check() error {
+	cells := m.Grid[0] * m.Grid[1]
+	switch {
+	case m.Grid[0] < 1 || m.Grid[1] < 1 || m.Grid[0] > 512 || m.Grid[1] > 512 || m.Channels < 1 || m.Channels > 4096:
+		return fmt.Errorf("grid %v with %d channels", m.Grid, m.Channels)
+	case len(m.PositionWeight) != cells:
+		return fmt.Errorf("%d position weights for %d cells", len(m.PositionWeight), cells)
+	case !(m.Step > 0) || math.IsInf(m.Step, 0):
+		return fmt.Errorf("step %g", m.Step)
+	}
+	if err := m.View.check(); err != nil {
+		return err
+	}
+	return checkWeights(m.PositionWeight)
+}
+
+func (v View) check() error {
+	if !(v.LogScale > 0) || math.IsNaN(v.LogMedian) || math.IsInf(v.LogMedian, 0) || math.IsInf(v.LogScale, 0) || !(v.Median > 0) || math.IsInf(v.Median, 0) {
+		return fmt.Errorf("%+v cannot standardize", v)
+	}
+	return nil
+}
+
+func checkWeights(w []float64) error {
+	for i, v := range w {
+		if !(v >= 0) || math.IsInf(v, 0) {
+			return fmt.Errorf("position weight %d is %g", i, v)
 		}
 	}
 	return nil

@@ -228,7 +228,7 @@ func (p *goodPool) add(f *edge.Frame, group, side int) error {
 
 // encode runs the encoder once a part.
 func (p *goodPool) encode(ctx context.Context, f certifyFlags, bar *progress) error {
-	t, err := newTeacher("pool", p.cache, 1, f.side, f.side)
+	t, err := newTeacher("pool", p.cache, 1, f.side, f.side, 0)
 	if err != nil {
 		return err
 	}
@@ -317,7 +317,7 @@ func (p *goodPool) trial(ctx context.Context, f certifyFlags, k int) (cross, spl
 		return cross, split, err
 	}
 	s := p.choose(f, k)
-	t, err := newTeacher("trial", p.cache, 1, f.side, f.side)
+	t, err := newTeacher("trial", p.cache, 1, f.side, f.side, len(s.teach))
 	if err != nil {
 		return cross, split, err
 	}

@@ -23,7 +23,7 @@ func TestRememberedFeaturesGiveTheSameScores(t *testing.T) {
 	var digests []string
 	var scores [2][]float64
 	for k, eng := range []infer.Engine{native.New(), cache} {
-		teach, err := newTeacher("same", eng, 1, 96, 96)
+		teach, err := newTeacher("same", eng, 1, 96, 96, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -154,7 +154,7 @@ func teachExhibit(ctx context.Context, ex exhibit, f demoFlags, log io.Writer) (
 		aspects = append(aspects, float64(frame.Width)/float64(frame.Height))
 	}
 	w, h := inputSize(aspects)
-	t, err := newTeacher("demo", eng, judgeThreads(f.threads), w, h)
+	t, err := newTeacher("demo", eng, judgeThreads(f.threads), w, h, f.teach)
 	if err != nil {
 		return nil, err
 	}

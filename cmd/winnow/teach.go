@@ -138,7 +138,7 @@ func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f 
 		return nil, nil, tooFew(len(usable), skipped)
 	}
 	w, h := inputSize(aspects)
-	t, err := newTeacher(recipe, native.New(), judgeThreads(f.threads), w, h)
+	t, err := newTeacher(recipe, native.New(), judgeThreads(f.threads), w, h, len(usable))
 	if err != nil {
 		return nil, nil, err
 	}

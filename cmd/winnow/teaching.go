@@ -18,8 +18,17 @@ import (
 	"winnow/models/library"
 )
 
-// taughtTaps are the encoder's feature maps that teach looks at.
-var taughtTaps = []string{"b7", "b10", "b14"}
+// The encoder's feature maps that teach looks at: the local view the first
+// localTaps of them, the autoencoder those from firstTap on.
+var closedFormTaps = []string{"b4", "b7", "b10", "b14"}
+
+const (
+	localTaps = 2
+	firstTap  = 1
+)
+
+// trainedTaps are those that trained families reconstruct.
+var trainedTaps = closedFormTaps[firstTap:]
 
 // inputArea is the number of input pixels that teach aims for.
 const inputArea = 256 * 256
@@ -47,11 +56,21 @@ type teacher struct {
 	inputs   []string
 	drift    *drift.Learner
 	golden   [][]byte
+	defects  *defects // nil: none are drawn
 }
 
-// newTeacher for an input of w x h pixels.
-func newTeacher(recipe string, eng infer.Engine, threads, w, h int) (*teacher, error) {
-	enc, taps, err := encoderAt(w, h)
+// newTeacher of the closed form, for an input of w x h pixels and about parts parts.
+func newTeacher(recipe string, eng infer.Engine, threads, w, h, parts int) (*teacher, error) {
+	t, err := newTapTeacher(recipe, eng, threads, w, h, closedFormTaps)
+	if err == nil {
+		t.defects = newDefects(parts)
+	}
+	return t, err
+}
+
+// newTapTeacher collects the features of the named taps and draws no defects.
+func newTapTeacher(recipe string, eng infer.Engine, threads, w, h int, names []string) (*teacher, error) {
+	enc, taps, err := encoderAt(w, h, names)
 	if err != nil {
 		return nil, err
 	}
@@ -71,14 +90,14 @@ func newTeacher(recipe string, eng infer.Engine, threads, w, h int) (*teacher, e
 }
 
 // encoderAt is the library's encoder for pictures of w x h, cut behind the
-// taps that are taught.
-func encoderAt(w, h int) (*tflite.Model, []fit.Tap, error) {
+// named taps.
+func encoderAt(w, h int, names []string) (*tflite.Model, []fit.Tap, error) {
 	m, err := tflite.Parse(library.Encoder(), tflite.Limits{})
 	if err != nil {
 		return nil, nil, fmt.Errorf("the built-in encoder: %w", err)
 	}
 	var outs []int
-	for _, name := range taughtTaps {
+	for _, name := range names {
 		t, err := library.TapNamed(name)
 		if err != nil {
 			return nil, nil, err
@@ -93,7 +112,7 @@ func encoderAt(w, h int) (*tflite.Model, []fit.Tap, error) {
 	for i, o := range m.Outputs {
 		t := &m.Tensors[o]
 		taps = append(taps, fit.Tap{
-			Name: taughtTaps[i], Height: t.Shape[1], Width: t.Shape[2], Channels: t.Shape[3],
+			Name: names[i], Height: t.Shape[1], Width: t.Shape[2], Channels: t.Shape[3],
 			Scale: t.Scale(), ZeroPoint: int(t.ZeroPoint()),
 		})
 	}
@@ -120,11 +139,19 @@ func (t *teacher) Add(f *edge.Frame, group int) error {
 	if err := t.session.Run(); err != nil {
 		return err
 	}
+	if err := t.features.Add(group, t.taps()); err != nil || t.defects == nil {
+		return err
+	}
+	return t.defects.draw(t, in)
+}
+
+// taps are the encoder's outputs for the last picture.
+func (t *teacher) taps() [][]byte {
 	taps := make([][]byte, len(t.features.Taps))
 	for i := range taps {
 		taps[i] = t.session.Output(i)
 	}
-	return t.features.Add(group, taps)
+	return taps
 }
 
 // inverted is a picture that is surely no good part: the second golden vector.
@@ -139,6 +166,9 @@ func inverted(in []byte) []byte {
 // Fit makes the package. Its golden vectors are the first part and its negative.
 func (t *teacher) Fit(ctx context.Context, o fit.Options) (*models.Package, *fit.Result, error) {
 	o.Threads = t.threads
+	if t.defects != nil {
+		o.FirstTap, o.LocalTaps, o.Spend = firstTap, localTaps, true
+	}
 	r, err := fit.Fit(ctx, t.encoder, t.features, t.eng, o)
 	if err != nil {
 		return nil, nil, err

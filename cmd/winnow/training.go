@@ -50,7 +50,7 @@ type shown struct {
 }
 
 func (j *trainJob) prepare() (err error) {
-	j.t, err = newTeacher(recipeName(j.f.out), native.New(), judgeThreads(j.f.threads), j.w, j.h)
+	j.t, err = newTapTeacher(recipeName(j.f.out), native.New(), judgeThreads(j.f.threads), j.w, j.h, trainedTaps)
 	return err
 }
 

@@ -32,7 +32,7 @@ func NewFront(encoder *tflite.Model, f *Features, grid int) (*Front, error) {
 		return nil, fmt.Errorf("the encoder has %d outputs, the features of %d parts %d", len(encoder.Outputs), f.Len(), len(f.Taps))
 	}
 	if grid < 0 {
-		grid = Options{}.withDefaults(len(f.Taps)).Grid
+		grid = gridOf(f.Taps)
 	}
 	t := f.Taps[grid]
 	fr := &Front{Grid: [2]int{t.Height, t.Width}}
@@ -74,7 +74,7 @@ func Around(ctx context.Context, front *Front, l Learned, eng infer.Engine, o Op
 	if len(l.Features) < MinParts || len(l.Differences) != len(l.Features) || len(l.Groups) != len(l.Features) || len(l.Seen) != len(l.SeenDifferences) {
 		return nil, fmt.Errorf("%d held-out parts with %d differences in %d groups: at least %d of each are needed", len(l.Features), len(l.Differences), len(l.Groups), MinParts)
 	}
-	o = o.withDefaults(1)
+	o = o.withDefaults(nil)
 	ft := &fitter{o: o, eng: eng, ctx: ctx, grid: front.Grid, features: &Features{groups: l.Groups}}
 	ft.x = rows{data: slices.Concat(l.Differences, l.SeenDifferences), width: front.Grid[0] * front.Grid[1] * front.Channels, channels: front.Channels, step: featureStep}
 	if ft.fold, ft.folds = folds(l.Groups, o.Folds, o.Seed); ft.folds < 2 {
@@ -115,7 +115,7 @@ func (ft *fitter) around(front *Front, l Learned) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := ft.calibrate(r, held); err != nil {
+	if err := ft.calibrate(r, held, nil); err != nil {
 		return nil, err
 	}
 	return r, ft.tick("done")
@@ -147,11 +147,9 @@ func (ft *fitter) scoreLeft(m *normality, l Learned, parts []int, held []HeldOut
 		if err := s.Run(); err != nil {
 			return err
 		}
-		rec, lat, err := scorer.Raw([][]byte{nil, s.Output(0), l.Features[p]})
-		if err != nil {
+		if held[p].Raw, err = scorer.Raw([][]byte{nil, s.Output(0), l.Features[p]}); err != nil {
 			return err
 		}
-		held[p] = HeldOut{Reconstruction: rec, Latent: lat, MapPeak: rec}
 		if err := ft.tick("judging held-out parts"); err != nil {
 			return err
 		}

@@ -95,12 +95,11 @@ func scoreWith(t *testing.T, res *fit.Result) func(part []byte) float64 {
 		if err := s.Run(); err != nil {
 			t.Fatal(err)
 		}
-		rec, lat, err := scorer.Raw([][]byte{s.Output(0), s.Output(1), s.Output(2)})
+		raw, err := scorer.Raw([][]byte{s.Output(0), s.Output(1), s.Output(2)})
 		if err != nil {
 			t.Fatal(err)
 		}
-		v := res.Statistics.Views
-		fused, _ := res.Statistics.Fusion.Fuse(v[0].Standardize(rec), v[1].Standardize(lat))
+		fused, _, _ := res.Statistics.Fusion.Fuse(res.Statistics.Standardize(raw))
 		return fused
 	}
 }

@@ -125,6 +125,7 @@ func Promise(c models.Calibration) string {
 // 1.4826 MAD, not below half the standard deviation.
 func view(raw []float64) infer.View {
 	l := make([]float64, len(raw))
+	typical := max(median(slices.Clone(raw)), 1e-6)
 	mean := 0.0
 	for i, v := range raw {
 		l[i] = infer.Log(v)
@@ -138,7 +139,7 @@ func view(raw []float64) infer.View {
 	for i, v := range l {
 		l[i] = math.Abs(v - m)
 	}
-	return infer.View{LogMedian: m, LogScale: max(1.4826*median(l), 0.5*math.Sqrt(dev), 1e-3)}
+	return infer.View{LogMedian: m, LogScale: max(1.4826*median(l), 0.5*math.Sqrt(dev), 1e-3), Median: typical}
 }
 
 // median of v, which it sorts.

@@ -1,9 +1,6 @@
 package fit
 
-import (
-	"fmt"
-	"math"
-)
+import "math"
 
 // Tap is one feature map that an encoder gives: int8 [1,Height,Width,Channels].
 type Tap struct {
@@ -22,6 +19,7 @@ type Features struct {
 	// group of each part: parts of one group (frames of one part, siblings, a
 	// lot) are never split between what is fitted and what is held out.
 	groups []int
+	drawn  []drawn
 }
 
 // NewFeatures for an encoder with these taps.
@@ -29,15 +27,9 @@ func NewFeatures(taps []Tap) *Features { return &Features{Taps: taps} }
 
 // Add copies the taps of one part.
 func (f *Features) Add(group int, taps [][]byte) error {
-	if len(taps) != len(f.Taps) {
-		return fmt.Errorf("%d feature maps, the encoder has %d", len(taps), len(f.Taps))
-	}
-	own := make([][]byte, len(taps))
-	for i, t := range taps {
-		if len(t) != f.Taps[i].size() {
-			return fmt.Errorf("feature map %s has %d values, %d are needed", f.Taps[i].Name, len(t), f.Taps[i].size())
-		}
-		own[i] = append([]byte(nil), t...)
+	own, err := f.copied(taps)
+	if err != nil {
+		return err
 	}
 	f.parts = append(f.parts, own)
 	f.groups = append(f.groups, group)
@@ -79,11 +71,36 @@ func (f *Features) stats(t int) channelStats {
 			}
 		}
 	}
-	s := channelStats{make([]float64, c), make([]float64, c)}
-	total := float64(len(f.parts) * tap.Height * tap.Width)
-	for i := range c {
-		m := sum[i] / total
-		v := max(0, sqr[i]/total-m*m)
+	return statsOf(sum, sqr, len(f.parts)*tap.Height*tap.Width, tap)
+}
+
+// plainStats of tap t are its stats without pooling.
+func (f *Features) plainStats(t int) channelStats {
+	tap := f.Taps[t]
+	c := tap.Channels
+	sum, sqr := make([]float64, c), make([]float64, c)
+	n := make([]int64, 2*c)
+	for _, p := range f.parts {
+		clear(n)
+		for i, b := range p[t] {
+			v := int64(int8(b)) - int64(tap.ZeroPoint)
+			n[i%c] += v
+			n[c+i%c] += v * v
+		}
+		for i := range c {
+			sum[i] += float64(n[i])
+			sqr[i] += float64(n[c+i])
+		}
+	}
+	return statsOf(sum, sqr, len(f.parts)*tap.Height*tap.Width, tap)
+}
+
+// statsOf channel sums over n places, in steps of the tap.
+func statsOf(sum, sqr []float64, n int, tap Tap) channelStats {
+	s := channelStats{make([]float64, len(sum)), make([]float64, len(sum))}
+	for i := range sum {
+		m := sum[i] / float64(n)
+		v := max(0, sqr[i]/float64(n)-m*m)
 		s.mean[i] = m * float64(tap.Scale)
 		s.dev[i] = math.Sqrt(v)*float64(tap.Scale) + 1e-3*float64(tap.Scale)
 	}

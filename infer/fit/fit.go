@@ -22,13 +22,30 @@ type Options struct {
 	Folds       int     // of the cross-fit; 5
 	FalseReject float64 // the rate that the threshold is drawn for; 0.01
 	Seed        uint64  // of the split into folds
-	Grid        int     // index of the tap whose grid the map has; the last but one
+	FirstTap    int     // first tap of the autoencoder and the latent view
+	LocalTaps   int     // leading taps of the local view; 0: no such view
+	Grid        int     // index, from FirstTap, of the tap whose grid the autoencoder has; by mostCells
 	Threads     int     // of the engine's sessions
+	Spend       bool    // let go of feature maps on the way: the features cannot be used again
 	// Progress is told what is done; it is called from the fitting goroutine.
 	Progress func(stage string, done, total int)
 }
 
-func (o Options) withDefaults(taps int) Options {
+// mostCells bounds the grid of the autoencoder: it reconstructs the whole map at
+// once, and its cost and its hunger for parts grow with the map.
+const mostCells = 400
+
+// gridOf is the finest of taps but the first with at most mostCells, or the coarsest.
+func gridOf(taps []Tap) int {
+	for i, t := range taps {
+		if (i > 0 || len(taps) < 3) && t.Height*t.Width <= mostCells {
+			return i
+		}
+	}
+	return len(taps) - 1
+}
+
+func (o Options) withDefaults(taps []Tap) Options {
 	if o.CodeSize == 0 {
 		o.CodeSize = 32
 	}
@@ -41,8 +58,8 @@ func (o Options) withDefaults(taps int) Options {
 	if o.FalseReject == 0 {
 		o.FalseReject = 0.01
 	}
-	if o.Grid == 0 {
-		o.Grid = max(0, taps-2)
+	if o.Grid == 0 && len(taps) > 0 {
+		o.Grid = gridOf(taps)
 	}
 	if o.Progress == nil {
 		o.Progress = func(string, int, int) {}
@@ -52,9 +69,9 @@ func (o Options) withDefaults(taps int) Options {
 
 // HeldOut is how one taught part scores under a model that never saw its fold.
 type HeldOut struct {
-	Reconstruction, Latent float64 // raw views
-	Fused                  float64
-	MapPeak                float64 // largest value of the anomaly map
+	Raw     infer.Deviations
+	Fused   float64
+	MapPeak float64 // the most that the anomaly map can show
 }
 
 // Result of a fit: all that a package needs.
@@ -63,6 +80,7 @@ type Result struct {
 	Statistics  *infer.Statistics
 	Calibration models.Calibration
 	HeldOut     []HeldOut // a part, in the order they were added
+	Drawn       []HeldOut // the same of drawn defects, by models that saw neither their part nor, in the local view, their kind
 }
 
 // fitter carries what the steps of one fit share.
@@ -72,7 +90,9 @@ type fitter struct {
 	features *Features
 	grid     [2]int
 	stats    []channelStats
+	taps     []Tap // of the autoencoder and the latent view
 	x        rows
+	odd      [][]byte // features of drawn defects, as x.data of parts
 	desc     [][]float64
 	fold     []int
 	folds    int
@@ -92,9 +112,15 @@ func Fit(ctx context.Context, encoder *tflite.Model, f *Features, eng infer.Engi
 	if len(encoder.Outputs) != len(f.Taps) {
 		return nil, fmt.Errorf("the encoder has %d outputs, the features %d", len(encoder.Outputs), len(f.Taps))
 	}
-	o = o.withDefaults(len(f.Taps))
-	t := f.Taps[o.Grid]
-	ft := &fitter{o: o, eng: eng, features: f, grid: [2]int{t.Height, t.Width}, ctx: ctx}
+	if o.FirstTap >= len(f.Taps) || o.LocalTaps > len(f.Taps) {
+		return nil, fmt.Errorf("%d taps cannot be had from tap %d on and the first %d", len(f.Taps), o.FirstTap, o.LocalTaps)
+	}
+	if o.LocalTaps > 0 && f.Drawn() == 0 {
+		o.LocalTaps = 0 // nothing points it anywhere
+	}
+	o = o.withDefaults(f.Taps[o.FirstTap:])
+	t := f.Taps[o.FirstTap+o.Grid]
+	ft := &fitter{o: o, eng: eng, features: f, taps: f.Taps[o.FirstTap:], grid: [2]int{t.Height, t.Width}, ctx: ctx}
 	ft.fold, ft.folds = folds(f.groups, o.Folds, o.Seed)
 	return ft.run(encoder)
 }
@@ -111,7 +137,10 @@ func (ft *fitter) run(encoder *tflite.Model) (*Result, error) {
 		return nil, err
 	}
 	chunks := (ft.x.width + ft.x.chunk() - 1) / ft.x.chunk()
-	ft.total = ft.ticks + chunks + 2*ft.folds + ft.features.Len() + 1
+	ft.total = ft.ticks + chunks + 2*ft.folds + 2*ft.features.Len() + ft.features.Drawn() + 1
+	if ft.o.LocalTaps > 0 {
+		ft.total += 2*ft.features.Len() + ft.features.Drawn()
+	}
 	g, err := ft.x.gram(ft.x.mean(upTo(len(ft.x.data))), func() error { return ft.tick("comparing parts") })
 	if err != nil {
 		return nil, err
@@ -120,15 +149,25 @@ func (ft *fitter) run(encoder *tflite.Model) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	held, err := ft.crossFit(res)
+	held, odd, err := ft.crossFit(res)
 	if err != nil {
 		return nil, err
 	}
-	r, err := ft.final(encoder, g, res)
+	m, err := ft.whole(g, res)
 	if err != nil {
 		return nil, err
 	}
-	if err := ft.calibrate(r, held); err != nil {
+	*res, g = residuals{}, nil // its bases are the largest thing that a fit holds
+	if ft.o.LocalTaps > 0 {
+		if m.fine, m.local, err = ft.fitLocal(held, odd); err != nil {
+			return nil, err
+		}
+	}
+	r, err := ft.final(encoder, m)
+	if err != nil {
+		return nil, err
+	}
+	if err := ft.calibrate(r, held, odd); err != nil {
 		return nil, err
 	}
 	return r, ft.tick("done")
@@ -137,49 +176,67 @@ func (ft *fitter) run(encoder *tflite.Model) (*Result, error) {
 // standardize runs the head graph over every part's taps: the teach matrix.
 func (ft *fitter) standardize() error {
 	f := ft.features
-	ft.total = 2*f.Len() + 20
-	for i := range f.Taps {
-		ft.stats = append(ft.stats, f.stats(i))
+	ft.total = 4*f.Len() + 2*f.Drawn() + 20
+	for i := range ft.taps {
+		ft.stats = append(ft.stats, f.stats(ft.o.FirstTap+i))
 	}
 	c := &composer{Builder: tflite.NewBuilder("standardization of features"), grid: ft.grid}
 	var in []int
-	for _, t := range f.Taps {
+	for _, t := range ft.taps {
 		in = append(in, c.AddInput(t.Name, []int{1, t.Height, t.Width, t.Channels}, tflite.Quant{Scale: t.Scale, ZeroPoint: t.ZeroPoint}))
 	}
-	s, err := ft.load(c, c.head(f.Taps, in, ft.stats))
+	s, err := ft.load(c, c.head(ft.taps, in, ft.stats))
 	if err != nil {
 		return err
 	}
 	defer s.Close()
 	channels := 0
-	for _, t := range f.Taps {
+	for _, t := range ft.taps {
 		channels += t.Channels
 	}
 	ft.x = rows{width: ft.grid[0] * ft.grid[1] * channels, channels: channels, step: featureStep}
-	for _, p := range f.parts {
-		for i, t := range p {
-			copy(s.Input(i), t)
-		}
-		if err := s.Run(); err != nil {
+	for i, p := range f.parts {
+		row, err := ft.standard(s, p)
+		if err != nil {
 			return err
 		}
-		row := append([]byte(nil), s.Output(0)...)
 		ft.x.data = append(ft.x.data, row)
 		ft.desc = append(ft.desc, infer.Descriptor(row, channels, ft.firstLatent()))
-		if err := ft.tick("standardizing"); err != nil {
+		if ft.o.Spend {
+			f.parts[i] = p[:ft.o.LocalTaps] // the rest is in row now
+		}
+	}
+	for i, d := range f.drawn {
+		row, err := ft.standard(s, d.taps)
+		if err != nil {
 			return err
+		}
+		ft.odd = append(ft.odd, row)
+		if ft.o.Spend {
+			f.drawn[i].taps = d.taps[:ft.o.LocalTaps]
 		}
 	}
 	return nil
 }
 
+// standard runs the head on the taps of one picture.
+func (ft *fitter) standard(s infer.Session, taps [][]byte) ([]byte, error) {
+	for i := range ft.taps {
+		copy(s.Input(i), taps[ft.o.FirstTap+i])
+	}
+	if err := s.Run(); err != nil {
+		return nil, err
+	}
+	return append([]byte(nil), s.Output(0)...), ft.tick("standardizing")
+}
+
 // firstLatent is the first channel that the latent model looks at: all taps but
 // the shallowest.
 func (ft *fitter) firstLatent() int {
-	if len(ft.features.Taps) < 2 {
+	if len(ft.taps) < 2 {
 		return 0
 	}
-	return ft.features.Taps[0].Channels
+	return ft.taps[0].Channels
 }
 
 // load makes a session of what c has composed.
@@ -195,20 +252,22 @@ func (ft *fitter) load(c *composer, outputs ...int) (infer.Session, error) {
 	return ft.eng.Load(b, infer.Options{Threads: ft.o.Threads})
 }
 
-// crossFit scores the parts of each fold with the model of the others.
-func (ft *fitter) crossFit(res *residuals) ([]HeldOut, error) {
-	held := make([]HeldOut, len(ft.x.data))
+// crossFit scores the parts of each fold, and the defects drawn on them, with
+// the model of the others.
+func (ft *fitter) crossFit(res *residuals) (held, odd []HeldOut, err error) {
+	held, odd = make([]HeldOut, len(ft.x.data)), make([]HeldOut, len(ft.odd))
 	for f := range ft.folds {
 		outside, inside := split(ft.fold, f)
 		model, err := ft.normality(res.bases[f], res, without(ft.folds, f), outside)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		if err := ft.scoreFold(model, inside, held); err != nil {
-			return nil, err
+		_, drawn := ft.features.inFolds(ft.fold, f)
+		if err := ft.scoreFold(model, inside, drawn, held, odd); err != nil {
+			return nil, nil, err
 		}
 	}
-	return held, nil
+	return held, odd, nil
 }
 
 // normality is one complete model of good parts, before calibration.
@@ -217,6 +276,8 @@ type normality struct {
 	residual *residualModel
 	latent   infer.LatentModel
 	codeMax  float64 // largest code entry that is represented
+	fine     *localFit
+	local    *localModel // nil without a local view
 }
 
 // normality from the residuals of folds and the descriptors of parts.
@@ -241,8 +302,8 @@ func (ft *fitter) statistics(m *normality, residualStep float64) *infer.Statisti
 	s := &infer.Statistics{
 		Grid: ft.grid, Channels: ft.x.channels, ResidualScale: residualStep, Latent: m.latent,
 		PositionWeight: make([]float64, len(m.residual.scale)),
-		Views:          [2]infer.View{{LogScale: 1}, {LogScale: 1}},
-		Fusion:         infer.Fusion{Reconstruction: 1, Latent: 0.5},
+		Views:          [2]infer.View{{LogScale: 1, Median: 1}, {LogScale: 1, Median: 1}},
+		Fusion:         infer.Fusion{Reconstruction: 1, Latent: 0.25},
 	}
 	for i, v := range m.residual.scale {
 		s.PositionWeight[i] = 1 / v
@@ -250,7 +311,7 @@ func (ft *fitter) statistics(m *normality, residualStep float64) *infer.Statisti
 	return s
 }
 
-func (ft *fitter) scoreFold(m *normality, parts []int, held []HeldOut) error {
+func (ft *fitter) scoreFold(m *normality, parts, drawn []int, held, odd []HeldOut) error {
 	c := &composer{Builder: tflite.NewBuilder("one fold"), grid: ft.grid}
 	in := c.AddInput("features", []int{1, ft.grid[0], ft.grid[1], ft.x.channels}, featureQuant)
 	code, residual, step, err := c.tail(in, m)
@@ -263,59 +324,86 @@ func (ft *fitter) scoreFold(m *normality, parts []int, held []HeldOut) error {
 	}
 	defer s.Close()
 	scorer := infer.NewScorer(ft.statistics(m, step))
-	for _, p := range parts {
-		copy(s.Input(0), ft.x.data[p])
-		if err := s.Run(); err != nil {
-			return err
+	score := func(of []int, rows [][]byte, into []HeldOut) error {
+		for _, p := range of {
+			copy(s.Input(0), rows[p])
+			if err := s.Run(); err != nil {
+				return err
+			}
+			if into[p].Raw, err = scorer.Raw([][]byte{s.Output(0), s.Output(1), rows[p]}); err != nil {
+				return err
+			}
+			if err := ft.tick("judging held-out parts"); err != nil {
+				return err
+			}
 		}
-		rec, lat, err := scorer.Raw([][]byte{s.Output(0), s.Output(1), ft.x.data[p]})
-		if err != nil {
-			return err
-		}
-		held[p] = HeldOut{Reconstruction: rec, Latent: lat, MapPeak: rec}
-		if err := ft.tick("judging held-out parts"); err != nil {
-			return err
-		}
+		return nil
 	}
-	return nil
+	if err := score(parts, ft.x.data, held); err != nil {
+		return err
+	}
+	return score(drawn, ft.odd, odd)
 }
 
-// final composes the package's graph from all parts.
-func (ft *fitter) final(encoder *tflite.Model, g *mat.SymDense, res *residuals) (*Result, error) {
+// whole is the model of all parts, but for the local view.
+func (ft *fitter) whole(g *mat.SymDense, res *residuals) (*normality, error) {
 	b, err := newBasis(&ft.x, g, upTo(len(ft.x.data)), ft.o.CodeSize)
 	if err != nil {
 		return nil, err
 	}
-	m, err := ft.normality(b, res, upTo(ft.folds), upTo(len(ft.x.data)))
-	if err != nil {
-		return nil, err
-	}
+	return ft.normality(b, res, upTo(ft.folds), upTo(len(ft.x.data)))
+}
+
+// final composes the package's graph.
+func (ft *fitter) final(encoder *tflite.Model, m *normality) (*Result, error) {
 	c := &composer{Builder: tflite.Extend(encoder), grid: ft.grid}
-	features := c.head(ft.features.Taps, encoder.Outputs, ft.stats)
+	features := c.head(ft.taps, encoder.Outputs[ft.o.FirstTap:], ft.stats)
 	code, residual, step, err := c.tail(features, m)
 	if err != nil {
 		return nil, err
 	}
-	graph, err := c.Model(code, residual, features)
+	stats, outputs := ft.statistics(m, step), []int{code, residual, features}
+	if m.local != nil {
+		fine := c.localHead(m.fine.taps, encoder.Outputs, m.fine.stats)
+		local, step := c.localTail(fine, m.local)
+		stats.Local, outputs = m.fine.s.statistics(m.local, step), append(outputs, local)
+	}
+	graph, err := c.Model(outputs...)
 	if err != nil {
 		return nil, err
 	}
 	graph.Description = "Winnow: closed-form autoencoder on frozen features"
-	return &Result{Graph: graph, Statistics: ft.statistics(m, step)}, nil
+	return &Result{Graph: graph, Statistics: stats}, nil
 }
 
 // calibrate standardizes the views by held-out parts, fuses, and draws the threshold.
-func (ft *fitter) calibrate(r *Result, held []HeldOut) error {
-	rec, lat := make([]float64, len(held)), make([]float64, len(held))
-	for i, h := range held {
-		rec[i], lat[i] = h.Reconstruction, h.Latent
+func (ft *fitter) calibrate(r *Result, held, odd []HeldOut) error {
+	raw := func(of []HeldOut, v func(infer.Deviations) float64) (out []float64) {
+		for _, h := range of {
+			out = append(out, v(h.Raw))
+		}
+		return out
 	}
 	s := r.Statistics
-	s.Views = [2]infer.View{view(rec), view(lat)}
+	s.Views = [2]infer.View{
+		view(raw(held, func(d infer.Deviations) float64 { return d.Reconstruction })),
+		view(raw(held, func(d infer.Deviations) float64 { return d.Latent })),
+	}
+	if s.Local != nil {
+		s.Local.View = view(raw(held, func(d infer.Deviations) float64 { return d.Local }))
+	}
+	if len(odd) > 0 {
+		s.Fusion = fuse(s, deviations(held), deviations(odd))
+	}
 	fused := make([]float64, len(held))
-	for i := range held {
-		fused[i], _ = s.Fusion.Fuse(s.Views[0].Standardize(rec[i]), s.Views[1].Standardize(lat[i]))
-		held[i].Fused = fused[i]
+	for _, of := range [][]HeldOut{held, odd} {
+		for i := range of {
+			of[i].Fused, _, _ = s.Fusion.Fuse(s.Standardize(of[i].Raw))
+			of[i].MapPeak = s.MapPeak(of[i].Raw)
+		}
+	}
+	for i, h := range held {
+		fused[i] = h.Fused
 	}
 	cal, err := Calibrate(fused, ft.features.groups, ft.o.FalseReject, "cross", ft.o.Seed)
 	if err != nil {
@@ -330,6 +418,14 @@ func (ft *fitter) calibrate(r *Result, held []HeldOut) error {
 	if !(cal.MapScale > 0) {
 		return errors.New("the anomaly map of every good part is empty")
 	}
-	r.Calibration, r.HeldOut = cal, held
+	r.Calibration, r.HeldOut, r.Drawn = cal, held, odd
 	return nil
+}
+
+func deviations(of []HeldOut) []infer.Deviations {
+	out := make([]infer.Deviations, len(of))
+	for i, h := range of {
+		out[i] = h.Raw
+	}
+	return out
 }

@@ -1,7 +1,6 @@
 package fit
 
 import (
-	"fmt"
 	"math"
 	"slices"
 
@@ -192,15 +191,7 @@ func (s *residuals) whitened(of []int) (*residualModel, error) {
 			cov.SetSym(i, j, v)
 		}
 	}
-	var e mat.EigenSym
-	if !e.Factorize(cov, true) {
-		return nil, fmt.Errorf("the covariance of %d feature channels did not decompose", c)
-	}
-	var v, scaled mat.Dense
-	e.VectorsTo(&v)
-	values := e.Values(nil)
-	scaled.Apply(func(_, j int, x float64) float64 { return x / math.Sqrt(math.Sqrt(max(values[j], whitenRidge/2))) }, &v)
-	m.whiten = mat.NewDense(c, c, nil)
-	m.whiten.Mul(&scaled, scaled.T())
-	return m, nil
+	var err error
+	m.whiten, err = inverseRoot(cov, whitenRidge/2)
+	return m, err
 }

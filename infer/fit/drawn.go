@@ -1,0 +1,93 @@
+package fit
+
+import (
+	"fmt"
+
+	"winnow/infer"
+)
+
+// drawn is a taught part with a defect drawn into it.
+type drawn struct {
+	source int // the part
+	kind   int // of the defect; even and odd kinds are told apart
+	taps   [][]byte
+	cover  []byte // of each cell of the first tap's grid, 0..255
+}
+
+// AddDrawn copies the taps of part source with a defect drawn into it; cover
+// says how much of each pixel of a picture w wide and h high it covers (0..255).
+// Drawn defects weigh the views and point the local view; they never teach what
+// is normal.
+func (f *Features) AddDrawn(source, kind int, taps [][]byte, cover []byte, w, h int) error {
+	if source < 0 || source >= f.Len() || len(cover) != w*h || len(f.Taps) == 0 {
+		return fmt.Errorf("a drawn defect on part %d of %d, with a mask of %d pixels for %dx%d", source, f.Len(), len(cover), w, h)
+	}
+	own, err := f.copied(taps)
+	if err != nil {
+		return err
+	}
+	t := f.Taps[0]
+	f.drawn = append(f.drawn, drawn{source: source, kind: kind, taps: own, cover: shrink(cover, w, h, t.Width, t.Height)})
+	return nil
+}
+
+// Drawn is the number of drawn defects.
+func (f *Features) Drawn() int { return len(f.drawn) }
+
+// shrink is the mean of cover over each cell of a gw x gh grid.
+func shrink(cover []byte, w, h, gw, gh int) []byte {
+	out := make([]byte, gw*gh)
+	for y := range gh {
+		y0, y1 := y*h/gh, max((y+1)*h/gh, y*h/gh+1)
+		for x := range gw {
+			x0, x1 := x*w/gw, max((x+1)*w/gw, x*w/gw+1)
+			sum := 0
+			for yy := y0; yy < y1; yy++ {
+				for _, c := range cover[yy*w+x0 : yy*w+x1] {
+					sum += int(c)
+				}
+			}
+			out[y*gw+x] = byte(sum / ((y1 - y0) * (x1 - x0)))
+		}
+	}
+	return out
+}
+
+// inFolds returns the drawn defects whose part is inside fold f, and the others.
+func (f *Features) inFolds(fold []int, n int) (outside, inside []int) {
+	for i, d := range f.drawn {
+		if fold[d.source] == n {
+			inside = append(inside, i)
+		} else {
+			outside = append(outside, i)
+		}
+	}
+	return outside, inside
+}
+
+// copied checks and copies the taps of one picture.
+func (f *Features) copied(taps [][]byte) ([][]byte, error) {
+	if len(taps) != len(f.Taps) {
+		return nil, fmt.Errorf("%d feature maps, the encoder has %d", len(taps), len(f.Taps))
+	}
+	own := make([][]byte, len(taps))
+	for i, t := range taps {
+		if len(t) != f.Taps[i].size() {
+			return nil, fmt.Errorf("feature map %s has %d values, %d are needed", f.Taps[i].Name, len(t), f.Taps[i].size())
+		}
+		own[i] = append([]byte(nil), t...)
+	}
+	return own, nil
+}
+
+// evidence is what one part's raw deviations count, view by view: the columns
+// that a fusion weighs.
+func evidence(s *infer.Statistics, raw infer.Deviations) [3]float64 {
+	const most = 12 // scales: beyond that, more says no more
+	d := s.Standardize(raw)
+	return [3]float64{
+		infer.Evidence(min(d.Reconstruction, most)),
+		infer.Evidence(min(d.Local, most)),
+		infer.Evidence(min(d.Latent, most)),
+	}
+}

@@ -1,0 +1,143 @@
+package fit
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+
+	"winnow/infer"
+)
+
+// Constants of the fusion's fit.
+const (
+	fusionPull  = 0.1 // pulls the weights of standardized evidence together
+	fusionStart = 0.3 // to this
+	fusionSteps = 50  // Newton steps, half length: converged long before
+)
+
+// fuse fits the weights of the fusion by logistic regression of drawn defects
+// against held-out good parts, both classes weighing the same, with weights that
+// are not negative and a pull towards equal ones. With nothing drawn, or nothing
+// that any view tells apart, all views weigh the same.
+//
+// Newton's method on the penalized likelihood; weights at zero whose gradient
+// would drive them below stay there (Bertsekas, SIAM J. Control 20, 1982).
+func fuse(s *infer.Statistics, good, odd []infer.Deviations) infer.Fusion {
+	views := 3
+	rows := make([][3]float64, 0, len(good)+len(odd))
+	for _, d := range append(append([]infer.Deviations{}, good...), odd...) {
+		rows = append(rows, evidence(s, d))
+	}
+	spread := spreads(rows[:len(good)])
+	if s.Local == nil {
+		spread[1] = math.Inf(1) // its column vanishes
+	}
+	f := logistic{spread: spread, good: len(good)}
+	for i := range rows {
+		for v := range views {
+			rows[i][v] /= spread[v]
+		}
+	}
+	w := [4]float64{fusionStart, fusionStart, fusionStart, -1}
+	if len(odd) > 0 {
+		for range fusionSteps {
+			w = f.step(rows, w)
+		}
+	}
+	return f.weights(w, s.Local != nil)
+}
+
+type logistic struct {
+	spread [3]float64
+	good   int
+}
+
+// spreads is the standard deviation of each column, at least a little.
+func spreads(rows [][3]float64) (out [3]float64) {
+	for v := range out {
+		mean, sqr := 0.0, 0.0
+		for _, r := range rows {
+			mean += r[v] / float64(len(rows))
+			sqr += r[v] * r[v] / float64(len(rows))
+		}
+		out[v] = math.Sqrt(max(0, sqr-mean*mean)) + 1e-6
+	}
+	return out
+}
+
+// step is half a Newton step from w: three weights and the intercept.
+func (f *logistic) step(rows [][3]float64, w [4]float64) [4]float64 {
+	g, h := f.derivatives(rows, w)
+	var free []int
+	for i := range w {
+		if i == 3 || w[i] > 0 || g[i] < 0 {
+			free = append(free, i)
+		}
+	}
+	a, b := mat.NewSymDense(len(free), nil), mat.NewVecDense(len(free), nil)
+	for i, p := range free {
+		b.SetVec(i, -g[p])
+		for j := i; j < len(free); j++ {
+			a.SetSym(i, j, h[p][free[j]])
+		}
+	}
+	var ch mat.Cholesky
+	var d mat.VecDense
+	if !ch.Factorize(a) || ch.SolveVecTo(&d, b) != nil {
+		return w
+	}
+	for i, p := range free {
+		w[p] += 0.5 * d.AtVec(i)
+		if p < 3 {
+			w[p] = max(w[p], 0)
+		}
+	}
+	return w
+}
+
+// derivatives of the penalized loss at w.
+func (f *logistic) derivatives(rows [][3]float64, w [4]float64) (g [4]float64, h [4][4]float64) {
+	for i, r := range rows {
+		x := [4]float64{r[0], r[1], r[2], 1}
+		y, weight := 0.0, 0.5/float64(f.good)
+		if i >= f.good {
+			y, weight = 1, 0.5/float64(len(rows)-f.good)
+		}
+		u := 0.0
+		for k := range x {
+			u += w[k] * x[k]
+		}
+		p := 1 / (1 + math.Exp(-max(-30, min(30, u))))
+		for k := range x {
+			g[k] += weight * (p - y) * x[k]
+			for l := range x {
+				h[k][l] += weight * p * (1 - p) * x[k] * x[l]
+			}
+		}
+	}
+	for k := range 3 {
+		g[k] += fusionPull * (w[k] - fusionStart)
+		h[k][k] += fusionPull
+	}
+	h[3][3] += 1e-9
+	return g, h
+}
+
+// weights of unscaled evidence, summing to 1.
+func (f *logistic) weights(w [4]float64, local bool) infer.Fusion {
+	var u [3]float64
+	sum := 0.0
+	for v := range u {
+		if v != 1 || local {
+			u[v] = w[v] / f.spread[v]
+			sum += u[v]
+		}
+	}
+	if !(sum > 0) {
+		if local {
+			return infer.Fusion{Reconstruction: 1, Local: 1, Latent: 1}
+		}
+		return infer.Fusion{Reconstruction: 1, Latent: 1}
+	}
+	return infer.Fusion{Reconstruction: u[0] / sum, Local: u[1] / sum, Latent: u[2] / sum}
+}

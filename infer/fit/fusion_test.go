@@ -1,0 +1,67 @@
+package fit
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"winnow/infer"
+)
+
+// viewsOf draws n parts whose standardized deviations are normal around the
+// given means.
+func viewsOf(r *rand.Rand, n int, rec, local, latent float64) []infer.Deviations {
+	out := make([]infer.Deviations, n)
+	for i := range out {
+		out[i] = infer.Deviations{
+			Reconstruction: math.Exp(rec + r.NormFloat64()),
+			Local:          math.Exp(local + r.NormFloat64()),
+			Latent:         math.Exp(latent + r.NormFloat64()),
+		}
+	}
+	return out
+}
+
+func unitViews(local bool) *infer.Statistics {
+	s := &infer.Statistics{Views: [2]infer.View{{LogScale: 1, Median: 1}, {LogScale: 1, Median: 1}}}
+	if local {
+		s.Local = &infer.LocalModel{View: infer.View{LogScale: 1, Median: 1}}
+	}
+	return s
+}
+
+// TestFusionTrustsTheViewThatTells: the weight goes where drawn defects are told
+// from good parts, and no weight is negative, whatever a view does.
+func TestFusionTrustsTheViewThatTells(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	good := viewsOf(r, 200, 0, 0, 0)
+	for name, c := range map[string]struct {
+		rec, local, latent float64
+		best               func(infer.Fusion) float64
+	}{
+		"reconstruction": {4, 0, 0, func(f infer.Fusion) float64 { return f.Reconstruction }},
+		"local":          {0, 4, 0, func(f infer.Fusion) float64 { return f.Local }},
+		"latent":         {0, 0, 4, func(f infer.Fusion) float64 { return f.Latent }},
+		"misleading":     {-3, 4, -3, func(f infer.Fusion) float64 { return f.Local }},
+	} {
+		f := fuse(unitViews(true), good, viewsOf(r, 200, c.rec, c.local, c.latent))
+		if sum := f.Reconstruction + f.Local + f.Latent; math.Abs(sum-1) > 1e-9 || min(f.Reconstruction, f.Local, f.Latent) < 0 {
+			t.Errorf("%s: weights %+v", name, f)
+		}
+		if c.best(f) < 0.5 {
+			t.Errorf("%s: the view that tells has %.2f of the weight: %+v", name, c.best(f), f)
+		}
+	}
+}
+
+// TestFusionWithoutEvidenceWeighsAlike where nothing was drawn, and knows no
+// local view where there is none.
+func TestFusionWithoutEvidenceWeighsAlike(t *testing.T) {
+	good := viewsOf(rand.New(rand.NewPCG(3, 4)), 500, 0, 0, 0)
+	if f := fuse(unitViews(true), good, nil); max(f.Reconstruction, f.Local, f.Latent) > 0.5 {
+		t.Errorf("weights %+v without any evidence", f)
+	}
+	if f := fuse(unitViews(false), good, nil); f.Local != 0 || math.Abs(f.Reconstruction+f.Latent-1) > 1e-9 {
+		t.Errorf("weights %+v without a local view", f)
+	}
+}

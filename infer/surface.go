@@ -1,0 +1,87 @@
+package infer
+
+import "math"
+
+// surface makes an anomaly map of one int8 output and keeps its memory.
+type surface struct {
+	h, w, ch  int
+	raw, blur []float64 // row-major: before and after the blur
+}
+
+func newSurface(grid [2]int, channels int) surface {
+	n := grid[0] * grid[1]
+	return surface{h: grid[0], w: grid[1], ch: channels, raw: make([]float64, n), blur: make([]float64, n)}
+}
+
+// peak maps out and returns the largest value of the blurred map, above 0. A
+// cell is the root of k times its sum of squares, times its weight.
+func (s *surface) peak(out []byte, k float64, weight []float64) float64 {
+	for p := range s.raw {
+		sum := int64(0)
+		for _, b := range out[p*s.ch : (p+1)*s.ch] {
+			v := int32(int8(b))
+			sum += int64(v * v)
+		}
+		s.raw[p] = mul(math.Sqrt(mul(float64(sum), k)), weight[p])
+	}
+	s.smooth()
+	peak := 1e-6
+	for _, v := range s.blur {
+		peak = max(peak, v)
+	}
+	return peak
+}
+
+// smooth is half the map and half its 3x3 mean (edges repeated): one noisy
+// cell counts less than a blob, and a point defect still counts.
+func (s *surface) smooth() {
+	for y := range s.h {
+		for x := range s.w {
+			sum := 0.0
+			for dy := -1; dy <= 1; dy++ {
+				row := min(max(y+dy, 0), s.h-1) * s.w
+				for dx := -1; dx <= 1; dx++ {
+					sum += s.raw[row+min(max(x+dx, 0), s.w-1)]
+				}
+			}
+			s.blur[y*s.w+x] = mul(sum, 1.0/18) + mul(s.raw[y*s.w+x], 0.5)
+		}
+	}
+}
+
+// stretch is where one row or column of a fine grid lies on a coarse one:
+// part of the way from at to next.
+type stretch struct {
+	at, next int
+	part     float64
+}
+
+// stretches lays m cells over n, centres on centres.
+func stretches(n, m int) []stretch {
+	out := make([]stretch, m)
+	for i := range out {
+		twice := (2*i+1)*n - m // twice m times the position on the coarse grid
+		if twice < 0 {
+			continue
+		}
+		at := twice / (2 * m)
+		out[i] = stretch{at, min(at+1, n-1), float64(twice%(2*m)) / float64(2*m)}
+	}
+	return out
+}
+
+// LocalScorer measures the local view alone, as a Scorer does.
+type LocalScorer struct {
+	m *LocalModel
+	s surface
+}
+
+// NewLocalScorer for outputs that m was fitted to.
+func NewLocalScorer(m *LocalModel) *LocalScorer {
+	return &LocalScorer{m, newSurface(m.Grid, m.Channels)}
+}
+
+// Peak is the raw local deviation of the part with this output.
+func (l *LocalScorer) Peak(out []byte) float64 {
+	return l.s.peak(out, mul(l.m.Step, l.m.Step), l.m.PositionWeight)
+}
