@@ -182,11 +182,12 @@ func (p *parser) refuse(x Tensor, msg string) {
 	}
 }
 
-// values sets the constant's bytes; what is stored sparse becomes dense.
+// values sets the constant's bytes; what is stored sparse becomes dense, and may
+// hold no values at all where every weight is zero.
 func (p *parser) values(x *Tensor, t table) {
 	data := p.buffer(t, t.u32(2, 0))
 	s, sparse := t.sub(6)
-	if p.err != nil || len(data) == 0 {
+	if p.err != nil || len(data) == 0 && !sparse {
 		return
 	}
 	want, err := checkedBytes(x.Shape, x.Type, maxConstBytes)

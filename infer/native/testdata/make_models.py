@@ -232,6 +232,12 @@ def sparse_weights(x):
     return L.Conv2D(8, 1)(x)
 
 
+@model((7, 6, 8), sparse=True)
+def sparse_nothing_left(x):
+    x = L.Conv2D(8, 3, activation="relu")(x)
+    return L.Add()([x, L.Conv2D(8, 1, name="gone")(x)])
+
+
 @model((10, 9, 4), io="float32")
 def float_sqrt_output(x):
     x = L.Conv2D(4, 3, activation="relu")(x)
@@ -304,7 +310,9 @@ def randomize(m, sparse):
         elif w and w[-1].ndim == 1:
             w[-1] = r.normal(0, 0.3, w[-1].shape)
         if w:
-            if sparse:
+            if sparse and l.name == "gone":
+                w[0] = np.zeros_like(w[0])
+            elif sparse:
                 w[0] = np.where(r.uniform(0, 1, w[0].shape) < 0.85, 0, w[0])
             l.set_weights(w)
 
