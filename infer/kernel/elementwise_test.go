@@ -64,6 +64,22 @@ func TestAvgPoolRandom(t *testing.T) {
 	}
 }
 
+// TestPoolScaleIsTheMean compares every sum of every window size.
+func TestPoolScaleIsTheMean(t *testing.T) {
+	for n := 1; n <= 128; n++ {
+		q := Requant{Scale: []float32{poolScale(n)}, Min: -128, Max: 127}
+		for sum := -128 * n; sum <= 127*n; sum++ {
+			want := (2*max(sum, -sum) + n) / (2 * n)
+			if sum < 0 {
+				want = -want
+			}
+			if got := q.apply(int32(sum), 0); int(got) != want {
+				t.Fatalf("%d pixels of sum %d: %d, want %d", n, sum, got, want)
+			}
+		}
+	}
+}
+
 func TestAddRandom(t *testing.T) {
 	generic := &Set{}
 	for _, s := range fast(t) {

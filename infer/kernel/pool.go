@@ -1,9 +1,10 @@
 package kernel
 
-// blockPool averages odd windows by the depthwise kernels: there the mean of a
-// full window is never half way between two integers, so that rounding to even
-// and away from zero agree, and float32 is exact enough (the nearest sums lie
-// 1/(2n) from a tie). Windows that hang over the edge go by the definition.
+// blockPool averages full windows by the depthwise kernels, which round halves to
+// even where the definition rounds them away from zero: a scale just above 1/n
+// (poolScale) moves every mean away from zero, beyond a half that it lies on but
+// not beyond one that it lies below. Windows that hang over the edge go by the
+// definition.
 type blockPool struct {
 	ref  refPool
 	dw   depthwiseOp
@@ -13,9 +14,6 @@ type blockPool struct {
 // newBlockPool is nil where the method does not fit.
 func newBlockPool(s *Set, l *layout, d AvgPool) *blockPool {
 	n := d.KH * d.KW
-	if n%2 == 0 || n > 127 {
-		return nil
-	}
 	dw := Depthwise{InH: d.InH, InW: d.InW, InC: d.C, OutH: d.OutH, OutW: d.OutW, OutC: d.C, KH: d.KH, KW: d.KW,
 		StrideH: d.StrideH, StrideW: d.StrideW, DilationH: 1, DilationW: 1, PadTop: d.PadTop, PadLeft: d.PadLeft,
 		Weights: make([]int8, n*d.C), Requant: Requant{Scale: make([]float32, d.C), Min: d.Min, Max: d.Max}}
@@ -23,7 +21,7 @@ func newBlockPool(s *Set, l *layout, d AvgPool) *blockPool {
 		dw.Weights[i] = 1
 	}
 	for i := range dw.Scale {
-		dw.Scale[i] = 1 / float32(n)
+		dw.Scale[i] = poolScale(n)
 	}
 	o := newDW(s, l, dw)
 	if o == nil {
@@ -31,6 +29,12 @@ func newBlockPool(s *Set, l *layout, d AvgPool) *blockPool {
 	}
 	return &blockPool{refPool{d}, o, s.Name() + " pool"}
 }
+
+// poolScale is 1/n and a 2^-20th of it, for windows of n <= 128 pixels, all that
+// depthwise kernels take: float32 rounding (2^-23) cannot undo that, and means of
+// up to 128 move by 2^-13 at most, which is less than the 1/(2n) that lie between
+// a mean and the next half.
+func poolScale(n int) float32 { return float32((1 + 0x1p-20) / float64(n)) }
 
 func (o *blockPool) Units() int   { return o.dw.Units() }
 func (o *blockPool) Scratch() int { return o.dw.Scratch() }

@@ -1,6 +1,8 @@
 package native
 
 import (
+	"encoding/binary"
+
 	"winnow/infer/graph"
 	"winnow/infer/tflite"
 )
@@ -138,22 +140,38 @@ func (l *lowering) concat(n *graph.Node) (layer, error) {
 	for _, d := range out[:axis] {
 		outer *= d
 	}
-	var srcs [][]int8
+	var srcs [][]byte
 	for _, i := range n.In {
 		if err := l.keepsQuant(n, i); err != nil {
 			return layer{}, err
 		}
-		srcs = append(srcs, l.int8s(i))
+		srcs = append(srcs, l.bytes(i))
 	}
-	dst := l.int8s(n.Out)
+	dst := l.bytes(n.Out)
 	row := len(dst) / outer
 	return moved(outer, func(from, to int) {
 		at := from * row
-		for r := from; r < to; r++ {
-			for _, s := range srcs {
-				k := len(s) / outer
-				at += copy(dst[at:], s[r*k:(r+1)*k])
-			}
+		for _, s := range srcs {
+			k := len(s) / outer
+			scatter(dst[at:to*row], s[from*k:to*k], k, row)
+			at += k
 		}
 	}), nil
+}
+
+// scatter copies src, k bytes at a time, to where they start every step bytes of
+// dst. Channels are few dozens of bytes, which words move faster than copy does.
+func scatter(dst, src []byte, k, step int) {
+	words := k%8 == 0 && k <= 64
+	for at := 0; len(src) > 0; at += step {
+		to, from := dst[at:at+k], src[:k]
+		src = src[k:]
+		if !words {
+			copy(to, from)
+			continue
+		}
+		for i := 0; i < k; i += 8 {
+			binary.LittleEndian.PutUint64(to[i:i+8], binary.LittleEndian.Uint64(from[i:i+8]))
+		}
+	}
 }
