@@ -91,7 +91,7 @@ func taught(t *testing.T) (model, data string) {
 	drawParts(t, filepath.Join(data, "test", "good"), 4, false)
 	drawParts(t, filepath.Join(data, "test", "blot"), 4, true)
 	model = filepath.Join(t.TempDir(), "part.tflite")
-	if code, _, errs := winnow(t, "teach", "--from", data, "--out", model); code != 0 {
+	if code, _, errs := winnow(t, "teach", "--from", data, "--out", model, "--input", "96x96"); code != 0 {
 		t.Fatalf("teach: exit %d: %s", code, errs)
 	}
 	return model, data
@@ -141,7 +141,7 @@ func TestTeachIsReproducible(t *testing.T) {
 	var files [2][]byte
 	for i := range files {
 		model := filepath.Join(dir, "m.tflite")
-		if code, _, errs := winnow(t, "teach", "--from", filepath.Join(dir, "good"), "--out", model); code != 0 {
+		if code, _, errs := winnow(t, "teach", "--from", filepath.Join(dir, "good"), "--out", model, "--input", "96x96"); code != 0 {
 			t.Fatal(errs)
 		}
 		b, err := os.ReadFile(model)
@@ -282,7 +282,7 @@ func TestRealPictures(t *testing.T) {
 	}
 	data := shared(t, "data", "aliens")
 	model := filepath.Join(t.TempDir(), "aliens.tflite")
-	if code, _, errs := winnow(t, "teach", "--from", data, "--out", model); code != 0 {
+	if code, _, errs := winnow(t, "teach", "--from", data, "--out", model, "--input", "96x96"); code != 0 {
 		t.Fatal(errs)
 	}
 	code, out, errs := winnow(t, "eval", "--model", model, "--data", data, "--json", "-")

@@ -11,16 +11,14 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"winnow/capture/pixfmt"
 	"winnow/edge"
 	"winnow/edge/evaluate"
 	"winnow/infer/fit"
-	"winnow/infer/native"
-	"winnow/models"
 )
 
 type teachFlags struct {
 	from, out, split string
+	input            string
 	falseReject      float64
 	threads          int
 	json             bool
@@ -43,6 +41,7 @@ func teachCommand() *cobra.Command {
 	fs.StringVar(&f.from, "from", "", "folder of pictures of good parts, or one in MVTec layout (train/good is taken)")
 	fs.StringVar(&f.out, "out", "", "model package to write")
 	fs.StringVar(&f.split, "split", "", "CSV file with the columns path,split,group: rows with split=teach are taken")
+	fs.StringVar(&f.input, "input", inputAuto, "pixels of the model's input, such as 256x256, in multiples of 32; auto keeps the pictures' aspect and takes more pixels where drawn defects need them")
 	fs.Float64Var(&f.falseReject, "false-reject", 0.01, "false-reject rate that the threshold is drawn for")
 	fs.IntVar(&f.threads, "threads", 0, "threads to use; 0 is one for each processor")
 	fs.BoolVar(&f.json, "json", false, "print the result as JSON")
@@ -61,6 +60,8 @@ type taughtReport struct {
 	Threshold   float64          `json:"threshold"`
 	Certificate edge.Certificate `json:"certificate"`
 	Promise     string           `json:"promise"`
+	Views       []viewReport     `json:"views"`
+	Sizes       []sizeReport     `json:"sizes"` // input sizes that were tried; none where only one was sensible
 	Seconds     float64          `json:"seconds"`
 }
 
@@ -81,10 +82,11 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 	}
 	bar := newProgress(log)
 	defer bar.finish()
-	p, skipped, err := teachPictures(ctx, recipeName(f.out), ds.Teach, f, bar)
+	taught, err := teachPictures(ctx, recipeName(f.out), ds.Teach, f, bar)
 	if err != nil {
 		return err
 	}
+	p, skipped := taught.pkg, taught.skipped
 	b, err := p.Bytes()
 	if err != nil {
 		return err
@@ -98,7 +100,7 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 		Model: f.out, Digest: p.Digest(), Bytes: len(b), Parts: m.Taught.Parts, Groups: m.Taught.Groups, Skipped: skipped,
 		Input:     [2]int{m.Preprocess.Width, m.Preprocess.Height},
 		Threshold: p.Calibration.Threshold, Certificate: p.Calibration.Certificate, Promise: fit.Promise(p.Calibration),
-		Seconds: time.Since(start).Seconds(),
+		Views: viewReports(taught.result), Sizes: taught.sizes, Seconds: time.Since(start).Seconds(),
 	}
 	if f.json {
 		return writeJSON(out, r)
@@ -107,6 +109,12 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 		fmt.Fprintf(out, "skipped: %s\n", s)
 	}
 	fmt.Fprintf(out, "taught on %d good parts at %dx%d in %.1f s: %s (%.1f MB)\n", r.Parts, r.Input[0], r.Input[1], r.Seconds, f.out, float64(r.Bytes)/1e6)
+	for _, s := range r.Sizes {
+		fmt.Fprintf(out, "  at %dx%d, %.1f %% of drawn defects score above a held-out good part\n", s.Input[0], s.Input[1], 100*s.AUROC)
+	}
+	for _, v := range r.Views {
+		fmt.Fprintf(out, "  %-14s weighs %2.0f %%: alone it ranks %.1f %% of drawn defects above a held-out good part\n", v.Name, 100*v.Weight, 100*v.AUROC)
+	}
 	fmt.Fprintf(out, "%s\n", r.Promise)
 	return nil
 }
@@ -122,68 +130,15 @@ func (f *teachFlags) check() error {
 	case f.threads < 0:
 		return usagef("--threads %d is negative", f.threads)
 	}
+	if f.input != inputAuto {
+		if _, _, err := parseInput(f.input); err != nil {
+			return usagef("--input %s: %v", f.input, err)
+		}
+	}
 	return nil
 }
 
 // recipeName from the file name of a package.
 func recipeName(path string) string {
 	return strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
-}
-
-// teachPictures teaches on files. Pictures that cannot be read are named and
-// left out; too few good ones are an error.
-func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f teachFlags, bar *progress) (*models.Package, []string, error) {
-	aspects, skipped, usable := surveySizes(ps)
-	if len(usable) < fit.MinParts {
-		return nil, nil, tooFew(len(usable), skipped)
-	}
-	w, h := inputSize(aspects)
-	t, err := newTeacher(recipe, native.New(), judgeThreads(f.threads), w, h, len(usable))
-	if err != nil {
-		return nil, nil, err
-	}
-	defer t.Close()
-	groups := evaluate.GroupNumbers(usable)
-	frame := new(edge.Frame)
-	for i, p := range usable {
-		if err := ctx.Err(); err != nil {
-			return nil, nil, err
-		}
-		err := pixfmt.ReadImageInto(frame, p.Path)
-		if err == nil {
-			err = t.Add(frame, groups[i])
-		}
-		if err != nil {
-			skipped = append(skipped, fmt.Sprintf("%s: %s", p.Path, explain(err)))
-		}
-		bar.update("looking at good parts", i+1, len(usable))
-	}
-	if t.features.Len() < fit.MinParts {
-		return nil, nil, tooFew(t.features.Len(), skipped)
-	}
-	pkg, _, err := t.Fit(ctx, fit.Options{FalseReject: f.falseReject, Progress: bar.update})
-	return pkg, skipped, err
-}
-
-func tooFew(n int, skipped []string) error {
-	err := fmt.Errorf("%d readable pictures of good parts are too few: at least %d are needed, and %d for a false-reject rate of 5 %%", n, fit.MinParts, fit.PartsFor(0.05, fit.Confidence))
-	if len(skipped) > 0 {
-		err = fmt.Errorf("%w; first fault: %s", err, skipped[0])
-	}
-	return err
-}
-
-// surveySizes reads the headers of ps: their aspect ratios, what is wrong with
-// those that are left out, and the rest.
-func surveySizes(ps []evaluate.Picture) (aspects []float64, skipped []string, usable []evaluate.Picture) {
-	for _, p := range ps {
-		w, h, err := pixfmt.ImageSize(p.Path)
-		if err != nil {
-			skipped = append(skipped, explain(err))
-			continue
-		}
-		aspects = append(aspects, float64(w)/float64(h))
-		usable = append(usable, p)
-	}
-	return aspects, skipped, usable
 }

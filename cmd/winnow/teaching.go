@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
-	"math"
 	"slices"
 
 	"winnow/edge"
@@ -29,18 +28,6 @@ const (
 
 // trainedTaps are those that trained families reconstruct.
 var trainedTaps = closedFormTaps[firstTap:]
-
-// inputArea is the number of input pixels that teach aims for.
-const inputArea = 256 * 256
-
-// inputSize keeps the pictures' median aspect ratio at about inputArea, in
-// multiples of 32, the encoder's coarsest stride.
-func inputSize(aspects []float64) (w, h int) {
-	slices.Sort(aspects)
-	a := aspects[len(aspects)/2]
-	side := func(v float64) int { return min(512, max(96, 32*int(math.Round(v/32)))) }
-	return side(math.Sqrt(inputArea * a)), side(math.Sqrt(inputArea / a))
-}
 
 // teacher collects the features of good parts and fits a package to them.
 type teacher struct {

@@ -218,13 +218,13 @@ func (j *trainJob) open() error {
 	if len(ds.Teach) == 0 {
 		return fmt.Errorf("%s holds no pictures to train on (png, jpg, bmp or gif): put good parts there, or in train/good below it", j.f.from)
 	}
-	aspects, skipped, usable := surveySizes(ds.Teach)
-	j.skipped = skipped
-	if len(usable) < 3*fit.MinParts {
-		return tooFewToTrain(len(usable), skipped)
+	sv := surveySizes(ds.Teach)
+	j.skipped = sv.skipped
+	if len(sv.usable) < 3*fit.MinParts {
+		return tooFewToTrain(len(sv.usable), sv.skipped)
 	}
-	j.w, j.h = inputSize(aspects)
-	j.pictures = usable
+	j.w, j.h = inputSize(sv.aspects)
+	j.pictures = sv.usable
 	return j.prepare()
 }
 

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"winnow/capture/pixfmt"
+	"winnow/edge"
+	"winnow/edge/evaluate"
+	"winnow/infer"
+	"winnow/infer/fit"
+	"winnow/infer/native"
+	"winnow/models"
+)
+
+// taughtPictures is what teaching on files gives.
+type taughtPictures struct {
+	pkg     *models.Package
+	result  *fit.Result
+	sizes   []sizeReport
+	skipped []string // pictures that were left out, and why
+}
+
+// teachPictures teaches on files. Pictures that cannot be read are named and
+// left out; too few good ones are an error.
+func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f teachFlags, bar *progress) (*taughtPictures, error) {
+	sv := surveySizes(ps)
+	r := &taughtPictures{skipped: sv.skipped}
+	if len(sv.usable) < fit.MinParts {
+		return nil, tooFew(len(sv.usable), r.skipped)
+	}
+	w, h, err := r.input(ctx, sv, f, bar)
+	if err != nil {
+		return nil, err
+	}
+	t, err := newTeacher(recipe, native.New(), judgeThreads(f.threads), w, h, len(sv.usable))
+	if err != nil {
+		return nil, err
+	}
+	defer t.Close()
+	groups := evaluate.GroupNumbers(sv.usable)
+	frame := new(edge.Frame)
+	for i, p := range sv.usable {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		err := pixfmt.ReadImageInto(frame, p.Path)
+		if err == nil {
+			err = t.Add(frame, groups[i])
+		}
+		if err != nil {
+			r.skipped = append(r.skipped, fmt.Sprintf("%s: %s", p.Path, explain(err)))
+		}
+		bar.update("looking at good parts", i+1, len(sv.usable))
+	}
+	if t.features.Len() < fit.MinParts {
+		return nil, tooFew(t.features.Len(), r.skipped)
+	}
+	r.pkg, r.result, err = t.Fit(ctx, fit.Options{FalseReject: f.falseReject, Progress: bar.update})
+	return r, err
+}
+
+// viewReport is what one view of a part is worth, as teach found.
+type viewReport struct {
+	Name   string  `json:"name"`
+	Weight float64 `json:"weight"` // in the fusion, 0..1
+	AUROC  float64 `json:"drawn_auroc"`
+}
+
+// viewReports of a fit, heaviest views first as they are listed; none without
+// drawn defects.
+func viewReports(r *fit.Result) []viewReport {
+	if len(r.Drawn) == 0 {
+		return nil
+	}
+	view := func(name string, weight float64, raw func(infer.Deviations) float64) viewReport {
+		return viewReport{name, weight, drawnAUROC(r, func(h fit.HeldOut) float64 { return raw(h.Raw) })}
+	}
+	w := r.Statistics.Fusion
+	sum := w.Reconstruction + w.Local + w.Latent
+	out := []viewReport{view("reconstruction", w.Reconstruction/sum, func(d infer.Deviations) float64 { return d.Reconstruction })}
+	if r.Statistics.Local != nil {
+		out = append(out, view("surroundings", w.Local/sum, func(d infer.Deviations) float64 { return d.Local }))
+	}
+	return append(out, view("latent", w.Latent/sum, func(d infer.Deviations) float64 { return d.Latent }))
+}
+
+// drawnAUROC is how often a drawn defect scores above a held-out good part.
+func drawnAUROC(r *fit.Result, score func(fit.HeldOut) float64) float64 {
+	var good, bad []float64
+	for _, h := range r.HeldOut {
+		good = append(good, score(h))
+	}
+	for _, h := range r.Drawn {
+		bad = append(bad, score(h))
+	}
+	return evaluate.AUROC(good, bad)
+}
+
+func tooFew(n int, skipped []string) error {
+	err := fmt.Errorf("%d readable pictures of good parts are too few: at least %d are needed, and %d for a false-reject rate of 5 %%", n, fit.MinParts, fit.PartsFor(0.05, fit.Confidence))
+	if len(skipped) > 0 {
+		err = fmt.Errorf("%w; first fault: %s", err, skipped[0])
+	}
+	return err
+}

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"winnow/capture/pixfmt"
+	"winnow/edge"
+	"winnow/edge/evaluate"
+	"winnow/infer/anomaly"
+	"winnow/infer/fit"
+	"winnow/infer/native"
+)
+
+// inputAuto is the input size that teach chooses.
+const inputAuto = "auto"
+
+// Constants of the choice of an input size.
+const (
+	inputArea  = 256 * 256 // pixels where nothing speaks for more
+	probeParts = 24        // good parts that sizes are tried on, at most
+	probeEach  = 4         // defects drawn on each
+	probeGain  = 0.02      // what more pixels must gain in AUROC of drawn defects to be worth their time
+	largestW   = 640
+)
+
+// sizeReport is how an input size that was tried did.
+type sizeReport struct {
+	Input [2]int  `json:"input"` // width, height
+	AUROC float64 `json:"drawn_auroc"`
+}
+
+// survey is what the headers of pictures say.
+type survey struct {
+	aspects []float64
+	areas   []float64 // pixels
+	skipped []string
+	usable  []evaluate.Picture
+}
+
+// surveySizes reads the headers of ps.
+func surveySizes(ps []evaluate.Picture) (s survey) {
+	for _, p := range ps {
+		w, h, err := pixfmt.ImageSize(p.Path)
+		if err != nil {
+			s.skipped = append(s.skipped, explain(err))
+			continue
+		}
+		s.aspects = append(s.aspects, float64(w)/float64(h))
+		s.areas = append(s.areas, float64(w)*float64(h))
+		s.usable = append(s.usable, p)
+	}
+	return s
+}
+
+// inputSize keeps the pictures' median aspect ratio at about inputArea, in
+// multiples of 32, the encoder's coarsest stride.
+func inputSize(aspects []float64) (w, h int) { return sizeFor(aspects, inputArea) }
+
+func sizeFor(aspects []float64, area float64) (w, h int) {
+	a := slices.Sorted(slices.Values(aspects))[len(aspects)/2]
+	side := func(v float64) int { return min(largestW, max(96, 32*int(math.Round(v/32)))) }
+	return side(math.Sqrt(area * a)), side(math.Sqrt(area / a))
+}
+
+// parseInput reads WxH.
+func parseInput(s string) (w, h int, err error) {
+	if _, err := fmt.Sscanf(s, "%dx%d", &w, &h); err != nil || fmt.Sprintf("%dx%d", w, h) != s {
+		return 0, 0, fmt.Errorf("a size such as 256x256 is needed, or %s", inputAuto)
+	}
+	if w%32 != 0 || h%32 != 0 || min(w, h) < 96 || max(w, h) > 1024 {
+		return 0, 0, fmt.Errorf("both sides are multiples of 32 from 96 to 1024")
+	}
+	return w, h, nil
+}
+
+// input is the size that was asked for, or the one that is worth its time: four
+// times the pixels where the pictures have them and drawn defects show the
+// better for it.
+func (r *taughtPictures) input(ctx context.Context, sv survey, f teachFlags, bar *progress) (w, h int, err error) {
+	if f.input != "" && f.input != inputAuto {
+		return parseInput(f.input)
+	}
+	w, h = inputSize(sv.aspects)
+	bigW, bigH := sizeFor(sv.aspects, 4*inputArea)
+	if area := slices.Sorted(slices.Values(sv.areas))[len(sv.areas)/2]; area < float64(bigW*bigH) {
+		return w, h, nil // no picture has so many pixels
+	}
+	p := prober{threads: judgeThreads(f.threads), sizes: [][2]int{{w, h}, {bigW, bigH}}}
+	if r.sizes, err = p.run(ctx, sv.usable, bar); err != nil || len(r.sizes) < 2 {
+		return w, h, err
+	}
+	if r.sizes[1].AUROC > r.sizes[0].AUROC+probeGain {
+		return bigW, bigH, nil
+	}
+	return w, h, nil
+}
+
+// prober teaches a few parts at several input sizes, the largest last, with the
+// same defects, drawn at the largest.
+type prober struct {
+	threads  int
+	sizes    [][2]int
+	teachers []*teacher
+	lent     []anomaly.Picture
+}
+
+// run returns how each size did, or nothing where too few pictures can be read.
+func (p *prober) run(ctx context.Context, ps []evaluate.Picture, bar *progress) ([]sizeReport, error) {
+	defer p.close()
+	n := min(len(ps), probeParts)
+	for _, s := range p.sizes {
+		t, err := newTapTeacher("probe", native.New(), p.threads, s[0], s[1], closedFormTaps)
+		if err != nil {
+			return nil, err
+		}
+		p.teachers = append(p.teachers, t)
+	}
+	frame := new(edge.Frame)
+	groups := evaluate.GroupNumbers(ps)
+	for i := range n {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		k := i * len(ps) / n
+		if pixfmt.ReadImageInto(frame, ps[k].Path) == nil {
+			if err := p.add(frame, groups[k]); err != nil {
+				return nil, err
+			}
+		}
+		bar.update("trying input sizes", i+1, n)
+	}
+	return p.compare(ctx)
+}
+
+// add teaches one part and its defects at every size.
+func (p *prober) add(frame *edge.Frame, group int) error {
+	big := p.teachers[len(p.teachers)-1]
+	part := big.features.Len()
+	for _, t := range p.teachers {
+		if err := t.Add(frame, group); err != nil {
+			return nil // it cannot be judged at any size; teaching will say so
+		}
+	}
+	src := anomaly.Picture{W: big.w, H: big.h, Pix: append([]byte(nil), big.session.Input(0)...)}
+	for d := range probeEach {
+		kind := part*probeEach + d
+		q, cover, ok := anomaly.Draw(src, p.lent, kind, rand.New(rand.NewPCG(uint64(kind), 0x70726f62)))
+		if !ok {
+			continue
+		}
+		drawn := frameOf(q)
+		for _, t := range p.teachers {
+			if err := t.addDrawn(drawn, part, kind, cover, q.W, q.H); err != nil {
+				return err
+			}
+		}
+	}
+	if len(p.lent) < lenders {
+		p.lent = append(p.lent, src)
+	}
+	return nil
+}
+
+// frameOf a picture, as a camera would give it.
+func frameOf(p anomaly.Picture) *edge.Frame {
+	f := &edge.Frame{Pix: make([]byte, len(p.Pix)), Width: p.W, Height: p.H, Stride: 3 * p.W, Format: edge.RGB24}
+	for i, b := range p.Pix {
+		f.Pix[i] = b ^ 0x80
+	}
+	return f
+}
+
+// compare fits each size and says how it tells drawn defects.
+func (p *prober) compare(ctx context.Context) ([]sizeReport, error) {
+	var out []sizeReport
+	for i, t := range p.teachers {
+		if t.features.Len() < fit.MinParts || t.features.Groups() < 2 || t.features.Drawn() == 0 {
+			return nil, nil
+		}
+		r, err := fit.Fit(ctx, t.encoder, t.features, t.eng, fit.Options{
+			Threads: t.threads, FirstTap: firstTap, LocalTaps: localTaps, Spend: true, Folds: 3,
+		})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, sizeReport{p.sizes[i], drawnAUROC(r, func(h fit.HeldOut) float64 { return h.Fused })})
+	}
+	return out, nil
+}
+
+func (p *prober) close() {
+	for _, t := range p.teachers {
+		_ = t.Close()
+	}
+}
+
+// addDrawn adds the features of a drawn defect on an earlier part.
+func (t *teacher) addDrawn(f *edge.Frame, part, kind int, cover []byte, w, h int) error {
+	if err := t.pre.Run(f, t.session.Input(0)); err != nil {
+		return err
+	}
+	if err := t.session.Run(); err != nil {
+		return err
+	}
+	return t.features.AddDrawn(part, kind%anomaly.Kinds, t.taps(), cover, w, h)
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"io"
+	"math"
+	"path/filepath"
+	"testing"
+
+	"winnow/edge/evaluate"
+)
+
+func TestInputSizeIsSaidOrRefused(t *testing.T) {
+	if w, h, err := parseInput("512x320"); err != nil || w != 512 || h != 320 {
+		t.Errorf("512x320: %d, %d, %v", w, h, err)
+	}
+	for _, bad := range []string{"", "256", "256x", "x256", "250x256", "64x64", "2048x256", "256x256x3", "-256x256", "256X256"} {
+		if _, _, err := parseInput(bad); err == nil {
+			t.Errorf("%q was taken", bad)
+		}
+	}
+	for _, a := range []float64{0.1, 0.5, 1, 1.45, 9} {
+		w, h := sizeFor([]float64{a}, inputArea)
+		if w%32 != 0 || h%32 != 0 || min(w, h) < 96 || max(w, h) > largestW {
+			t.Errorf("aspect %g gives %dx%d", a, w, h)
+		}
+	}
+}
+
+// TestPicturesWithoutMorePixelsAreNotProbed: small pictures keep the usual size
+// without a try, and what was asked for is taken as it is.
+func TestPicturesWithoutMorePixelsAreNotProbed(t *testing.T) {
+	r := new(taughtPictures)
+	sv := survey{aspects: []float64{1, 1, 1}, areas: []float64{300 * 300, 300 * 300, 300 * 300}}
+	w, h, err := r.input(context.Background(), sv, teachFlags{input: inputAuto}, newProgress(io.Discard))
+	if err != nil || w != 256 || h != 256 || r.sizes != nil {
+		t.Errorf("%dx%d, tried %v, %v", w, h, r.sizes, err)
+	}
+	if w, h, err = r.input(context.Background(), sv, teachFlags{input: "96x128"}, newProgress(io.Discard)); err != nil || w != 96 || h != 128 {
+		t.Errorf("asked for 96x128: %dx%d, %v", w, h, err)
+	}
+}
+
+// TestProbeTriesTheSameDefectsAtEverySize on parts of the drawn line.
+func TestProbeTriesTheSameDefectsAtEverySize(t *testing.T) {
+	dir := t.TempDir()
+	var ps []evaluate.Picture
+	drawParts(t, dir, 12, false)
+	files, err := filepath.Glob(filepath.Join(dir, "*.png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		ps = append(ps, evaluate.Picture{Path: f})
+	}
+	p := prober{threads: 1, sizes: [][2]int{{96, 96}, {160, 160}}}
+	got, err := p.run(context.Background(), ps, newProgress(io.Discard))
+	if err != nil || len(got) != 2 {
+		t.Fatalf("%v, %v", got, err)
+	}
+	for i, s := range got {
+		if s.Input != p.sizes[i] || math.IsNaN(s.AUROC) || s.AUROC < 0.5 || s.AUROC > 1 {
+			t.Errorf("%+v", s)
+		}
+	}
+	if a, b := p.teachers[0].features.Drawn(), p.teachers[1].features.Drawn(); a != b || a == 0 {
+		t.Errorf("%d defects at one size, %d at the other", a, b)
+	}
+}
