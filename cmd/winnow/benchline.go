@@ -62,7 +62,7 @@ const linePeriod = 100 * time.Millisecond
 
 // benchLine passes parts under a whole station on simulated lines.
 func benchLine(ctx context.Context, f benchFlags, stderr io.Writer) (*lineBench, error) {
-	l, err := newLab(ctx, f.model, f.engine, f.threads, stderr)
+	l, err := newLab(ctx, labOptions{model: f.model, engine: f.engine, threads: f.threads}, stderr)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func benchLine(ctx context.Context, f benchFlags, stderr io.Writer) (*lineBench,
 	if err != nil {
 		return nil, err
 	}
-	r := &lineBench{Parts: f.runs, Triggers: s.Counts().Triggers, PerSecond: float64(time.Second) / float64(linePeriod), Pulses: l.chip.Line(labReject).Rises(true), Late: s.Counts().Late, Confidence: 0.95}
+	r := &lineBench{Parts: f.runs, Triggers: s.Counts().Triggers, PerSecond: float64(time.Second) / float64(linePeriod), Pulses: l.wires()[0].pin.Rises(true), Late: s.Counts().Late, Confidence: 0.95}
 	for _, c := range s.Cuts() {
 		r.add(c)
 	}

@@ -38,18 +38,25 @@ type doctorReport struct {
 
 func doctorCommand() *cobra.Command {
 	var model, library, station string
-	var asJSON bool
+	var asJSON, drill bool
 	c := &cobra.Command{
 		Use: "doctor", Short: "Say what this machine has: engines, processor, speed of a package",
-		Example: "  winnow doctor\n  winnow doctor --config station.toml\n  winnow doctor --model part.tflite",
+		Long: "Doctor says what this machine has. With --drill it breaks camera, scorer, disk, broker and output of a\n" +
+			"station in turn, on simulated lines where nothing moves, and measures how each output goes to its safe\n" +
+			"state. The times, outputs and rules are those of --config; 1 is the exit code if a reaction is missing.",
+		Example: "  winnow doctor\n  winnow doctor --config station.toml\n  winnow doctor --model part.tflite\n  winnow doctor --drill --config station.toml",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			var cfg *config.Config
 			if station != "" {
-				cfg, err := config.Load(station)
-				if err != nil {
+				var err error
+				if cfg, err = config.Load(station); err != nil {
 					return err
 				}
 				model, library = cmp.Or(model, cfg.Model.Path), cmp.Or(library, cfg.Model.LibTensorFlow)
+			}
+			if drill {
+				return drillStation(c, labOptions{model: model, library: library, config: cfg}, asJSON)
 			}
 			r := examine(model, library)
 			if asJSON {
@@ -58,11 +65,30 @@ func doctorCommand() *cobra.Command {
 			return printDoctor(c.OutOrStdout(), r)
 		},
 	}
-	c.Flags().StringVar(&station, "config", "", "configuration file of a station: its package is timed, on every engine")
+	c.Flags().StringVar(&station, "config", "", "configuration file of a station: its package is timed on every engine, or it is drilled")
 	c.Flags().StringVar(&model, "model", "", "package or .tflite file to time on every engine")
 	c.Flags().StringVar(&library, "libtensorflow", "", "file or folder of libtensorflow; empty searches the usual places")
+	c.Flags().BoolVar(&drill, "drill", false, "break a station on simulated lines, part by part, and measure its reactions; takes a minute or so")
 	c.Flags().BoolVar(&asJSON, "json", false, "print the findings as JSON")
 	return c
+}
+
+// drillStation is `doctor --drill`.
+func drillStation(c *cobra.Command, o labOptions, asJSON bool) error {
+	if o.config != nil {
+		o.engine, o.threads = string(o.config.Model.Engine), o.config.Model.Threads
+	}
+	r, err := runDrill(c.Context(), o, c.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	if !asJSON {
+		return r.print(c.OutOrStdout())
+	}
+	if err := writeJSON(c.OutOrStdout(), r); err != nil {
+		return err
+	}
+	return r.verdict()
 }
 
 // examine looks at everything; what is missing is a finding, not an error.

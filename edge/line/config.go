@@ -86,10 +86,13 @@ func (c Config) withDefaults() Config {
 	c.FrameTimeout = orElse(c.FrameTimeout, c.Deadline)
 	c.Frames = orElse(c.Frames, 1)
 	c.InFlight = orElse(c.InFlight, 16)
-	c.JudgeLimit = orElse(c.JudgeLimit, max(4*c.Deadline, time.Second))
+	c.JudgeLimit = orElse(c.JudgeLimit, HangLimit(c.Deadline))
 	c.FirstSeq = orElse(c.FirstSeq, 1)
 	return c
 }
+
+// HangLimit is the default of JudgeLimit.
+func HangLimit(deadline time.Duration) time.Duration { return max(4*deadline, time.Second) }
 
 func orElse[T comparable](v, other T) T {
 	var zero T

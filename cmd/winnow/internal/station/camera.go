@@ -20,6 +20,9 @@ import (
 // s.triggered then says whether parts are announced by triggers or by frames.
 func openSource(s *Station) (capture.Source, error) {
 	t := &s.cfg.Trigger
+	if s.open != nil {
+		return s.supervise(s.open), nil
+	}
 	if s.cfg.Camera.Kind == config.CameraV4L2 {
 		s.triggered = t.Kind != config.TriggerFree
 		return openV4L2(s)
@@ -73,8 +76,12 @@ func openV4L2(s *Station) (capture.Source, error) {
 	if c.Trigger == config.CameraHardware {
 		cfg.Trigger = v4l2.Hardware
 	}
-	open := func(context.Context) (capture.Source, error) { return v4l2.Open(cfg, s.clock) }
-	return capture.Supervise(open, s.clock, capture.RetryOptions{OnChange: s.cameraChanged}), nil
+	return s.supervise(func(context.Context) (capture.Source, error) { return v4l2.Open(cfg, s.clock) }), nil
+}
+
+// supervise has a camera opened again when it fails.
+func (s *Station) supervise(open capture.Opener) capture.Source {
+	return capture.Supervise(open, s.clock, capture.RetryOptions{OnChange: s.cameraChanged})
 }
 
 // cameraChanged drops READY while the camera is away. A camera that waits for
@@ -87,7 +94,7 @@ func (s *Station) cameraChanged(err error) {
 		return
 	}
 	s.health.Clear("camera")
-	if s.cfg.Camera.Trigger == config.CameraHardware {
+	if s.cfg.Camera.Trigger == config.CameraHardware || s.open != nil && s.triggered {
 		s.line.Post(line.SourceFound{})
 	}
 }

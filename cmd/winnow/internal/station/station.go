@@ -41,6 +41,9 @@ type Options struct {
 	// trigger where Triggered; nil: the configured one.
 	Source    capture.Source
 	Triggered bool
+	// Open stands in for the configured camera as Source does, and is opened again
+	// when it fails, as a V4L2 camera is.
+	Open capture.Opener
 	// Wrap, if not nil, comes between the station and each of its lines.
 	Wrap func(gpio.PinIO) gpio.PinIO
 }
@@ -54,7 +57,8 @@ type Station struct {
 	boot    string
 	chip    *sim.Chip
 	wrap    func(gpio.PinIO) gpio.PinIO
-	source  capture.Source // nil: the configured camera
+	source  capture.Source // nil: opened by open
+	open    capture.Opener // nil: the configured camera
 
 	outs      *outputs
 	plc       *plc
@@ -90,7 +94,7 @@ func Open(o Options) (*Station, error) {
 	}
 	s := &Station{
 		cfg: o.Config, log: o.Log, clock: o.Clock, version: o.Version, boot: bootID(), chip: o.Chip, wrap: o.Wrap,
-		source: o.Source, triggered: o.Triggered, times: new(times), pump: &pump{clock: o.Clock},
+		source: o.Source, open: o.Open, triggered: o.Triggered, times: new(times), pump: &pump{clock: o.Clock},
 		collected: make(chan *recalibrate.Collector, 1),
 	}
 	if s.chip == nil {
@@ -238,7 +242,7 @@ func (s *Station) inspect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.triggers.gate != nil || s.source != nil && s.triggered {
+	if s.triggers.gate != nil || s.source != nil && s.triggered && s.open == nil {
 		s.line.Post(line.SourceFound{}) // it waits for the first trigger
 	}
 	if err := s.beginInputs(); err != nil {
@@ -352,6 +356,11 @@ func (s *Station) Record(v *edge.Verdict, f *edge.Frame) bool {
 // changed tells the plant of a new state. It must not block.
 func (s *Station) changed(st line.Status) {
 	s.plc.show(st)
+	if st.State == line.Fault {
+		s.health.Raise("fault", st.Reason, "every part is rejected; find the cause, then reset")
+	} else {
+		s.health.Clear("fault")
+	}
 	s.log.Info("line", "state", st.State.String(), "reason", st.Reason)
 	s.telling.Lock()
 	defer s.telling.Unlock()
@@ -370,11 +379,13 @@ func (s *Station) tellCounts(ctx context.Context) {
 	var last edge.Counts
 	var overruns uint64
 	var seen *watch.Status
+	var flow flow
 	for first := true; s.clock.SleepUntil(ctx, s.clock.Now().Add(time.Second)) == nil; first = false {
 		if c := s.line.Counts(); c != last || first {
 			last = c
 			s.teller.Counts(c)
 		}
+		flow.check(s.health, s.line.Counts())
 		if n := s.line.Extra().Overruns; n > overruns {
 			overruns = n
 			s.health.Raise("overrun", fmt.Sprintf("%d parts were triggered while too many waited for their verdict; they were rejected", n), "slow the belt, or take a faster model")

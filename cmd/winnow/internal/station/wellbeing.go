@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"winnow/edge"
 	"winnow/edge/health"
 	"winnow/edge/supervise"
 )
@@ -29,6 +30,28 @@ func (s *Station) stop(code, text, action string) {
 func (s *Station) clearAlarms() {
 	for _, code := range stopCodes {
 		s.health.Clear(code)
+	}
+}
+
+// Problems returns what is unwell, the longest-standing first.
+func (s *Station) Problems() []health.Problem { return s.health.Problems() }
+
+// flow raises parts that are rejected for want of a verdict, and takes that back
+// once a while has passed without one.
+type flow struct{ last edge.Counts }
+
+func (f *flow) check(h *health.Tracker, now edge.Counts) {
+	late, none := now.Late > f.last.Late, now.NoResult > f.last.NoResult
+	f.last = now
+	if late {
+		h.Raise("late", "parts have no verdict in time and are rejected", "slow the belt, take a faster model, or look at what else this machine does")
+	} else {
+		h.Clear("late")
+	}
+	if none {
+		h.Raise("no-result", "parts have no good picture or cannot be judged, and are rejected", "look at the camera and at the other alarms")
+	} else {
+		h.Clear("no-result")
 	}
 }
 
