@@ -27,6 +27,15 @@ func triangle(n, m int) []taps {
 		centre := (2*i + 1) * n
 		first, last := (centre-2*support)/(2*m), (centre+2*support)/(2*m)
 		first, last = max(first, 0), min(last, n-1)
+		for reach := func(j int) bool { d := (2*j+1)*m - centre; return max(d, -d) >= 2*support }; ; {
+			if reach(first) {
+				first++
+			} else if reach(last) {
+				last--
+			} else {
+				break
+			}
+		}
 		raw := make([]int64, 0, last-first+1)
 		sum := int64(0)
 		for j := first; j <= last; j++ {
@@ -67,7 +76,10 @@ type Preprocessor struct {
 	srcW, srcH int
 	format     edge.PixelFormat
 	xs, ys     []taps
+	same       bool    // rows keep their width
 	rows       []uint8 // source rows after the horizontal pass
+	sums       []int32 // of one output row
+	line       []uint8 // and what they come to
 }
 
 // NewPreprocessor for graphs of width x height pixels; roi (x0,y0,x1,y1 in
@@ -109,7 +121,10 @@ func (p *Preprocessor) prepare(w, h int, format edge.PixelFormat) {
 	}
 	p.srcW, p.srcH, p.format = w, h, format
 	p.xs, p.ys = triangle(w, p.width), triangle(h, p.height)
+	p.same = w == p.width
 	p.rows = make([]uint8, h*p.width*format.BytesPerPixel())
+	p.sums = make([]int32, p.width*format.BytesPerPixel())
+	p.line = make([]uint8, len(p.sums))
 }
 
 // horizontal resizes each source row to the output width.
@@ -118,9 +133,12 @@ func (p *Preprocessor) horizontal(f *edge.Frame, x0, y0 int) {
 	for y := range p.srcH {
 		src := f.Row(y0 + y)[x0*c:]
 		dst := p.rows[y*p.width*c:][:p.width*c]
-		if c == 1 {
+		switch {
+		case p.same:
+			copy(dst, src)
+		case c == 1:
 			grayRow(dst, src, p.xs)
-		} else {
+		default:
 			rgbRow(dst, src, p.xs)
 		}
 	}
@@ -161,21 +179,45 @@ func (p *Preprocessor) vertical(dst []byte) {
 	row := p.width * c
 	for y := range p.height {
 		t := &p.ys[y]
-		src := p.rows[t.First*row:]
+		src := p.rows[t.First*row:][:len(t.Weight)*row]
 		out := dst[y*p.width*3:][:p.width*3]
-		for x := range row {
-			sum := int32(1) << (coefBits - 1)
-			for i, w := range t.Weight {
-				sum += w * int32(src[i*row+x])
+		if len(t.Weight) > 1 {
+			src = p.column(src, t.Weight)
+		}
+		if c == 3 {
+			for x, v := range src {
+				out[x] = v ^ 0x80
 			}
-			v := clamp8(sum>>coefBits) ^ 0x80
-			if c == 3 {
-				out[x] = v
-				continue
-			}
-			out[3*x], out[3*x+1], out[3*x+2] = v, v, v
+			continue
+		}
+		for x, v := range src {
+			v ^= 0x80
+			o := out[3*x : 3*x+3 : 3*x+3]
+			o[0], o[1], o[2] = v, v, v
 		}
 	}
+}
+
+// column is the weighted sum of the rows of src; valid until the next call.
+func (p *Preprocessor) column(src []uint8, weight []int32) []uint8 {
+	sums := p.sums
+	for i, w := range weight {
+		line := src[i*len(sums):][:len(sums)]
+		if i == 0 {
+			for x, v := range line {
+				sums[x] = w*int32(v) + 1<<(coefBits-1)
+			}
+			continue
+		}
+		for x, v := range line {
+			sums[x] += w * int32(v)
+		}
+	}
+	out := p.line
+	for x, v := range sums {
+		out[x] = clamp8(v >> coefBits)
+	}
+	return out
 }
 
 func clamp8(v int32) uint8 { return uint8(max(0, min(255, v))) }

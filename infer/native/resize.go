@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"winnow/infer/graph"
+	"winnow/infer/kernel"
 	"winnow/infer/tflite"
 )
 
@@ -23,7 +24,10 @@ func (l *lowering) resize(n *graph.Node) (layer, error) {
 		return y, nil
 	}
 	s := &bilinearStep{resizeStep: r}
-	s.y, s.x = bilinear(o, x[1], out[1]), bilinear(o, x[2], out[2])
+	s.y, s.x, s.blend = bilinear(o, x[1], out[1]), bilinear(o, x[2], out[2]), blend
+	if inQuarters(s.y) && inQuarters(s.x) {
+		s.blend, y.kernel = quarters, "quarters"
+	}
 	y.step = s
 	return y, nil
 }
@@ -96,7 +100,8 @@ type tap struct {
 
 type bilinearStep struct {
 	resizeStep
-	y, x []tap
+	y, x  []tap
+	blend func(dst, tl, tr, bl, br []int8, sx, sy int32)
 }
 
 // bilinear lists the taps as XNNPACK computes them
@@ -122,9 +127,26 @@ func (s *bilinearStep) run(_ []byte, from, to int) {
 		top, bottom := pic[ty.a*s.inW*s.c:], pic[ty.b*s.inW*s.c:]
 		dst := s.dst[u*s.outW*s.c:]
 		for i, tx := range s.x {
-			blend(dst[i*s.c:(i+1)*s.c], top[tx.a*s.c:], top[tx.b*s.c:], bottom[tx.a*s.c:], bottom[tx.b*s.c:], tx.share, ty.share)
+			s.blend(dst[i*s.c:(i+1)*s.c], top[tx.a*s.c:], top[tx.b*s.c:], bottom[tx.a*s.c:], bottom[tx.b*s.c:], tx.share, ty.share)
 		}
 	}
+}
+
+// quarter is a share of one fourth.
+const quarter = 2048 / 4
+
+// inQuarters reports whether all taps lie on quarters, as when doubling.
+func inQuarters(taps []tap) bool {
+	for _, t := range taps {
+		if t.share%quarter != 0 || t.share == 4*quarter {
+			return false
+		}
+	}
+	return true
+}
+
+func quarters(dst, tl, tr, bl, br []int8, sx, sy int32) {
+	kernel.Quarters(dst, tl, tr, bl, br, uint64(sx/quarter), uint64(sy/quarter))
 }
 
 // blend is (t + (b-t)*sy) of rows t and b, each l + (r-l)*sx, in 22 fraction
