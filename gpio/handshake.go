@@ -32,8 +32,9 @@ func (s Signal) String() string {
 
 // HandshakeConfig says how results are handed over.
 type HandshakeConfig struct {
-	// Hold is how long a result stands. With Acknowledge it is how long to wait
-	// for ACK: a PLC that does not answer in it has missed a result.
+	// Hold is how long a result stands, and RESULT VALID rests at least as long
+	// before the next. With Acknowledge it is how long to wait for ACK: a PLC that
+	// does not answer in it has missed a result.
 	Hold        time.Duration
 	Acknowledge bool
 	Queue       int // results that may wait for their turn; 0: 8
@@ -41,7 +42,8 @@ type HandshakeConfig struct {
 
 // Handshake shows a PLC what the line does. A result's lines are set first,
 // RESULT VALID after them, and RESULT VALID falls before they change: whoever
-// reads them while it is active reads one result. It decides and never waits:
+// reads them while it is active reads one result. With Acknowledge it does not
+// rise again before ACK has fallen. It decides and never waits:
 // Tick does what is due. Outputs that are not wired are nil. It is safe for
 // concurrent use; output errors are returned by the call that met them.
 type Handshake struct {
@@ -50,8 +52,9 @@ type Handshake struct {
 
 	mu     sync.Mutex
 	queue  []edge.Decision
-	on     bool // a result stands
-	until  edge.Instant
+	on     bool         // a result stands
+	until  edge.Instant // a result stands, or RESULT VALID rests
+	ack    bool         // ACK is active
 	beat   bool
 	missed uint64
 }
@@ -109,14 +112,19 @@ func (h *Handshake) Result(d edge.Decision, now edge.Instant) error {
 	return h.next(now)
 }
 
-// Ack takes the PLC's acknowledgement: the result is taken off at once.
-func (h *Handshake) Ack(now edge.Instant) error {
+// Ack follows the PLC's ACK: as it comes the result is taken off, and when it has
+// gone the next may come.
+func (h *Handshake) Ack(active bool, now edge.Instant) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !h.on || !h.cfg.Acknowledge {
+	h.ack = active
+	if !h.cfg.Acknowledge {
 		return nil
 	}
-	return errors.Join(h.takeOff(), h.next(now))
+	if h.on && active {
+		return h.takeOff(now)
+	}
+	return h.next(now)
 }
 
 // Tick does what is due at now and returns when it next has something to do;
@@ -129,13 +137,17 @@ func (h *Handshake) Tick(now edge.Instant) (edge.Instant, error) {
 		if h.cfg.Acknowledge {
 			h.missed++
 		}
-		err = errors.Join(h.takeOff(), h.next(now))
+		err = h.takeOff(now)
 	}
-	if !h.on {
-		return 0, err
+	err = errors.Join(err, h.next(now))
+	if h.on || h.waits() {
+		return h.until, err
 	}
-	return h.until, err
+	return 0, err
 }
+
+// waits reports whether a result waits for time to pass.
+func (h *Handshake) waits() bool { return len(h.queue) > 0 && !(h.cfg.Acknowledge && h.ack) }
 
 // Missed counts results that the PLC has not taken.
 func (h *Handshake) Missed() uint64 {
@@ -144,14 +156,21 @@ func (h *Handshake) Missed() uint64 {
 	return h.missed
 }
 
-func (h *Handshake) takeOff() error {
-	h.on = false
+// leastRest is how long RESULT VALID rests at least where results are
+// acknowledged.
+const leastRest = time.Millisecond
+
+func (h *Handshake) takeOff(now edge.Instant) error {
+	h.on, h.until = false, now.Add(h.cfg.Hold)
+	if h.cfg.Acknowledge {
+		h.until = now.Add(leastRest)
+	}
 	return h.set(ResultValid, false)
 }
 
-// next puts the oldest waiting result on, if none stands.
+// next puts the oldest waiting result on, if none stands and RESULT VALID has rested.
 func (h *Handshake) next(now edge.Instant) error {
-	if h.on || len(h.queue) == 0 {
+	if h.on || !h.waits() || h.until.After(now) {
 		return nil
 	}
 	d := h.queue[0]

@@ -66,7 +66,14 @@ func TestHandshakeHandsOverInOrder(t *testing.T) {
 	var got []edge.Decision
 	for i := range 3 {
 		got = append(got, p.result(t))
-		if err := p.Ack(at(float64(10 + i))); err != nil {
+		now := at(float64(10 * (1 + i)))
+		if err := p.Ack(true, now); err != nil {
+			t.Fatal(err)
+		}
+		if next, _ := p.Tick(now + at(5)); next != 0 || p.result(t) != edge.Unknown {
+			t.Errorf("result %v while ACK is active, next %v", p.result(t), next)
+		}
+		if err := p.Ack(false, now+at(6)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -87,6 +94,21 @@ func TestResultWithoutAckIsMissed(t *testing.T) {
 		}
 		if next, _ := p.Tick(at(150)); next != 0 || p.result(t) != edge.Unknown || p.Missed() != missed {
 			t.Errorf("next %v, %v, missed %d", next, p.result(t), p.Missed())
+		}
+	}
+}
+
+// A PLC that scans the lines must see RESULT VALID fall between two results.
+func TestResultValidRestsBetweenResults(t *testing.T) {
+	p := newPLC(t, gpio.HandshakeConfig{Hold: ms(50)})
+	_ = p.Result(edge.Accept, at(100))
+	_ = p.Result(edge.Reject, at(110))
+	for _, c := range []struct {
+		now, next float64
+		want      edge.Decision
+	}{{150, 200, edge.Unknown}, {199, 200, edge.Unknown}, {200, 250, edge.Reject}, {250, 0, edge.Unknown}} {
+		if next, _ := p.Tick(at(c.now)); next != at(c.next) || p.result(t) != c.want {
+			t.Errorf("at %v: next %v, %v, want %v", c.now, next, p.result(t), c)
 		}
 	}
 }

@@ -81,7 +81,7 @@ func output(c *config.Config, n config.SignalName) *config.Signal {
 // interval is how far apart parts pass on the bench: no pulse runs into the next
 // part, and every result stands for its time.
 func interval(c *config.Config) time.Duration {
-	least := max(c.PartInterval(), c.Handshake.Hold.Std())
+	least := max(c.PartInterval(), 2*c.Handshake.Hold.Std())
 	for _, a := range c.Actuators {
 		least = max(least, a.Pulse.Std()+a.DeadTime.Std(), a.MinGap.Std())
 	}

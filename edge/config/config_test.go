@@ -214,7 +214,7 @@ func TestMistakes(t *testing.T) {
 		"no such signal":        {"[[signal]]\nname = \"redy\"", "signal[0].name: \"redy\" is not allowed"},
 		"ack not wired":         {"[handshake]\nacknowledge = true", "handshake.acknowledge: no [[input]] has name = \"ack\""},
 		"ack not asked for":     {"[[input]]\nname = \"ack\"", "the ack input has no effect"},
-		"result over part":      {"[trigger]\nperiod = \"15ms\"\n[[signal]]\n", "handshake.hold: \"20ms\" is not allowed; below the 15ms from part to part"},
+		"result over part":      {"[trigger]\nperiod = \"35ms\"\n[[signal]]\n", "handshake.hold: \"20ms\" is not allowed; at most half of the 35ms from part to part"},
 		"confirms nothing":      {"[[input]]\nname = \"confirm\"", "add an [[actuator]]"},
 		"two catch all":         {actuator("delay = \"1s\"\n") + "[[actuator]]\nname = \"b\"\nline = 2\ndelay = \"1s\"", "actuator[1].region: is not given"},
 		"none catches all":      {actuator("delay = \"1s\"\nregion = \"9x9+0+0\""), "none fires for every reject"},

@@ -127,8 +127,8 @@ func (k *checker) once(seen map[string]string, key, what string) {
 func (c *Config) checkHandshake(k *checker) {
 	h := c.Handshake
 	k.span("handshake.hold", h.Hold, time.Millisecond, time.Minute)
-	if part := c.PartInterval(); len(c.Signals) > 0 && part > 0 && h.Hold.Std() >= part && !h.Acknowledge {
-		k.refuse("handshake.hold", h.Hold.String(), fmt.Sprintf("below the %v from part to part: results would queue up", part))
+	if part := c.PartInterval(); len(c.Signals) > 0 && part > 0 && 2*h.Hold.Std() > part && !h.Acknowledge {
+		k.refuse("handshake.hold", h.Hold.String(), fmt.Sprintf("at most half of the %v from part to part: a result stands for it, and RESULT VALID rests as long", part))
 	}
 	ack := c.Input(InputAck) != nil
 	switch {

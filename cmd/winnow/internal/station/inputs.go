@@ -80,11 +80,7 @@ func (s *Station) openInputLines() error {
 func (s *Station) meaning(n config.InputName) func(gpio.Change) {
 	switch n {
 	case config.InputAck:
-		return func(c gpio.Change) {
-			if c.Active {
-				s.plc.ack(c.At)
-			}
-		}
+		return s.plc.ack
 	case config.InputInhibit:
 		return func(c gpio.Change) { s.modes.setInput(c.Active) }
 	case config.InputReset:

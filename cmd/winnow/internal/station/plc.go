@@ -3,6 +3,7 @@ package station
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"winnow/edge"
 	"winnow/edge/config"
@@ -22,6 +23,8 @@ func signalOf(n config.SignalName) gpio.Signal {
 type plc struct {
 	s    *Station
 	hand *gpio.Handshake
+
+	missed atomic.Uint64 // results that the line was stopped for
 
 	mu     sync.Mutex
 	status line.Status
@@ -68,6 +71,7 @@ func (p *plc) lines() {
 // result hands a decision over; the pump takes it off.
 func (p *plc) result(d edge.Decision) {
 	p.check(p.hand.Result(d, p.s.clock.Now()))
+	p.checkMissed()
 	p.s.pump.poke()
 }
 
@@ -86,8 +90,8 @@ func (p *plc) beat() {
 	p.beats++
 }
 
-func (p *plc) ack(now edge.Instant) {
-	p.check(p.hand.Ack(now))
+func (p *plc) ack(c gpio.Change) {
+	p.check(p.hand.Ack(c.Active, c.At))
 	p.s.pump.poke()
 }
 
@@ -95,7 +99,16 @@ func (p *plc) ack(now edge.Instant) {
 func (p *plc) tick(now edge.Instant) edge.Instant {
 	next, err := p.hand.Tick(now)
 	p.check(err)
+	p.checkMissed()
 	return next
+}
+
+// checkMissed stops the line for a result that the PLC has not taken: it may be
+// the PLC that takes bad parts off.
+func (p *plc) checkMissed() {
+	if n := p.hand.Missed(); n > p.missed.Swap(n) {
+		p.s.stop("plc-missed", "the PLC has not taken a result: it may let a bad part pass", "look at ACK and at handshake.hold, clear the belt, then reset")
+	}
 }
 
 // check raises an output that cannot be set; the PLC no longer sees the truth.

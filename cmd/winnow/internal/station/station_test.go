@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -293,4 +294,18 @@ func TestTheConfirmationSensorCountsAndMissesParts(t *testing.T) {
 	p.chip.Line(lineReject).Unwire()
 	p.parts(2)
 	p.until("READY drops for a part that nobody saw", func() bool { return !bool(p.chip.Line(lineReady).Read()) })
+}
+
+func TestAResultThatThePLCDoesNotTakeDropsReady(t *testing.T) {
+	text := strings.Replace(plantConfig, `hold = "20ms"`, "hold = \"400ms\"\nacknowledge = true", 1)
+	p := startWith(t, text+"[[input]]\nname = \"ack\"\nline = 4\ndebounce = \"0s\"\n", oddIsBad)
+	p.chip.Line(lineValid).Wire(p.chip.Line(lineSensor)) // the PLC acknowledges what it sees
+	p.parts(2)
+	if !p.health.Well() {
+		t.Errorf("%+v", p.health.Problems())
+	}
+	p.chip.Line(lineValid).Unwire()
+	p.part()
+	p.until("READY drops", func() bool { return !bool(p.chip.Line(lineReady).Read()) })
+	p.until("the alarm says why", func() bool { return strings.Contains(p.line.Status().Reason, "has not taken a result") })
 }

@@ -15,7 +15,7 @@ import (
 // a part may have passed, or the plant may not see the truth.
 var stopCodes = [...]string{
 	"lost-reject", "missed-reject", "missed-trigger", "overrun", "unconfirmed", "unexpected-reject",
-	"jam", "encoder", "input", "plc-output", "overload", "unclean-stop",
+	"jam", "encoder", "input", "plc-output", "plc-missed", "overload", "unclean-stop",
 }
 
 // stop makes the line NOT_READY until somebody resets it. It never blocks.
