@@ -6,6 +6,7 @@ import (
 	"context"
 	"debug/elf"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,9 +24,9 @@ var drivers = []struct{ name, options string }{
 	{"virtio_net", ""},
 }
 
-// image makes the initramfs: BusyBox, the overlay that Buildroot puts over its
+// makeImage makes the initramfs: BusyBox, the overlay that Buildroot puts over its
 // skeleton, the emulated machine's own, programs and modules.
-func image(ctx context.Context, p parts, extra archive, out string) error {
+func makeImage(ctx context.Context, p parts, extra archive, out string) error {
 	a := archive{
 		"dev":         {mode: typeFolder | 0o755},
 		"dev/console": {mode: typeDevice | 0o600, major: 5, device: 1},
@@ -50,9 +51,7 @@ func image(ctx context.Context, p parts, extra archive, out string) error {
 	if err := a.addFile("usr/bin/plant", 0o755, plant); err != nil {
 		return err
 	}
-	for name, n := range extra {
-		a.add(name, n.mode&0o777, n.data)
-	}
+	maps.Copy(a, extra)
 	return a.save(out)
 }
 

@@ -24,7 +24,9 @@ type campaign struct {
 	folder string // of this run, removed after it
 	parts  parts
 	m      *machine
+	goods  *goods // of the belt
 	report report
+	sum    tally
 }
 
 // stages in their order. Each leaves the machine as it found it.
@@ -33,6 +35,7 @@ var stages = []struct {
 	run  func(*campaign) error
 }{
 	{"suites", (*campaign).suites},
+	{"belt", (*campaign).belt},
 }
 
 func stageNames() string {
@@ -58,8 +61,11 @@ func run(ctx context.Context, o options) (err error) {
 	if err := c.programs(extra); err != nil {
 		return err
 	}
+	if err := c.prepare(); err != nil {
+		return err
+	}
 	initramfs := filepath.Join(c.folder, "initramfs")
-	if err := image(ctx, c.parts, extra, initramfs); err != nil {
+	if err := makeImage(ctx, c.parts, extra, initramfs); err != nil {
 		return err
 	}
 	start := time.Now()
@@ -85,6 +91,34 @@ func (c *campaign) programs(a archive) error {
 			return err
 		}
 	}
+	winnow, err := compile(c.ctx, "winnow", "./cmd/winnow")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(winnow)
+	return a.addFile("usr/bin/winnow", 0o755, winnow)
+}
+
+// Parts of the short and of the long campaign.
+const (
+	shortParts = 60
+	longParts  = 520
+)
+
+// prepare draws the parts and writes the list, before the machine boots.
+func (c *campaign) prepare() (err error) {
+	host := filepath.Join(c.folder, "winnow")
+	if err := command(c.ctx, "go", "build", "-o", host, "./cmd/winnow"); err != nil {
+		return err
+	}
+	n := shortParts
+	if c.long {
+		n = longParts
+	}
+	if c.goods, err = makeGoods(c.ctx, c.folder, host, n, c.long); err != nil {
+		return err
+	}
+	fmt.Printf("%d parts, %d of them to be rejected: a list was written before the machine boots\n", n, c.goods.share())
 	return nil
 }
 

@@ -95,6 +95,41 @@ func drive(t *testing.T, folder string, l pin.Level) {
 	}
 }
 
+// TestEdgesOfTwoLinesAreAllTold pulls an encoder's line and a trigger's at the
+// same instant, as a part at a light barrier does.
+func TestEdgesOfTwoLinesAreAllTold(t *testing.T) {
+	chip, folder := simLine(t)
+	encoder := filepath.Join(filepath.Dir(folder), "sim_gpio4")
+	g, err := OpenInputs(chip, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	p, err := Open(chip, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Halt()
+	drive(t, folder, pin.Low)
+	if err := p.In(pin.PullNoChange, pin.BothEdges); err != nil {
+		t.Fatal(err)
+	}
+	const edges = 1000
+	for i := range edges {
+		drive(t, encoder, i%2 == 0)
+		drive(t, folder, i%2 == 0)
+		e, ok := nextEvent(t, p)
+		if !ok || bool(e.Level) != (i%2 == 0) {
+			t.Fatalf("edge %d of the trigger: %+v, told %v", i, e, ok)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		if e, err := g.WaitForEvent(ctx); err != nil || bool(e.Level) != (i%2 == 0) {
+			t.Fatalf("edge %d of the encoder: %+v, %v", i, e, err)
+		}
+		cancel()
+	}
+}
+
 func TestMissingChipIsSaid(t *testing.T) {
 	if _, err := Open("gpiochip-none", 0); err == nil || !strings.Contains(err.Error(), "gpiochip-none") {
 		t.Error(err)

@@ -15,63 +15,104 @@ import (
 // the next part, so that a station that takes a frame of the wrong time judges
 // something that is no part.
 func (p *plant) Run(b rig.Belt, r *rig.Passed) error {
-	if p.camera == nil {
+	p.belt.Lock()
+	defer p.belt.Unlock()
+	if p.camera == nil && !b.Dark {
 		return errors.New("no camera is plugged in")
 	}
-	frames := p.camera.frames
 	for i, s := range b.Steps {
 		if s.Picture <= 0 || s.Picture >= len(p.pictures) {
 			return fmt.Errorf("step %d shows picture %d of %d", i, s.Picture, len(p.pictures))
 		}
-		if err := p.step(b, s, r); err != nil {
+	}
+	m := mover{p: p, b: b, r: r, last: now()}
+	for i, s := range b.Steps {
+		if err := m.part(s); err != nil {
 			return fmt.Errorf("part %d: %w", i, err)
 		}
 	}
-	r.Frames = p.camera.frames - frames
-	return nil
-}
-
-// step waits, shows the empty belt on the way, then lets one part pass.
-func (p *plant) step(b rig.Belt, s rig.Step, r *rig.Passed) error {
-	last := now()
-	if n := len(r.Triggers); n > 0 {
-		last = r.Triggers[n-1]
+	for range b.Tail {
+		if err := m.pitch(rig.Step{After: b.Steps[len(b.Steps)-1].After}); err != nil {
+			return err
+		}
 	}
-	sleepUntil(last + s.After/2)
-	if err := p.camera.show(p.pictures[0]); err != nil {
-		return err
+	if b.Tail == 0 {
+		sleepUntil(m.last + b.Steps[len(b.Steps)-1].After/5) // let the last part leave the barrier too
 	}
-	sleepUntil(last + s.After)
-	if err := p.interlock(b.Interlock, r); err != nil {
-		return err
-	}
-	r.Triggers = append(r.Triggers, now())
-	if err := p.pull(b.TriggerLine, true); err != nil {
-		return err
-	}
-	if err := p.camera.show(p.pictures[s.Picture]); err != nil {
-		return err
-	}
-	time.Sleep(b.Pulse)
 	return p.pull(b.TriggerLine, false)
 }
 
-// interlock waits while line is low, as a plant's controller stops its belt;
-// the camera goes on looking at the empty belt.
-func (p *plant) interlock(line int, r *rig.Passed) error {
-	if line < 0 {
-		return nil
+// mover is a belt that moves count by count. It is never faster than it should
+// be: after a hiccup of this machine it goes on from where it is.
+type mover struct {
+	p    *plant
+	b    rig.Belt
+	r    *rig.Passed
+	last time.Duration // when the belt last moved
+}
+
+// part moves the next part up to the light barrier and lets it through.
+func (m *mover) part(s rig.Step) error {
+	if err := m.pitch(s); err != nil {
+		return err
 	}
-	for stopped := false; ; stopped = true {
-		var ready bool
-		if err := p.Level(line, &ready); err != nil || ready {
+	m.r.Triggers = append(m.r.Triggers, now())
+	m.r.Places = append(m.r.Places, len(m.r.Counts))
+	if err := m.p.pull(m.b.TriggerLine, true); err != nil {
+		return err
+	}
+	return m.show(s.Picture)
+}
+
+// pitch moves the belt by the way from part to part.
+func (m *mover) pitch(s rig.Step) error {
+	n := m.b.Pitch
+	for i := 1; i <= n; i++ {
+		if err := m.count(s.After / time.Duration(n)); err != nil {
 			return err
 		}
-		if !stopped {
-			r.Stopped++
+		var err error
+		switch i {
+		case n / 5: // the part has left the barrier
+			err = errors.Join(m.p.pull(m.b.TriggerLine, false), m.stand(s))
+		case n / 2:
+			err = m.show(0)
 		}
-		time.Sleep(100 * time.Millisecond)
+		if err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// count moves the belt by one count of the encoder.
+func (m *mover) count(after time.Duration) error {
+	sleepUntil(m.last + after)
+	m.last = now()
+	if m.b.EncoderLine < 0 {
+		return nil
+	}
+	m.p.encoder = !m.p.encoder
+	m.r.Counts = append(m.r.Counts, m.last)
+	return m.p.pull(m.b.EncoderLine, m.p.encoder)
+}
+
+// stand stops the belt for a while; the camera goes on looking at it.
+func (m *mover) stand(s rig.Step) error {
+	for end := m.last + s.Stand; now() < end; m.last = now() {
+		sleepUntil(min(end, now()+s.After))
+		if err := m.show(0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *mover) show(picture int) error {
+	if m.b.Dark {
+		return nil
+	}
+	return m.p.camera.show(m.p.pictures[picture])
 }
 
 func sleepUntil(t time.Duration) { time.Sleep(t - now()) }

@@ -3,7 +3,7 @@
 // Command plant is the world around the station in the emulated machine: it
 // feeds the camera, pulls the trigger, presses fault buttons and reads the
 // outputs back from the kernel. It knows nothing of verdicts and does what the
-// driver on the host calls it for.
+// driver on the host calls it for. `plant spin` keeps the processor busy.
 package main
 
 import (
@@ -13,14 +13,21 @@ import (
 	"net/rpc"
 	"os"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"winnow/buildroot/emulator/rig"
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "spin" {
+		fmt.Fprintln(os.Stderr, "plant: spin:", spin())
+		os.Exit(1)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx); err != nil && ctx.Err() == nil {
@@ -53,6 +60,17 @@ func run(ctx context.Context) error {
 		s.ServeConn(c)
 	}
 	return ctx.Err()
+}
+
+// spin takes all the time that nobody else wants. The emulator's clock counts
+// instructions and leaps over time in which there are none, say while the
+// driver thinks; with this it never leaps.
+func spin() error {
+	runtime.LockOSThread()
+	err := unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_IDLE}, 0)
+	for err == nil {
+	}
+	return err
 }
 
 // driverPort finds the driver's port among the kernel's arguments.

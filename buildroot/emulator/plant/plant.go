@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,10 +25,15 @@ type plant struct {
 	chip string // name of the simulated chip
 	sim  string // its folder in sysfs
 
-	mu       sync.Mutex
+	belt     sync.Mutex // guards what is on the belt and what looks at it
 	pictures []rig.Picture
 	camera   *loopback
-	edges    []rig.Edge
+	encoder  bool // level of its line
+
+	mu    sync.Mutex
+	edges []rig.Edge
+
+	subscriber
 }
 
 const simulatedBank = "/sys/kernel/config/gpio-sim/winnow"
@@ -98,6 +105,21 @@ func (p *plant) Put(f rig.File, _ *rig.None) error {
 // Get reads a file.
 func (p *plant) Get(path string, r *[]byte) (err error) {
 	*r, err = os.ReadFile(path)
+	return err
+}
+
+// Fetch is what an HTTP server of this machine answers.
+func (p *plant) Fetch(url string, r *[]byte) error {
+	client := http.Client{Timeout: 20 * time.Second}
+	answer, err := client.Get(url)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", url, answer.Status)
+	}
+	*r, err = io.ReadAll(answer.Body)
 	return err
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -37,7 +38,8 @@ func ioctl(fd uintptr, req uintptr, b []byte) error {
 type loopback struct {
 	file   *os.File
 	size   int
-	frames int
+	period time.Duration
+	shown  time.Duration // when the last frame was
 }
 
 // openLoopback opens the device and makes it a camera of the format.
@@ -46,7 +48,7 @@ func openLoopback(c rig.Camera) (*loopback, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &loopback{file: f, size: frameSize(c)}
+	l := &loopback{file: f, size: frameSize(c), period: c.Period}
 	if err := l.setUp(c); err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Device, errors.Join(err, f.Close()))
 	}
@@ -93,25 +95,53 @@ func (l *loopback) show(p rig.Picture) error {
 	if len(p) != l.size {
 		return fmt.Errorf("a picture of %d bytes for a camera of %d", len(p), l.size)
 	}
+	l.shown = now()
 	_, err := l.file.Write(p)
-	if err == nil {
-		l.frames++
-	}
 	return err
 }
 
-// Plug makes the loopback camera; frames come by Show and Run.
+// Plug makes the loopback camera. It looks at the empty belt until Run or Show
+// have it look at something else.
 func (p *plant) Plug(c rig.Camera, _ *rig.None) error {
 	if err := p.Unplug(rig.None{}, nil); err != nil {
 		return err
 	}
 	l, err := openLoopback(c)
+	// A reader that just tries to open it may be in the way.
+	for tries := 0; err != nil && tries < 20; tries++ {
+		time.Sleep(100 * time.Millisecond)
+		l, err = openLoopback(c)
+	}
+	if err != nil {
+		return err
+	}
+	p.belt.Lock()
+	defer p.belt.Unlock()
 	p.camera = l
-	return err
+	go p.look(l)
+	return nil
+}
+
+// look shows the empty belt while nothing else is shown.
+func (p *plant) look(l *loopback) {
+	for {
+		p.belt.Lock()
+		if p.camera != l {
+			p.belt.Unlock()
+			return
+		}
+		if len(p.pictures) > 0 && now()-l.shown >= l.period/2 {
+			_ = l.show(p.pictures[0]) // the next part says so if it does not work
+		}
+		p.belt.Unlock()
+		time.Sleep(l.period / 4)
+	}
 }
 
 // Unplug takes the loopback camera away.
 func (p *plant) Unplug(rig.None, *rig.None) error {
+	p.belt.Lock()
+	defer p.belt.Unlock()
 	if p.camera == nil {
 		return nil
 	}
@@ -120,10 +150,25 @@ func (p *plant) Unplug(rig.None, *rig.None) error {
 	return err
 }
 
-// Load takes pictures, after those that were loaded before.
+// Load takes pictures, after those that were loaded before; none forgets them.
 func (p *plant) Load(pictures []rig.Picture, _ *rig.None) error {
+	p.belt.Lock()
+	defer p.belt.Unlock()
+	if len(pictures) == 0 {
+		p.pictures = nil
+	}
 	p.pictures = append(p.pictures, pictures...)
 	return nil
+}
+
+// Show exposes one of the pictures now.
+func (p *plant) Show(picture int, _ *rig.None) error {
+	p.belt.Lock()
+	defer p.belt.Unlock()
+	if p.camera == nil || picture < 0 || picture >= len(p.pictures) {
+		return fmt.Errorf("picture %d of %d cannot be shown", picture, len(p.pictures))
+	}
+	return p.camera.show(p.pictures[picture])
 }
 
 // Press sets a control, such as a fault button of vivid.

@@ -45,9 +45,16 @@ type Camera struct {
 	Device        string
 	Format        string // four characters, of an uncompressed format
 	Width, Height int
-	// Period is what the device states as its frame period. Readers take two
-	// silent ones for a stuck camera, so a slow machine states a long one.
+	// Period is what the device states as its frame period, two of which without
+	// a frame are a stuck camera. The empty belt is shown twice as often.
 	Period time.Duration
+}
+
+// Told is what a subscriber to everything heard from the station.
+type Told struct {
+	Parts   int            // different ones
+	Reasons map[string]int // of their verdicts
+	Alarms  []string       // that stand
 }
 
 // Hello is what the plant says of the machine.
@@ -80,22 +87,24 @@ type Control struct {
 // Step is one part of a belt: a picture to show and where it is in time.
 type Step struct {
 	Picture int           // index into the pictures that were loaded
-	After   time.Duration // from the trigger of the part before
+	After   time.Duration // least time from the trigger of the part before
+	Stand   time.Duration // how long the belt stands still on the way
 }
 
 // Belt is a run of parts past the trigger and the camera.
 type Belt struct {
 	TriggerLine int
-	Pulse       time.Duration // how long the light barrier is interrupted
+	EncoderLine int // one channel, both edges count; -1: none
+	Pitch       int // encoder counts from part to part, at least 5
 	Steps       []Step
-	// Interlock is a line that must be high for the belt to move, -1: none. A
-	// plant stops when the station is not ready.
-	Interlock int
+	Tail        int  // how many pitches the belt runs on behind the last part
+	Dark        bool // no camera: nothing is shown
 }
 
-// Passed is what happened to the parts of a belt.
+// Passed is what happened to the parts of a belt, in CLOCK_MONOTONIC of the
+// machine.
 type Passed struct {
-	Triggers []time.Duration // CLOCK_MONOTONIC of the machine, one for each part
-	Frames   int             // written to the camera
-	Stopped  int             // times the interlock stopped the belt
+	Triggers []time.Duration // one for each part
+	Places   []int           // encoder counts that came before each trigger
+	Counts   []time.Duration // of each encoder count
 }
