@@ -52,6 +52,7 @@ func TestArgsLayout(t *testing.T) {
 		{"hiF", unsafe.Offsetof(a.hiF), 84}, {"zero2", unsafe.Offsetof(a.zero2), 88}, {"lo4", unsafe.Offsetof(a.lo4), 92}, {"quads", unsafe.Offsetof(a.quads), 96},
 		{"mask", unsafe.Offsetof(a.mask), 104}, {"pitch", unsafe.Offsetof(a.pitch), 112},
 		{"step", unsafe.Offsetof(a.step), 120}, {"skip", unsafe.Offsetof(a.skip), 128}, {"length", unsafe.Offsetof(a.length), 136}, {"zipArgs.mask", unsafe.Offsetof(z.mask), 72},
+		{"tail", unsafe.Offsetof(a.tail), 144}, {"ending", unsafe.Offsetof(a.ending), 152},
 		{"zipArgs.rows", unsafe.Offsetof(z.rows), 8}, {"n", unsafe.Offsetof(z.n), 40}, {"pixels", unsafe.Offsetof(z.pixels), 48},
 		{"srcStep", unsafe.Offsetof(z.srcStep), 56}, {"dstStep", unsafe.Offsetof(z.dstStep), 64},
 		{"Add.MulB", unsafe.Offsetof(p.MulB), 4}, {"Bias", unsafe.Offsetof(p.Bias), 8}, {"Shift", unsafe.Offsetof(p.Shift), 12},

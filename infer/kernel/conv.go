@@ -1,6 +1,9 @@
 package kernel
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"unsafe"
+)
 
 // blockConv runs a convolution by block kernels. Its units are (band, panel)
 // pairs, bands outermost; a band is a range of q rows whose input is packed once
@@ -245,32 +248,39 @@ func (c *blockConv) Run(dst, src []int8, scratch []byte, from, to int) {
 	dst, src = dst[:c.d.OutH*c.d.OutW*c.d.OutC], src[:c.d.InH*c.d.InW*c.d.InC]
 	buf := align(scratch[:c.Scratch()])
 	packed := -1
+	var in []byte
 	for u := from; u < to; u++ {
 		b := u / c.panels
 		if b != packed {
-			c.pack(buf, src, b)
+			in = c.pack(buf, src, b)
 			packed = b
 		}
 		for i := range c.phases {
 			if p := &c.phases[i]; u%c.panels < len(p.panels) {
-				c.panel(dst, buf, b, p, &p.panels[u%c.panels])
+				c.panel(dst, in, buf[c.packedBytes():], b, p, &p.panels[u%c.panels])
 			}
 		}
 	}
 }
 
-// pack brings the input rows of a band to buf.
-func (c *blockConv) pack(buf []byte, src []int8, b int) {
+// pack brings the input rows of a band to buf, and returns where they are: in src
+// itself where they lie there as kernels want them and no block ends behind them.
+func (c *blockConv) pack(buf []byte, src []int8, b int) []byte {
 	first := b*c.rows*c.y.step + c.y0
 	n := c.inRows(c.bandRows(b, 0))
 	row := c.d.InW * c.d.InC
 	if c.cols == c.d.InW && c.x0 == 0 && c.pitch == row && first >= 0 && first+n <= c.d.InH {
-		c.set.packRow(c.lay, buf, 0, src[first*row:(first+n)*row])
-		return
+		rows := src[first*row : (first+n)*row]
+		if c.lay.elem == 1 && c.lay.flip == 0 && c.d.InC%4 == 0 {
+			return bytesOf(rows)
+		}
+		c.set.packRow(c.lay, buf, 0, rows)
+		return buf
 	}
 	for i := range n {
 		c.packLine(buf, i*c.pitch, src, first+i)
 	}
+	return buf
 }
 
 // packLine packs the window's columns of input row iy at element at.
@@ -289,22 +299,22 @@ func (c *blockConv) packLine(buf []byte, at int, src []int8, iy int) {
 	c.lay.fill(buf, at+done*inC, (c.cols-done)*inC, c.d.InZero)
 }
 
-// panel computes one panel of one phase of a band.
-func (c *blockConv) panel(dst []int8, buf []byte, b int, p *phase, q *panel) {
+// panel computes one panel of one phase of a band, from its packed rows in, with
+// the outputs of panels that are not full in stage first.
+func (c *blockConv) panel(dst []int8, in, stage []byte, b int, p *phase, q *panel) {
 	t := c.tableOf(c.bandRows(b, p.ry), c.x.count(p.rx))
 	if t == nil {
 		return // the last band has no row of this phase
 	}
 	base := ((b*c.rows*c.y.phases+p.ry)*c.d.OutW+p.rx)*c.d.OutC + q.first
-	a := blockArgs{in: ptr(buf), px: ptr(t.px), tiles: t.tiles, offs: ptr(q.offs), quads: q.quads, n: len(q.offs) - q.quads,
-		w: ptr(q.w), bias: ptr(q.bias), scale: ptr(q.scale)}
+	a := blockArgs{in: ptr(in), px: ptr(t.px), tiles: t.tiles, offs: ptr(q.offs), quads: q.quads, n: len(q.offs) - q.quads,
+		w: ptr(q.w), bias: ptr(q.bias), scale: ptr(q.scale), tail: unsafe.Pointer(&q.tail), ending: q.ending}
 	a.requant(&c.d.Requant)
 	if q.valid == q.width || c.lay.masked {
 		a.out, a.mask = ptr(dst[base:]), partMask(q.valid, q.width)
 		c.set.blocks(q.width, q.wide, &a)
 		return
 	}
-	stage := buf[c.packedBytes():]
 	a.px, a.out = ptr(t.staged), ptr(stage)
 	c.set.blocks(q.width, q.wide, &a)
 	unstage(dst[base:], int8s(stage), t, q.valid, c.stage)

@@ -124,7 +124,7 @@ func (o *blockDW) packPhase(phase int) []panel {
 func (o *blockDW) packChannels(phase, c0 int) panel {
 	d, l := &o.d, o.lay
 	p := panel{first: c0, width: l.dwWidth, valid: min(l.dwWidth, d.OutC-c0)}
-	sums := make([]int32, d.OutC)
+	sums := make([]weightSum, d.OutC)
 	var w []byte
 	for ky := 0; ky < d.KH; {
 		row := phase*d.StrideH + ky*d.DilationH
@@ -141,16 +141,29 @@ func (o *blockDW) packChannels(phase, c0 int) panel {
 	}
 	for c := range p.valid {
 		for t := range d.KH * d.KW {
-			sums[c0+c] += int32(d.Weights[t*d.OutC+c0+c])
+			sums[c0+c].add(int32(d.Weights[t*d.OutC+c0+c]))
 		}
 	}
 	p.w = aligned(len(w))
 	copy(p.w, w)
 	p.finish(d.Bias, &d.Requant, sums, d.InZero+l.offset(), d.OutC)
+	p.quads = len(p.offs) // taps, here
+	if l.dwSteps {
+		p.offs = steps(p.offs)
+	}
 	px := int64((d.OutH-phase+o.phases-1)/o.phases) * int64(d.OutW)
-	o.info.Done += px * int64(len(p.offs)*l.dwWidth*l.dwRows)
+	o.info.Done += px * int64(p.quads*l.dwWidth*l.dwRows)
 	o.info.Packed += len(w) + 4*len(p.offs) + 8*p.width
 	return p
+}
+
+// steps are the first of offs, the way from each to the next, and 0.
+func steps(offs []int32) []int32 {
+	s := []int32{offs[0]}
+	for i, v := range offs[1:] {
+		s = append(s, v-offs[i])
+	}
+	return append(s, 0)
 }
 
 // appendTap appends the weights of rows from..to-1 of column kx, once for each
@@ -229,12 +242,27 @@ func (o *blockDW) stageBytes() int {
 func (o *blockDW) Run(dst, src []int8, scratch []byte, from, to int) {
 	dst, src = dst[:o.d.OutH*o.d.OutW*o.d.OutC], src[:o.d.InH*o.d.InW*o.d.InC]
 	buf := align(scratch[:o.Scratch()])
-	line := int8s(buf[o.packedBytes():][:o.d.InW*o.d.InC])
-	for i := range line {
-		line[i] = int8(o.d.InZero)
-	}
+	line := buf[o.packedBytes():][:o.d.InW*o.d.InC]
+	fillWith(line, byte(o.d.InZero))
+	o.padSides(buf)
 	for u := from; u < to; u++ {
-		o.unit(dst, src, buf, line, u/o.bands*o.block, u%o.bands)
+		o.unit(dst, src, buf, int8s(line), u/o.bands*o.block, u%o.bands)
+	}
+}
+
+// sides are the packed columns where the picture begins and ends.
+func (o *blockDW) sides() (left, right int) {
+	left = min(o.d.PadLeft, o.cols)
+	return left, max(left, min(o.cols, left+o.d.InW))
+}
+
+// padSides fills what lies beside the picture, in the same place for every unit.
+func (o *blockDW) padSides(buf []byte) {
+	left, right := o.sides()
+	px := o.block * o.lay.dwRows
+	for at := 0; at < o.groups*o.perGroup; at += o.perGroup {
+		o.lay.fill(buf, at, left*px, o.d.InZero)
+		o.lay.fill(buf, at+right*px, (o.cols-right)*px, o.d.InZero)
 	}
 }
 
@@ -260,8 +288,8 @@ func (o *blockDW) unit(dst, src []int8, buf []byte, line []int8, c0, b int) {
 }
 
 func (o *blockDW) channels(dst []int8, in, buf []byte, t *table, q *panel) {
-	a := blockArgs{in: ptr(in), px: ptr(t.px), tiles: t.tiles, offs: ptr(q.offs), n: len(q.offs),
-		w: ptr(q.w), bias: ptr(q.bias), scale: ptr(q.scale)}
+	a := blockArgs{in: ptr(in), px: ptr(t.px), tiles: t.tiles, offs: ptr(q.offs), n: q.quads,
+		w: ptr(q.w), bias: ptr(q.bias), scale: ptr(q.scale), tail: unsafe.Pointer(&q.tail), ending: q.ending}
 	a.requant(&o.d.Requant)
 	if q.valid == q.width {
 		a.out = ptr(dst)
@@ -289,28 +317,28 @@ type zipArgs struct {
 // packGroup interleaves the rows from iy on, n channels from c0 on.
 func (o *blockDW) packGroup(buf []byte, at int, src, line []int8, iy, c0, n int) {
 	d, l := &o.d, o.lay
-	left := min(d.PadLeft, o.cols)
-	right := max(left, min(o.cols, left+d.InW))
+	left, right := o.sides()
 	px := o.block * l.dwRows
-	l.fill(buf, at, left*px, d.InZero)
-	l.fill(buf, at+right*px, (o.cols-right)*px, d.InZero)
 	if right == left {
 		return
 	}
 	var rows [4][]int8
+	row := d.InW * d.InC
 	for i := range l.dwRows {
-		rows[i] = line[c0:]
-		if y := iy + i; y >= 0 && y < d.InH {
-			rows[i] = src[y*d.InW*d.InC+c0 : (y+1)*d.InW*d.InC]
+		if y := iy + i; uint(y) < uint(d.InH) {
+			rows[i] = src[y*row+c0:]
+		} else {
+			rows[i] = line[c0:]
 		}
 	}
 	fast := n &^ (o.set.zipStep() - 1)
 	at += left * px
 	if fast > 0 {
 		a := zipArgs{dst: ptr(buf[at*l.elem:]), n: fast, pixels: right - left, srcStep: d.InC, dstStep: px * l.elem}
-		for i, r := range rows[:l.dwRows] {
-			a.rows[i] = ptr(r)
+		if fast == d.InC && fast == o.block {
+			a.n, a.pixels = fast*a.pixels, 1 // they follow each other without a gap
 		}
+		a.rows = [4]unsafe.Pointer{ptr(rows[0]), ptr(rows[1]), ptr(rows[2]), ptr(rows[3])}
 		o.set.zip(&a)
 	}
 	if fast < n {

@@ -30,9 +30,9 @@
 // A Run packs the input rows of a band (a range of output rows whose input fits
 // the cache) into scratch, as the instruction set wants them: sign-extended to 16
 // bits for AVX2 (VPMADDWD is exact, VPMADDUBSW saturates), plus 128 for VPDPBUSD,
-// as they are on arm64. There, a panel of 8, 16 or 32 output channels is a list of blocks of 4
+// as they are on arm64, where rows without padding are read in place. There, a panel of 8, 16 or 32 output channels is a list of blocks of 4
 // input channels: a byte offset into the packed rows and the weights. The block
-// kernel walks that list for a tile of 6 or 8 pixels, which come from a table of
+// kernel walks that list for a tile of 5 to 8 pixels, which come from a table of
 // offsets. So one kernel serves every kernel size, stride, dilation and padding,
 // and a block of zeros is simply not in the list (pruning pays here). What else is
 // folded into the list when weights are packed:
@@ -44,6 +44,10 @@
 //   - Sums that a packed weight cannot hold become several blocks with one offset
 //     (layout.cut), or on NEON a panel of 16-bit weights (layout.wide).
 //   - Few output channels: neighbouring pixels become channels of one (axis.group).
+//
+// Requantizing costs as much as thin layers' products do, so arm64 kernels know
+// three endings: what saturates on the way is left out where the weights prove that
+// scaled sums fit 16 bits, and clamping where there is nothing to clamp (ending).
 //
 // Depthwise kernels (blockDW) take interleaved rows: two (or four) rows of a channel
 // side by side, so that one multiply-add sums a column of the window. With

@@ -14,11 +14,11 @@ func available() []isa {
 func (i isa) layout() *layout {
 	switch i {
 	case isaDot:
-		return &layout{elem: 1, wElem: 1, wMin: -128, wMax: 127, pair: 4, mr: 6, widths: []int{16, 8}, quads: true,
-			dwRows: 4, dwWidth: 16, dwMR: 6}
+		return &layout{elem: 1, wElem: 1, wMin: -128, wMax: 127, pair: 4, mr: 5, widths: []int{16, 8}, quads: true,
+			dwRows: 4, dwWidth: 16, dwMR: 6, dwSteps: true}
 	case isaNEON:
 		return &layout{elem: 1, wElem: 1, wMin: -127, wMax: 127, pair: 2, mr: 6, widths: []int{16, 8},
-			dwRows: 2, dwWidth: 16, dwMR: 6,
+			dwRows: 2, dwWidth: 16, dwMR: 6, dwSteps: true,
 			wide: &layout{elem: 1, wElem: 2, wMin: -32768, wMax: 32767, pair: 1, mr: 6}}
 	}
 	return nil

@@ -27,6 +27,7 @@ type layout struct {
 	dwRows  int  // input rows that are interleaved for depthwise kernels
 	dwWidth int  // channels a depthwise tile
 	dwMR    int  // pixels a depthwise tile
+	dwSteps bool // depthwise kernels walk from tap to tap: offsets but the first are relative, and a last 0 follows
 }
 
 // offset is what packing adds to every activation, as the kernels see it.
@@ -62,6 +63,10 @@ type blockArgs struct {
 	step   int // 120: from packed pixel to packed pixel
 	skip   int // 128: from output pixel to output pixel
 	length int // 136: output pixels of a strip
+
+	// Of a panel, where kernels know more than one ending.
+	tail   unsafe.Pointer // 144
+	ending ending         // 152
 }
 
 func (a *blockArgs) requant(r *Requant) {

@@ -10,11 +10,13 @@ import (
 type panel struct {
 	first, valid, width int     // channels first..first+valid-1 are real
 	offs                []int32 // of the quads and blocks, in bytes of packed activations
-	quads               int     // how many of offs stand for four blocks each
+	quads               int     // how many of offs stand for four blocks each; taps of a depthwise panel
 	wide                bool
 	w                   []byte  // the blocks, on a cache line
 	bias                []int32 // width of them, zero points folded in
 	scale               []float32
+	ending              ending
+	tail                tail
 }
 
 // tapWeights are the merged weights of one phase: [channel][dy][dx][InC], where
@@ -213,13 +215,13 @@ func (l *layout) appendBlock(w []byte, b []int32, width int) []byte {
 	return w
 }
 
-// sums are the sums of each channel's weights, as int32 wraps.
-func (m *tapWeights) sums() []int32 {
-	s := make([]int32, m.channels)
+// sums are the sums of each channel's weights.
+func (m *tapWeights) sums() []weightSum {
+	s := make([]weightSum, m.channels)
 	size := len(m.w) / max(1, m.channels)
 	for c := range s {
 		for _, v := range m.w[c*size : (c+1)*size] {
-			s[c] += v
+			s[c].add(v)
 		}
 	}
 	return s
@@ -264,14 +266,17 @@ func (m *tapWeights) bestPanel(l *layout, rs []run, c int) panel {
 	return m.panelOf(l, rs, c, width)
 }
 
-// finish fills bias and scale: sum((a-zero)*w) = sum(a*w) - zero*sum(w).
-func (p *panel) finish(bias []int32, r *Requant, sums []int32, zero int32, outC int) {
+// finish fills bias, scale and ending: sum((a-zero)*w) = sum(a*w) - zero*sum(w).
+func (p *panel) finish(bias []int32, r *Requant, sums []weightSum, zero int32, outC int) {
 	p.bias, p.scale = make([]int32, p.width), make([]float32, p.width)
+	most := 0.0
 	for i := range p.valid {
 		c := p.first + i
-		p.bias[i] = biasOf(bias, c%outC) - zero*sums[c]
+		p.bias[i] = biasOf(bias, c%outC) - zero*sums[c].sum
 		p.scale[i] = r.Scale[c%outC]
+		most = max(most, sums[c].reach(biasOf(bias, c%outC))*float64(p.scale[i]))
 	}
+	p.ending, p.tail = endingOf(r, most)
 }
 
 func sortedKeys(m map[int]bool) []int { return slices.Sorted(maps.Keys(m)) }
@@ -302,9 +307,16 @@ func (l *layout) fill(buf []byte, at, n int, zero int32) {
 		}
 		return
 	}
-	b := buf[at : at+n]
-	b[0] = byte(zero) ^ l.flip
-	for done := 1; done < n; done *= 2 {
+	fillWith(buf[at:at+n], byte(zero)^l.flip)
+}
+
+// fillWith fills b with v.
+func fillWith(b []byte, v byte) {
+	if len(b) == 0 {
+		return
+	}
+	b[0] = v
+	for done := 1; done < len(b); done *= 2 {
 		copy(b[done:], b[:done])
 	}
 }

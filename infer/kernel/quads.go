@@ -139,7 +139,7 @@ func (o *quadDW) packPanel(c0 int) panel {
 	}
 	p.quads = len(places) / 4
 	p.w = aligned((p.quads + 2) * 256)
-	sums := make([]int32, d.OutC)
+	sums := make([]weightSum, d.OutC)
 	for i, at := range places {
 		if !slide {
 			p.offs = append(p.offs, int32((max(0, at.ky)*d.DilationH*o.cols+at.kx*d.DilationW)*o.block))
@@ -158,9 +158,9 @@ func (o *quadDW) packPanel(c0 int) panel {
 }
 
 // packPlace puts the weights of one place in slot i of the panel and adds them to sums.
-func (o *quadDW) packPlace(p *panel, i int, w []int8, sums []int32) {
+func (o *quadDW) packPlace(p *panel, i int, w []int8, sums []weightSum) {
 	for c := range p.valid {
-		sums[c] += int32(w[c])
+		sums[c].add(int32(w[c]))
 		for at := c; at < 64; at += p.width {
 			p.w[i/4*256+4*quadLane(at)+i%4] = byte(w[c])
 		}

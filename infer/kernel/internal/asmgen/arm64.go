@@ -35,7 +35,9 @@ const (
 	opSMLALH2  = 0x4F402000
 	opSCVTF    = 0x4E21D800 // 4S
 	opFMUL     = 0x6E20DC00 // 4S
+	opFADD     = 0x4E20D400 // 4S
 	opFCVTNS   = 0x4E21A800 // 4S
+	opUZP1H    = 0x4E401800 // 8H: the low halves of two 4S
 	opSQXTN4   = 0x0E614800 // 4H from 4S
 	opSQXTN42  = 0x4E614800
 	opSQXTN8   = 0x0E214800 // 8B from 8H
@@ -54,16 +56,18 @@ const (
 	opSUB16    = 0x6E208400 // 16B
 )
 
-// armMR is the number of pixels of a tile: with 16 channels their sums fill
-// V0..V23.
-const armMR = 6
+// dwMR is the number of pixels of a depthwise tile and of one of 16-bit weights:
+// with 16 channels their sums fill 24 registers.
+const dwMR = 6
 
 const armPlan = `R0 args, R1 pixel table, R2 activations, R3 output, R4 tiles left, R5 weights,
-R6 blocks left, R7 offsets, R8..R13 pixels of the tile, R14 block offset, R15 temporary.
+R6 blocks left, R7 offsets, R8..R13 pixels of the tile, R14 block offset, R15 temporary,
+R16 biases, R17 scales, R19..R24 outputs of the pixels, R25 ending, R26 tail.
 Sums of pixel i, channels 4j.. in V(i*vectors+j), or V(8+i*vectors+j) in wide kernels.`
 
 // armRegs says where a kernel has its sums and, when the blocks are added, its
-// constants: scales from scale on, zero point, least and greatest value from k on.
+// constants: scales from scale on; zero point, least and greatest value from k on,
+// or the tail.
 type armRegs struct{ acc, scale, k int }
 
 var (
@@ -74,11 +78,13 @@ var (
 // armISA is what differs between the two instruction sets.
 type armISA struct {
 	name string
+	mr   int // pixels of a tile of block kernels
 	// block adds the block at offset R14 of nv*4 channels to the sums of all pixels.
 	block func(f *file, nv int)
 	// quad adds four neighbouring blocks.
 	quad func(f *file, nv int)
-	// rows adds one block of 16 channels x rows to the sums of all pixels.
+	// rows adds one tap of 16 channels x rows to the sums of all pixels and moves
+	// these by R14.
 	rows func(f *file)
 	// vector adds one block of 16 outputs to V0..V3; activations in V28.
 	vector func(f *file)
@@ -87,45 +93,35 @@ type armISA struct {
 
 func arm(isa armISA) *file {
 	f := newFile()
-	armBlocks(f, "blocks16"+isa.name, lowSums, 4, isa.block, isa.quad)
-	armBlocks(f, "blocks8"+isa.name, lowSums, 2, isa.block, isa.quad)
-	armBlocks(f, "depthwise"+isa.name, lowSums, 4, func(f *file, _ int) { isa.rows(f) }, nil)
+	armBlocks(f, "blocks16"+isa.name, armTile{lowSums, isa.mr, 4}, isa.block, isa.quad)
+	armBlocks(f, "blocks8"+isa.name, armTile{lowSums, isa.mr, 2}, isa.block, isa.quad)
+	armDepthwise(f, isa)
 	armVector(f, isa)
 	isa.zip(f)
 	return f
 }
 
-// armBlocks writes a block kernel of 6 pixels x nv*4 channels.
-func armBlocks(f *file, name string, r armRegs, nv int, block, quad func(*file, int)) {
-	f.text(name, 8, armPlan)
-	f.p("MOVD a+0(FP), R0")
-	f.p("MOVD %d(R0), R1", argPx)
-	f.p("MOVD %d(R0), R2", argIn)
-	f.p("MOVD %d(R0), R3", argOut)
-	f.p("MOVD %d(R0), R4", argTiles)
-	f.label("tile")
-	for i := range armMR {
-		f.p("MOVW %d(R1), R%d", 8*i, 8+i)
-	}
-	for i := range armMR {
+// armTile is mr pixels x nv*4 channels and where their sums are.
+type armTile struct {
+	armRegs
+	mr, nv int
+}
+
+// sums is the first register of pixel i.
+func (t armTile) sums(i int) int { return t.acc + i*t.nv }
+
+// armBlocks writes a block kernel.
+func armBlocks(f *file, name string, t armTile, block, quad func(*file, int)) {
+	t.begin(f, name)
+	for i := range t.mr {
 		f.p("ADD R2, R%d, R%d", 8+i, 8+i)
-	}
-	f.p("MOVD %d(R0), R5", argW)
-	f.p("MOVD %d(R0), R6", argN)
-	f.p("MOVD %d(R0), R7", argOffs)
-	f.p("MOVD %d(R0), R15", argBias)
-	f.p("VLD1 (R15), %s", regs(r.acc, nv))
-	for i := 1; i < armMR; i++ {
-		for j := range nv {
-			f.p("VORR V%d.B16, V%d.B16, V%d.B16", r.acc+j, r.acc+j, r.acc+i*nv+j)
-		}
 	}
 	if quad != nil {
 		f.p("MOVD %d(R0), R15", argQuads)
 		f.p("CBZ R15, single")
 		f.label("quad")
 		f.p("MOVW.P 4(R7), R14")
-		quad(f, nv)
+		quad(f, t.nv)
 		f.p("SUBS $1, R15, R15")
 		f.p("BNE quad")
 		f.label("single")
@@ -133,20 +129,126 @@ func armBlocks(f *file, name string, r armRegs, nv int, block, quad func(*file, 
 	f.p("CBZ R6, done")
 	f.label("block")
 	f.p("MOVW.P 4(R7), R14")
-	block(f, nv)
+	block(f, t.nv)
 	f.p("SUBS $1, R6, R6")
 	f.p("BNE block")
 	f.label("done")
-	armConsts(f, r, nv)
-	for i := range armMR {
-		f.p("MOVW %d(R1), R15", 8*i+4)
-		f.p("ADD R3, R15, R15")
-		armStore(f, r, r.acc+i*nv, nv)
+	t.next(f)
+}
+
+// armDepthwise writes the depthwise kernel of 6 pixels x 16 channels, which walks
+// from tap to tap.
+func armDepthwise(f *file, isa armISA) {
+	t := armTile{lowSums, dwMR, 4}
+	t.begin(f, "depthwise"+isa.name)
+	f.p("MOVW.P 4(R7), R14")
+	f.p("ADD R2, R14, R14")
+	for i := range t.mr {
+		f.p("ADD R14, R%d, R%d", 8+i, 8+i)
 	}
-	f.p("ADD $%d, R1, R1", 8*armMR)
+	f.label("block")
+	f.p("MOVW.P 4(R7), R14")
+	isa.rows(f)
+	f.p("SUBS $1, R6, R6")
+	f.p("BNE block")
+	t.next(f)
+}
+
+// begin begins a kernel and its loop over tiles, up to the sums.
+func (t armTile) begin(f *file, name string) {
+	f.text(name, 8, armPlan)
+	f.p("MOVD a+0(FP), R0")
+	f.p("MOVD %d(R0), R1", argPx)
+	f.p("MOVD %d(R0), R2", argIn)
+	f.p("MOVD %d(R0), R3", argOut)
+	f.p("MOVD %d(R0), R4", argTiles)
+	f.p("MOVD %d(R0), R16", argBias)
+	f.p("MOVD %d(R0), R17", argScale)
+	f.p("MOVD %d(R0), R26", argTail)
+	f.p("MOVD %d(R0), R25", argEnd)
+	f.label("tile")
+	for i := range t.mr {
+		f.p("LDPSW %d(R1), (R%d, R%d)", 8*i, 8+i, 19+i)
+	}
+	f.p("MOVD %d(R0), R5", argW)
+	f.p("MOVD %d(R0), R6", argN)
+	f.p("MOVD %d(R0), R7", argOffs)
+	for i := range t.mr {
+		f.p("VLD1 (R16), %s", regs(t.sums(i), t.nv))
+	}
+}
+
+// next ends the loop over tiles.
+func (t armTile) next(f *file) {
+	t.endings(f)
+	f.p("ADD $%d, R1, R1", 8*t.mr)
 	f.p("SUBS $1, R4, R4")
 	f.p("BNE tile")
 	f.p("RET")
+}
+
+// endings requantizes and stores the sums of a tile in one of the ways of ending
+// in package kernel.
+func (t armTile) endings(f *file) {
+	f.p("CBZ R25, saturating")
+	f.p("VLD1 (R17), %s", regs(t.scale, t.nv))
+	f.p("VLD1 (R26), %s", regs(t.k, 4))
+	f.p("TBNZ $1, R25, shifted")
+	t.store(f, func(a int) { armShort(f, t.armRegs, a, t.nv, false) })
+	f.p("B next")
+	f.label("shifted")
+	t.store(f, func(a int) { armShort(f, t.armRegs, a, t.nv, true) })
+	f.p("B next")
+	f.label("saturating")
+	armConsts(f, t.armRegs, t.nv)
+	t.store(f, func(a int) { armSaturate(f, t.armRegs, a, t.nv) })
+	f.label("next")
+}
+
+// store requantizes every pixel's sums in Va.. to Va and writes them to the output.
+func (t armTile) store(f *file, requantize func(a int)) {
+	op, name := uint32(0x3CA06800), "FMOVQ"
+	if t.nv == 2 {
+		op, name = 0xFC206800, "FMOVD"
+	}
+	for i := range t.mr {
+		v, to := t.sums(i), 19+i
+		requantize(v)
+		f.word(op|uint32(to)<<16|3<<5|uint32(v), "%s F%d, (R3)(R%d)", name, v, to)
+	}
+}
+
+// armShort requantizes the sums in Va.. with the tail's constants, all of them
+// where shifted.
+func armShort(f *file, r armRegs, a, nv int, shifted bool) {
+	for j := range nv {
+		f.op2(opSCVTF, "SCVTF", a+j, a+j)
+	}
+	for j := range nv {
+		f.op3(opFMUL, "FMUL", r.scale+j, a+j, a+j)
+	}
+	for j := range nv {
+		f.op3(opFADD, "FADD", r.k, a+j, a+j)
+	}
+	for j := 0; j < nv; j += 2 {
+		f.op3(opUZP1H, "UZP1", a+j+1, a+j, a+j)
+		if shifted {
+			f.op3(opSQADD, "SQADD", r.k+1, a+j, a+j)
+		}
+	}
+	armNarrow(f, a, nv)
+	if shifted {
+		f.op3(opSMAX, "SMAX", r.k+2, a, a)
+		f.op3(opSMIN, "SMIN", r.k+3, a, a)
+	}
+}
+
+// armNarrow brings nv*4 numbers of 16 bits in Va, Va+2 to Va.
+func armNarrow(f *file, a, nv int) {
+	f.op2(opSQXTN8, "SQXTN", a, a)
+	if nv == 4 {
+		f.op2(opSQXTN82, "SQXTN2", a+2, a)
+	}
 }
 
 // armConsts loads the constants.
@@ -161,8 +263,8 @@ func armConsts(f *file, r armRegs, nv int) {
 	f.p("VDUP R15, V%d.B16", r.k+2)
 }
 
-// armStore requantizes the sums in Va.. and stores them at R15.
-func armStore(f *file, r armRegs, a, nv int) {
+// armSaturate requantizes the sums in Va.. to Va.
+func armSaturate(f *file, r armRegs, a, nv int) {
 	for j := range nv {
 		f.op2(opSCVTF, "SCVTF", a+j, a+j)
 	}
@@ -177,22 +279,14 @@ func armStore(f *file, r armRegs, a, nv int) {
 		f.op2(opSQXTN42, "SQXTN2", a+j+1, a+j)
 		f.op3(opSQADD, "SQADD", r.k, a+j, a+j)
 	}
-	f.op2(opSQXTN8, "SQXTN", a, a)
-	if nv == 4 {
-		f.op2(opSQXTN82, "SQXTN2", a+2, a)
-	}
+	armNarrow(f, a, nv)
 	f.op3(opSMAX, "SMAX", r.k+1, a, a)
 	f.op3(opSMIN, "SMIN", r.k+2, a, a)
-	if nv == 4 {
-		f.p("VST1 [V%d.B16], (R15)", a)
-	} else {
-		f.p("VST1 [V%d.B8], (R15)", a)
-	}
 }
 
-// load16 loads 16 bytes at Rbase + R14.
-func (f *file) load16(base, v int) {
-	f.word(0x3CE06800|14<<16|uint32(base)<<5|uint32(v), "FMOVQ (R%d)(R14), F%d", base, v)
+// load16 loads 16 bytes at Rbase + Roff.
+func (f *file) load16(base, off, v int) {
+	f.word(0x3CE06800|uint32(off)<<16|uint32(base)<<5|uint32(v), "FMOVQ (R%d)(R%d), F%d", base, off, v)
 }
 
 // regs lists n registers from first on.
@@ -238,9 +332,8 @@ V16..V18 keep the constants of V28..V30 while blocks are added.`)
 	for i := range 3 {
 		f.p("VORR V%d.B16, V%d.B16, V%d.B16", 16+i, 16+i, 28+i)
 	}
-	f.p("MOVD R3, R15")
-	armStore(f, lowSums, 0, 4)
-	f.p("ADD $16, R3, R3")
+	armSaturate(f, lowSums, 0, 4)
+	f.p("VST1.P [V0.B16], 16(R3)")
 	f.p("SUBS $1, R4, R4")
 	f.p("BNE panel")
 	f.p("RET")
@@ -248,27 +341,27 @@ V16..V18 keep the constants of V28..V30 while blocks are added.`)
 
 // armZip writes n rows side by side, 16 channels at a time.
 func armZip(f *file, name string, rows int) {
-	f.text(name, 8, `R0 args, R1 destination of the pixel, R2 pixels left, R3 channels, R4, R5 steps,
-R6 channel, R7 destination of the channel, R8.. the rows at the pixel, R15 temporary.`)
+	f.text(name, 8, `R0 args, R1 destination of the pixel, R2 pixels left, R3 minus channels, R4, R5 steps,
+R6 channel less channels, R7 destination of the channel, R8.. ends of the pixel in the rows.`)
 	f.p("MOVD a+0(FP), R0")
 	for i, off := range []int{zipDst, zipPixels, zipN, zipSrcStep, zipDstStep} {
 		f.p("MOVD %d(R0), R%d", off, 1+i)
 	}
 	for i := range rows {
 		f.p("MOVD %d(R0), R%d", zipRow+8*i, 8+i)
+		f.p("ADD R3, R%d, R%d", 8+i, 8+i)
 	}
+	f.p("NEG R3, R3")
 	f.label("pixel")
-	f.p("MOVD $0, R6")
+	f.p("MOVD R3, R6")
 	f.p("MOVD R1, R7")
 	f.label("channels")
 	for i := range rows {
-		f.p("ADD R6, R%d, R15", 8+i)
-		f.p("VLD1 (R15), [V%d.B16]", i)
+		f.load16(8+i, 6, i)
 	}
 	f.p("VST%d.P %s, %d(R7)", rows, regs(0, rows), 16*rows)
-	f.p("ADD $16, R6, R6")
-	f.p("CMP R3, R6")
-	f.p("BLT channels")
+	f.p("ADDS $16, R6, R6")
+	f.p("BMI channels")
 	f.p("ADD R5, R1, R1")
 	for i := range rows {
 		f.p("ADD R4, R%d, R%d", 8+i, 8+i)

@@ -33,6 +33,8 @@ const (
 	argStep  = 120
 	argSkip  = 128
 	argLen   = 136
+	argTail  = 144
+	argEnd   = 152
 )
 
 // file collects one assembly file.

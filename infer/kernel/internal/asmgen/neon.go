@@ -8,21 +8,21 @@ package main
 
 func neon() *file {
 	f := neonBytes()
-	armBlocks(f, "wide16NEON", highSums, 4, neonWide, nil)
-	armBlocks(f, "wide8NEON", highSums, 2, neonWide, nil)
+	armBlocks(f, "wide16NEON", armTile{highSums, dwMR, 4}, neonWide, nil)
+	armBlocks(f, "wide8NEON", armTile{highSums, dwMR, 2}, neonWide, nil)
 	return f
 }
 
 // neonWide adds a block of 16-bit weights, [4][channels]: V0..V5 activations of
 // the pixels, V6, V7 weights of one input.
 func neonWide(f *file, nv int) {
-	for i := range armMR {
+	for i := range dwMR {
 		f.p("FMOVS (R%d)(R14), F%d", 8+i, i)
 		f.op2(opSXTL8, "SXTL", i, i)
 	}
 	for k := range 4 {
 		f.p("VLD1.P %d(R5), %s", 8*nv, regs(6, nv/2))
-		for i := range armMR {
+		for i := range dwMR {
 			for j := range nv / 2 {
 				acc := 8 + i*nv + 2*j
 				f.mlaElem(opSMLALH, "SMLAL", i, k, 6+j, acc)
@@ -41,9 +41,10 @@ func (f *file) mlaElem(op uint32, name string, m, k, n, d int) {
 func neonBytes() *file {
 	return arm(armISA{
 		name: "NEON",
+		mr:   dwMR,
 		block: func(f *file, nv int) {
 			f.p("VLD1.P %d(R5), %s", 16*nv, regs(24, nv))
-			for i := range armMR {
+			for i := range dwMR {
 				f.p("FMOVS (R%d)(R14), F28", 8+i)
 				neonDot(f, i*nv, nv)
 			}
@@ -51,9 +52,8 @@ func neonBytes() *file {
 		quad: nil,
 		rows: func(f *file) {
 			f.p("VLD1.P 32(R5), %s", regs(24, 2))
-			for i := range armMR {
-				f.p("ADD R14, R%d, R15", 8+i)
-				f.p("VLD1 (R15), %s", regs(28, 2))
+			for i := range dwMR {
+				f.p("VLD1.P (R%d)(R14), %s", 8+i, regs(28, 2))
 				for j := range 2 {
 					f.op3(opSMULL, "SMULL", 28+j, 24+j, 30)
 					f.op2(opSADALP, "SADALP", 30, i*4+2*j)
