@@ -299,3 +299,30 @@ func TestRealPictures(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestTeachNamesTheBadPartAmongTheGood: one part with a blot among 24 good ones
+// is the first to be looked at again.
+func TestTeachNamesTheBadPartAmongTheGood(t *testing.T) {
+	dir := t.TempDir()
+	drawParts(t, dir, 24, false)
+	odd := filepath.Join(t.TempDir(), "odd")
+	drawParts(t, odd, 1, true)
+	b, err := os.ReadFile(filepath.Join(odd, "paa.png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "blot.png"), b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := winnow(t, "teach", "--from", dir, "--out", filepath.Join(t.TempDir(), "m.tflite"), "--input", "96x96", "--json")
+	if code != 0 {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	var r struct{ Suspects []string }
+	if err := json.Unmarshal([]byte(out), &r); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Suspects) == 0 || filepath.Base(r.Suspects[0]) != "blot.png" {
+		t.Errorf("named %v, want blot.png first", r.Suspects)
+	}
+}

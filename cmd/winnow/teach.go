@@ -48,6 +48,9 @@ func teachCommand() *cobra.Command {
 	return c
 }
 
+// shownSuspects bounds the list on a terminal.
+const shownSuspects = 10
+
 // taughtReport is what `teach --json` prints.
 type taughtReport struct {
 	Model       string           `json:"model"`
@@ -56,7 +59,8 @@ type taughtReport struct {
 	Parts       int              `json:"parts"`
 	Groups      int              `json:"groups"`
 	Skipped     []string         `json:"skipped"`
-	Input       [2]int           `json:"input"` // width, height
+	Suspects    []string         `json:"suspects"` // taught pictures that look unlike the others, worst first
+	Input       [2]int           `json:"input"`    // width, height
 	Threshold   float64          `json:"threshold"`
 	Certificate edge.Certificate `json:"certificate"`
 	Promise     string           `json:"promise"`
@@ -100,7 +104,7 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 		Model: f.out, Digest: p.Digest(), Bytes: len(b), Parts: m.Taught.Parts, Groups: m.Taught.Groups, Skipped: skipped,
 		Input:     [2]int{m.Preprocess.Width, m.Preprocess.Height},
 		Threshold: p.Calibration.Threshold, Certificate: p.Calibration.Certificate, Promise: fit.Promise(p.Calibration),
-		Views: viewReports(taught.result), Sizes: taught.sizes, Seconds: time.Since(start).Seconds(),
+		Suspects: taught.suspects(), Views: viewReports(taught.result), Sizes: taught.sizes, Seconds: time.Since(start).Seconds(),
 	}
 	if f.json {
 		return writeJSON(out, r)
@@ -114,6 +118,16 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 	}
 	for _, v := range r.Views {
 		fmt.Fprintf(out, "  %-14s weighs %2.0f %%: alone it ranks %.1f %% of drawn defects above a held-out good part\n", v.Name, 100*v.Weight, 100*v.AUROC)
+	}
+	if len(r.Suspects) > 0 {
+		fmt.Fprintf(out, "look at these again, and teach without them if they are not good: they are least like the others\n")
+		for i, p := range r.Suspects {
+			if i == shownSuspects {
+				fmt.Fprintf(out, "  and %d more (--json lists all)\n", len(r.Suspects)-i)
+				break
+			}
+			fmt.Fprintf(out, "  %s\n", p)
+		}
 	}
 	fmt.Fprintf(out, "%s\n", r.Promise)
 	return nil

@@ -19,6 +19,16 @@ type taughtPictures struct {
 	result  *fit.Result
 	sizes   []sizeReport
 	skipped []string // pictures that were left out, and why
+	paths   []string // of the taught parts, in order
+}
+
+// suspects are the taught pictures that look unlike the others, worst first.
+func (r *taughtPictures) suspects() []string {
+	out := []string{}
+	for _, i := range fit.Suspects(r.result.HeldOut) {
+		out = append(out, r.paths[i])
+	}
+	return out
 }
 
 // teachPictures teaches on files. Pictures that cannot be read are named and
@@ -50,6 +60,8 @@ func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f 
 		}
 		if err != nil {
 			r.skipped = append(r.skipped, fmt.Sprintf("%s: %s", p.Path, explain(err)))
+		} else {
+			r.paths = append(r.paths, p.Path)
 		}
 		bar.update("looking at good parts", i+1, len(sv.usable))
 	}
