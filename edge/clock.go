@@ -65,3 +65,13 @@ type Clock interface {
 	// SleepUntil returns nil once Now() >= t, or ctx's error if that comes first.
 	SleepUntil(ctx context.Context, t Instant) error
 }
+
+// Sleeper is the wait of one thread for an instant or for being woken. SleepUntil
+// is called by one goroutine, Wake by any.
+type Sleeper interface {
+	// SleepUntil returns at t, when woken, or a little early; zero: when woken.
+	// A Wake since it last returned makes it return at once.
+	SleepUntil(t Instant)
+	Wake()
+	Close() error
+}

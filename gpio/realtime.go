@@ -10,8 +10,8 @@ import (
 // and below those handlers (50).
 const realtimePriority = 40
 
-// realtime gives the calling thread SCHED_FIFO.
-func realtime() error {
+// Realtime gives the calling thread SCHED_FIFO, for a goroutine that is locked to it.
+func Realtime() error {
 	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: realtimePriority}
 	if err := unix.SchedSetAttr(0, &attr, 0); err != nil {
 		return fmt.Errorf("no real-time priority: %w (give the service CAP_SYS_NICE or LimitRTPRIO)", err)

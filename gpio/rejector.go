@@ -16,6 +16,7 @@ type Gate struct {
 	Travel  time.Duration // from the trigger to the first moment the part is before the actuator
 	Advance time.Duration // how long the actuator takes to act; it is told that much earlier
 	Width   time.Duration
+	Window  time.Duration // how long the part is before the actuator; 0: as long as the pulse
 	// Lane, if not empty, is where on the frame (pixels) a region's centre must
 	// lie for this gate to be the one that acts. The first gate acts on whatever
 	// no lane takes: it must catch every part.
@@ -56,8 +57,8 @@ func (c RejectConfig) Check() error {
 		if g.Travel-g.Advance <= c.Deadline {
 			errs = append(errs, fmt.Errorf("gate %d: the part is there %v after the trigger, but its verdict may take %v and the actuator %v", i, g.Travel, c.Deadline, g.Advance))
 		}
-		if c.Pitch > 0 && g.Width > c.Pitch {
-			errs = append(errs, fmt.Errorf("gate %d: a pulse of %v is longer than the %v between parts", i, g.Width, c.Pitch))
+		if c.Pitch > 0 && max(g.Width, g.Window) > c.Pitch {
+			errs = append(errs, fmt.Errorf("gate %d: a pulse of %v or its window of %v is longer than the %v between parts", i, g.Width, g.Window, c.Pitch))
 		}
 	}
 	return errors.Join(errs...)
@@ -128,7 +129,7 @@ func (c *RejectConfig) inLane(i int, regions []edge.Region) bool {
 
 func (r *Rejector) fire(g Gate, v *edge.Verdict) {
 	at := v.Trigger.Add(g.Travel - g.Advance)
-	err := r.sched.Schedule(g.Channel, Pulse{ID: v.ID.Seq, At: at, Width: g.Width})
+	err := r.sched.Schedule(g.Channel, Pulse{ID: v.ID.Seq, At: at, Width: g.Width, Window: g.Window})
 	if err == nil {
 		return
 	}

@@ -32,9 +32,9 @@ type ChannelConfig struct {
 	// next. With Merge, what is asked for closer together becomes one pulse;
 	// otherwise, or if the first has ended, the second starts late.
 	MinPeriod time.Duration
-	// MaxLate is how late a pulse may start; 0: half its width. One that would
-	// start later is not fired, since the part has passed and the next one would
-	// be hit: it is counted as missed, and the line must be told.
+	// MaxLate is how late a pulse may start; 0: as late as half of it still fits into
+	// its window. One that would start later is not fired, since the part has passed
+	// and the next one would be hit: it is counted as missed, and the line must be told.
 	MaxLate time.Duration
 	// Shift moves a pulse that is late to when it can start, at its full width,
 	// for benches where no part moves on. Never set it where one does.
@@ -43,14 +43,19 @@ type ChannelConfig struct {
 	Capacity int
 }
 
-// Pulse is a window of activity. Whatever happens it is not extended beyond
-// At+Width, where the next part begins; a late start makes it shorter.
+// Pulse is Width of activity from At on. Whatever happens it does not last beyond
+// its window, where the next part begins: one that starts late lasts as long as it
+// should as far as the window allows, and is shorter then.
 type Pulse struct {
 	ID     uint64 // the part's number
 	At     edge.Instant
 	Width  time.Duration
-	Manual bool // by a person's hand, for set-up
+	Window time.Duration // the part is before the actuator for so long from At on; below Width: Width
+	Manual bool          // by a person's hand, for set-up
 }
+
+// over is when the part has passed.
+func (p Pulse) over() edge.Instant { return p.At.Add(max(p.Window, p.Width)) }
 
 // Hold says which pulses are kept from the outputs.
 type Hold uint8
@@ -119,7 +124,7 @@ type Scheduler struct {
 	stats   Stats
 	hold    Hold
 	sleeps  edge.Instant
-	disturb context.CancelFunc
+	disturb func()
 	rt      error
 }
 
@@ -338,7 +343,7 @@ func (s *Scheduler) begin(i int, p Pulse, now edge.Instant) {
 		s.report(r)
 		return
 	}
-	from := p.At
+	from := min(max(now, p.At), p.over().Add(-p.Width))
 	if c.Shift {
 		from = now
 	}
@@ -357,7 +362,7 @@ func (s *Scheduler) begin(i int, p Pulse, now edge.Instant) {
 // tolerance is how late p may start.
 func (c *channel) tolerance(p Pulse) time.Duration {
 	if c.MaxLate == 0 {
-		return p.Width / 2
+		return p.over().Sub(p.At) - p.Width/2
 	}
 	return c.MaxLate
 }
@@ -385,55 +390,30 @@ func (s *Scheduler) report(r Record) {
 
 // Run fires pulses until ctx ends, then cancels what waits and brings every
 // output to its safe level, also on the way out of a panic. It keeps a thread
-// of its own, with real-time priority where the system allows it (see Realtime).
+// of its own, with real-time priority where the system allows it (see Scheduler.Realtime).
 func (s *Scheduler) Run(ctx context.Context) error {
 	runtime.LockOSThread() // never unlocked: the thread ends with its priority
 	defer s.safe()
-	s.noteRealtime(realtime())
+	s.noteRealtime(Realtime())
 	s.arrive()
-	sleep, cancel := context.WithCancel(ctx)
-	defer func() { cancel() }()
+	w := newSleeper(ctx, s.clock)
+	defer func() { _ = w.Close() }()
+	defer context.AfterFunc(ctx, w.Wake)()
 	for ctx.Err() == nil {
-		if sleep.Err() != nil {
-			sleep, cancel = context.WithCancel(ctx)
-		}
-		s.arm(0, cancel) // a pulse that comes from here on cancels the sleep, even before it begins
+		s.arm(0, w.Wake) // a pulse that comes from here on ends the sleep, even before it begins
 		next := s.Step()
-		s.arm(next, cancel)
-		if next == 0 {
-			<-sleep.Done()
-			continue
-		}
-		s.sleepUntil(sleep, next)
+		s.arm(next, w.Wake)
+		w.SleepUntil(next)
 	}
+	s.arm(0, func() {})
 	return ctx.Err()
 }
 
-// napper is implemented by clocks that can wake a thread more exactly than the
-// runtime's timers do.
-type napper interface{ NapUntil(t edge.Instant) }
-
-// napTime is the end of a wait that is napped. An earlier pulse that comes in
-// meanwhile starts up to this much late.
-const napTime = time.Millisecond
-
-// sleepUntil returns at t or when ctx ends; a nap is not interrupted.
-func (s *Scheduler) sleepUntil(ctx context.Context, t edge.Instant) {
-	n, ok := s.clock.(napper)
-	if !ok {
-		_ = s.clock.SleepUntil(ctx, t)
-		return
-	}
-	if s.clock.SleepUntil(ctx, t.Add(-napTime)) == nil {
-		n.NapUntil(t)
-	}
-}
-
 // arm says until when Run is going to sleep; zero: until disturbed.
-func (s *Scheduler) arm(t edge.Instant, cancel context.CancelFunc) {
+func (s *Scheduler) arm(t edge.Instant, wake func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sleeps, s.disturb = t, cancel
+	s.sleeps, s.disturb = t, wake
 }
 
 // Realtime returns why Run has no real-time priority, or nil.

@@ -138,6 +138,25 @@ func TestPulseThatWouldHitTheNextPartIsNotFired(t *testing.T) {
 	}
 }
 
+// A part that stays before the actuator is rejected by a pulse that comes late;
+// where the part has gone, nothing is fired at the next.
+func TestALatePulseStaysInItsWindow(t *testing.T) {
+	for late, want := range map[float64]struct {
+		outcome gpio.Outcome
+		end     float64
+	}{0: {gpio.Fired, 120}, 20: {gpio.Fired, 140}, 30: {gpio.Fired, 150}, 35: {gpio.Fired, 150}, 40: {gpio.Fired, 150}, 40.1: {gpio.Missed, 0}, 1000: {gpio.Missed, 0}} {
+		r := newRig(t, gpio.ChannelConfig{})
+		if err := r.Schedule(0, gpio.Pulse{At: at(100), Width: ms(20), Window: ms(50)}); err != nil {
+			t.Fatal(err)
+		}
+		r.clock.now = at(100 + late)
+		r.runTo(at(2000))
+		if got := r.records[0]; got.Outcome != want.outcome || got.End != at(want.end) {
+			t.Errorf("%v ms late: %v, ends %v, want %v", late, got.Outcome, got.End, want)
+		}
+	}
+}
+
 func TestScheduleRefuses(t *testing.T) {
 	r := newRig(t, gpio.ChannelConfig{MaxLate: ms(5), Capacity: 1})
 	for name, c := range map[string]struct {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,6 +22,9 @@ type lineBench struct {
 	PerSecond  float64   `json:"parts_per_s"`
 	Pulses     int       `json:"pulses"` // counted on the wire
 	Late       uint64    `json:"late"`
+	Fired      uint64    `json:"fired"`       // what became of the pulses that the parts asked for
+	Merged     uint64    `json:"merged"`      // one pulse for two parts that came close together
+	Missed     uint64    `json:"missed"`      // too late to hit the part; alarmed
 	OursP50    float64   `json:"ours_ms_p50"` // of trigger to edge, what better software would save
 	OursShare  float64   `json:"ours_share_p50"`
 	Confidence float64   `json:"confidence"` // of the bounds
@@ -67,33 +72,56 @@ func benchLine(ctx context.Context, f benchFlags, stderr io.Writer) (*lineBench,
 		return nil, err
 	}
 	defer l.Close()
-	bar := newProgress(stderr)
-	defer bar.finish()
+	var passed atomic.Int64
+	defer showParts(ctx, l, stderr, &passed, f.runs)()
 	plant := func(ctx context.Context, _ *station.Station) error {
-		next := l.clock.Now()
-		for i := range f.runs {
-			next = next.Add(linePeriod)
-			if err := l.clock.SleepUntil(ctx, next); err != nil {
-				return err
+		err := l.onTime(func(sleepUntil func(edge.Instant)) error {
+			next := l.clock.Now()
+			for i := range f.runs {
+				next = next.Add(linePeriod)
+				sleepUntil(next)
+				l.part()
+				sleepUntil(next.Add(linePeriod / 4))
+				l.leave()
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				passed.Store(int64(i + 1))
 			}
-			l.part()
-			if err := l.clock.SleepUntil(ctx, next.Add(linePeriod/4)); err != nil {
-				return err
-			}
-			l.leave()
-			bar.update("parts pass", i+1, f.runs)
+			return nil
+		})
+		if err != nil {
+			return err
 		}
-		return l.clock.SleepUntil(ctx, next.Add(500*time.Millisecond)) // the last one is at the actuator
+		return l.clock.SleepUntil(ctx, l.clock.Now().Add(500*time.Millisecond)) // the last one is at the actuator
 	}
 	s, err := l.run(ctx, everyPartBad{l.judge}, plant)
 	if err != nil {
 		return nil, err
 	}
-	r := &lineBench{Parts: f.runs, Triggers: s.Counts().Triggers, PerSecond: float64(time.Second) / float64(linePeriod), Pulses: l.wires()[0].pin.Rises(true), Late: s.Counts().Late, Confidence: 0.95}
+	n := s.Pulses()
+	r := &lineBench{
+		Parts: f.runs, Triggers: s.Counts().Triggers, PerSecond: float64(time.Second) / float64(linePeriod), Pulses: l.wires()[0].pin.Rises(true),
+		Late: s.Counts().Late, Fired: n.Fired, Merged: n.Merged, Missed: n.Missed, Confidence: 0.95,
+	}
 	for _, c := range s.Cuts() {
 		r.add(c)
 	}
 	return r, nil
+}
+
+// showParts draws the progress bar beside the plant, which must not wait for it.
+func showParts(ctx context.Context, l *lab, stderr io.Writer, passed *atomic.Int64, of int) (finish func()) {
+	ctx, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		bar := newProgress(stderr)
+		defer bar.finish()
+		for l.clock.SleepUntil(ctx, l.clock.Now().Add(200*time.Millisecond)) == nil {
+			bar.update("parts pass", int(passed.Load()), of)
+		}
+	})
+	return func() { stop(); wg.Wait() }
 }
 
 // everyPartBad has every part fired at, so that each has an output edge; the
@@ -135,7 +163,8 @@ func (r *lineBench) add(c station.Cut) {
 func millis(d time.Duration) float64 { return float64(d) / 1e6 }
 
 func (r *lineBench) print(w io.Writer) error {
-	fmt.Fprintf(w, "%d parts at %.0f a second, %d pulses, %d late\n%-14s %9s %9s %9s %9s  %s\n", r.Parts, r.PerSecond, r.Pulses, r.Late,
+	fmt.Fprintf(w, "%d parts at %.0f a second, %d triggers, %d verdicts late; %d pulses: %d fired, %d merged, %d missed\n%-14s %9s %9s %9s %9s  %s\n",
+		r.Parts, r.PerSecond, r.Triggers, r.Late, r.Pulses, r.Fired, r.Merged, r.Missed,
 		"stretch, ms", "p50", "p99", "p99.9", "max", "p99.9 at most, 95 % confidence")
 	for _, c := range r.Cuts {
 		bound := "too few parts: 2995 are needed"

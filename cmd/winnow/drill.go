@@ -210,7 +210,7 @@ func (d *drill) untilActedOn(ctx context.Context) error {
 func (d *drill) rejected(p passed) bool {
 	for i, a := range d.cfg.Actuators {
 		there := p.at.Add(d.cfg.ActuatorDelay(i) - a.Advance.Std())
-		if a.On == config.FiresReject && d.wires()[i].active(there, there.Add(a.Pulse.Std())) {
+		if a.On == config.FiresReject && d.wires()[i].active(there, there.Add(max(a.Pulse, a.Window).Std())) {
 			return true
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 
@@ -23,7 +24,7 @@ import (
 // lab is a whole station on simulated lines under drawn parts, for benches and
 // drills: its plant pulls the trigger and its camera takes pictures drawn before.
 type lab struct {
-	clock  edge.Clock
+	clock  *clock.System
 	chip   *sim.Chip
 	camera *album
 	judge  *infer.Judge
@@ -116,6 +117,7 @@ func (l *lab) run(ctx context.Context, judge line.Judge, plant func(ctx context.
 		return nil, err
 	}
 	defer s.Close()
+	defer spareProcessors()()
 	inner, stop := context.WithCancel(ctx)
 	defer stop()
 	ended := make(chan error, 1)
@@ -129,6 +131,29 @@ func (l *lab) run(ctx context.Context, judge line.Judge, plant func(ctx context.
 		err = runErr
 	}
 	return s, err
+}
+
+// onTime runs plant on a thread of its own with real-time priority where the
+// system allows it: what a plant does comes when it comes, however busy the
+// station's machine is.
+func (l *lab) onTime(plant func(sleepUntil func(edge.Instant)) error) error {
+	ended := make(chan error)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with its priority
+		_ = gpio.Realtime()
+		s, err := l.clock.NewSleeper()
+		if err != nil {
+			ended <- err
+			return
+		}
+		defer s.Close()
+		ended <- plant(func(t edge.Instant) {
+			for t.After(l.clock.Now()) {
+				s.SleepUntil(t)
+			}
+		})
+	}()
+	return <-ended
 }
 
 // until waits for what must come within some seconds.

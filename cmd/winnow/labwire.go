@@ -83,7 +83,7 @@ func output(c *config.Config, n config.SignalName) *config.Signal {
 func interval(c *config.Config) time.Duration {
 	least := max(c.PartInterval(), 2*c.Handshake.Hold.Std())
 	for _, a := range c.Actuators {
-		least = max(least, a.Pulse.Std()+a.DeadTime.Std(), a.MinGap.Std())
+		least = max(least, max(a.Pulse, a.Window).Std()+a.DeadTime.Std(), a.MinGap.Std())
 	}
 	return max(least+least/4, 10*time.Millisecond)
 }

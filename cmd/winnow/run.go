@@ -82,6 +82,7 @@ func runStation(ctx context.Context, cfg *config.Config, record recordFlags, std
 	if err != nil {
 		return err
 	}
+	defer spareProcessors()()
 	return s.Run(ctx, station.Model{
 		Judge: w, Bare: j, Watch: w,
 		Digest: j.Package().ShortDigest(), Certificate: j.Package().Calibration.Certificate,

@@ -105,13 +105,3 @@ func (c *System) sleep(ctx context.Context, d time.Duration) error {
 }
 
 var _ edge.Clock = (*System)(nil)
-
-// NapUntil blocks the calling thread until t by clock_nanosleep(2), which wakes
-// it with its own priority rather than when the runtime gets round to its
-// timers. It cannot be interrupted: only for the last millisecond or so.
-func (c *System) NapUntil(t edge.Instant) {
-	ts := unix.NsecToTimespec(int64(t))
-	for unix.ClockNanosleep(unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME, &ts, nil) == unix.EINTR {
-		continue
-	}
-}

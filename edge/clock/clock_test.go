@@ -142,15 +142,29 @@ func TestManualSleepEndsWithContext(t *testing.T) {
 	})
 }
 
-func TestNapIsNeverShort(t *testing.T) {
+func TestAThreadSleepsUntilItsInstantOrIsWoken(t *testing.T) {
 	c, err := NewSystem()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.NewSleeper()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, d := range []time.Duration{-time.Second, 0, 50 * time.Microsecond, time.Millisecond} {
 		until := monotonic(t).Add(d)
-		if c.NapUntil(until); monotonic(t) < until {
-			t.Errorf("a nap of %v was short", d)
+		for monotonic(t) < until {
+			s.SleepUntil(until) // may be a little early
 		}
 	}
+	s.Wake() // before the sleep: it is not lost
+	s.SleepUntil(0)
+	woken := make(chan struct{})
+	go func() { s.SleepUntil(monotonic(t).Add(time.Hour)); close(woken) }()
+	s.Wake()
+	<-woken
+	if err := errors.Join(s.Close(), s.Close()); err != nil {
+		t.Error(err)
+	}
+	s.Wake() // whoever comes late harms nobody
 }

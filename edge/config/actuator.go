@@ -32,6 +32,7 @@ type Actuator struct {
 	Delay      Duration  `toml:"delay"`       // from trigger to pulse; or by distance_mm and the belt's speed
 	DistanceMM float64   `toml:"distance_mm"` // from trigger to actuator
 	Pulse      Duration  `toml:"pulse"`       // how long the output is on
+	Window     Duration  `toml:"window"`      // how long the part is before it: a late pulse may last until then; 0: as long as the pulse
 	MinGap     Duration  `toml:"min_gap"`     // from the start of one pulse to that of the next, at least
 	Advance    Duration  `toml:"advance"`     // how long the actuator takes to act: it is told that much earlier
 	DeadTime   Duration  `toml:"dead_time"`   // from the end of one pulse to the start of the next, at least
@@ -83,6 +84,7 @@ func (a *Actuator) check(k *checker, key string) {
 	k.span(key+".delay", a.Delay, 0, time.Hour)
 	within(k, key+".distance_mm", a.DistanceMM, 0, 1_000_000, "mm from the trigger")
 	k.span(key+".pulse", a.Pulse, time.Millisecond, time.Minute)
+	k.span(key+".window", a.Window, 0, time.Minute)
 	k.span(key+".min_gap", a.MinGap, 0, time.Hour)
 	k.span(key+".advance", a.Advance, 0, time.Minute)
 	k.span(key+".dead_time", a.DeadTime, 0, time.Minute)

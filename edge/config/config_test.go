@@ -214,6 +214,8 @@ func TestMistakes(t *testing.T) {
 		"no such signal":        {"[[signal]]\nname = \"redy\"", "signal[0].name: \"redy\" is not allowed"},
 		"ack not wired":         {"[handshake]\nacknowledge = true", "handshake.acknowledge: no [[input]] has name = \"ack\""},
 		"ack not asked for":     {"[[input]]\nname = \"ack\"", "the ack input has no effect"},
+		"window over part":      {"[trigger]\nperiod = \"100ms\"\n[recipe]\ndeadline = \"50ms\"\n[[actuator]]\ndelay = \"90ms\"\nwindow = \"101ms\"\n", "actuator[0].window: \"101ms\" is not allowed; at most 100ms: with dead_time it must fit into the 100ms from part to part"},
+		"window below pulse":    {"[recipe]\ndeadline = \"50ms\"\n[[actuator]]\ndelay = \"90ms\"\nwindow = \"24ms\"\n", "actuator[0].window: \"24ms\" is not allowed; at least actuator[0].pulse (25ms)"},
 		"result over part":      {"[trigger]\nperiod = \"35ms\"\n[[signal]]\n", "handshake.hold: \"20ms\" is not allowed; at most half of the 35ms from part to part"},
 		"confirms nothing":      {"[[input]]\nname = \"confirm\"", "add an [[actuator]]"},
 		"two catch all":         {actuator("delay = \"1s\"\n") + "[[actuator]]\nname = \"b\"\nline = 2\ndelay = \"1s\"", "actuator[1].region: is not given"},

@@ -156,12 +156,26 @@ func (c *Config) checkPulse(k *checker, key string, a Actuator) {
 		return
 	}
 	part := c.PartInterval()
+	c.checkWindow(k, key, a, part)
 	switch busy := a.Pulse.Std() + a.DeadTime.Std(); {
 	case part <= 0:
 	case a.Pulse.Std() > part:
 		k.refuse(key+".pulse", a.Pulse.String(), fmt.Sprintf("at most the %v from part to part: a longer pulse hits the next part", part))
 	case busy > part:
 		k.refuse(key+".dead_time", a.DeadTime.String(), fmt.Sprintf("at most %v: with the pulse it must fit into the %v from part to part", part-a.Pulse.Std(), part))
+	}
+}
+
+// checkWindow refuses windows in which a late pulse would hit the next part.
+func (c *Config) checkWindow(k *checker, key string, a Actuator, part time.Duration) {
+	switch window := a.Window.Std(); {
+	case window == 0:
+	case c.Encoder.Present():
+		k.problem(key+".window", "has no effect with an encoder", "a part is fired at for as long as it is before the actuator")
+	case window < a.Pulse.Std():
+		k.refuse(key+".window", a.Window.String(), fmt.Sprintf("at least %s.pulse (%v)", key, a.Pulse))
+	case part > 0 && window+a.DeadTime.Std() > part:
+		k.refuse(key+".window", a.Window.String(), fmt.Sprintf("at most %v: with dead_time it must fit into the %v from part to part, or a late pulse hits the next", part-a.DeadTime.Std(), part))
 	}
 }
 

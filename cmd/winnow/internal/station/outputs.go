@@ -156,7 +156,7 @@ func (o *outputs) openGates() error {
 	for _, i := range order {
 		a := c.Actuators[i]
 		byTime.Gates = append(byTime.Gates, gpio.Gate{
-			Channel: i, Travel: c.ActuatorDelay(i), Advance: a.Advance.Std(), Width: a.Pulse.Std(), Lane: lane(a.Region),
+			Channel: i, Travel: c.ActuatorDelay(i), Advance: a.Advance.Std(), Width: a.Pulse.Std(), Window: a.Window.Std(), Lane: lane(a.Region),
 		})
 	}
 	r, err := gpio.NewRejector(byTime, o.sched, o.s.clock)
@@ -244,6 +244,17 @@ func (o *outputs) fire(name string, width time.Duration) error {
 func (o *outputs) Run(ctx context.Context) {
 	if o.sched != nil {
 		_ = o.sched.Run(ctx)
+	}
+}
+
+// sayPriority logs why pulses are not fired with real-time priority: on a busy
+// machine they come late then.
+func (o *outputs) sayPriority() {
+	if o.sched == nil {
+		return
+	}
+	if err := o.sched.Realtime(); err != nil {
+		o.s.log.Warn("reject pulses may come late while this machine is busy", "err", err)
 	}
 }
 

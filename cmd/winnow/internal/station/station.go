@@ -381,6 +381,9 @@ func (s *Station) tellCounts(ctx context.Context) {
 	var seen *watch.Status
 	var flow flow
 	for first := true; s.clock.SleepUntil(ctx, s.clock.Now().Add(time.Second)) == nil; first = false {
+		if first {
+			s.outs.sayPriority()
+		}
 		if c := s.line.Counts(); c != last || first {
 			last = c
 			s.teller.Counts(c)

@@ -77,6 +77,14 @@ const CutTotal = "trigger_edge"
 // Counts returns the ledger since the start.
 func (s *Station) Counts() edge.Counts { return s.line.Counts() }
 
+// Pulses says what became of the actuators' pulses since the start.
+func (s *Station) Pulses() gpio.Stats {
+	if s.outs.sched == nil {
+		return gpio.Stats{}
+	}
+	return s.outs.sched.Stats()
+}
+
 // Cuts returns the times since the start.
 func (s *Station) Cuts() []Cut {
 	s.times.mu.Lock()
