@@ -134,7 +134,7 @@ func packConv(s *Set, l *layout, d Conv, group int) *blockConv {
 // half blocks.
 func (c *blockConv) count(ps []panel, pixels int64) {
 	for _, p := range ps {
-		c.info.Done += pixels * int64(p.width*(4*p.blocks()+6))
+		c.info.Done += pixels * int64(p.width*(4*p.blocks(c.lay)+6))
 		c.info.Packed += len(p.w) + 4*len(p.offs) + 8*p.width
 	}
 }
@@ -307,7 +307,7 @@ func (c *blockConv) panel(dst []int8, in, stage []byte, b int, p *phase, q *pane
 		return // the last band has no row of this phase
 	}
 	base := ((b*c.rows*c.y.phases+p.ry)*c.d.OutW+p.rx)*c.d.OutC + q.first
-	a := blockArgs{in: ptr(in), px: ptr(t.px), tiles: t.tiles, offs: ptr(q.offs), quads: q.quads, n: len(q.offs) - q.quads,
+	a := blockArgs{in: ptr(in), px: ptr(t.px), tiles: t.tiles, offs: ptr(q.offs), joined: q.joined, n: q.n,
 		w: ptr(q.w), bias: ptr(q.bias), scale: ptr(q.scale), tail: unsafe.Pointer(&q.tail), ending: q.ending}
 	a.requant(&c.d.Requant)
 	if q.valid == q.width || c.lay.masked {

@@ -147,23 +147,14 @@ func (o *blockDW) packChannels(phase, c0 int) panel {
 	p.w = aligned(len(w))
 	copy(p.w, w)
 	p.finish(d.Bias, &d.Requant, sums, d.InZero+l.offset(), d.OutC)
-	p.quads = len(p.offs) // taps, here
+	p.n = len(p.offs)
 	if l.dwSteps {
 		p.offs = steps(p.offs)
 	}
 	px := int64((d.OutH-phase+o.phases-1)/o.phases) * int64(d.OutW)
-	o.info.Done += px * int64(p.quads*l.dwWidth*l.dwRows)
+	o.info.Done += px * int64(p.n*l.dwWidth*l.dwRows)
 	o.info.Packed += len(w) + 4*len(p.offs) + 8*p.width
 	return p
-}
-
-// steps are the first of offs, the way from each to the next, and 0.
-func steps(offs []int32) []int32 {
-	s := []int32{offs[0]}
-	for i, v := range offs[1:] {
-		s = append(s, v-offs[i])
-	}
-	return append(s, 0)
 }
 
 // appendTap appends the weights of rows from..to-1 of column kx, once for each
@@ -271,8 +262,13 @@ func (o *blockDW) unit(dst, src []int8, buf []byte, line []int8, c0, b int) {
 	d, l := &o.d, o.lay
 	n := min(o.block, d.OutC-c0)
 	first := b*o.rows*o.phases*d.StrideH - d.PadTop
-	for g := range o.bandGroups(o.bandRows(b, 0)) {
-		o.packGroup(buf, g*o.perGroup, src, line, first+g*dwEvery, c0, n)
+	for g, all := 0, o.bandGroups(o.bandRows(b, 0)); g < all; {
+		k := 1
+		if l.dwThree && all-g >= 3 {
+			k = 3
+		}
+		o.packGroups(buf, g*o.perGroup, k, src, line, first+g*dwEvery, c0, n)
+		g += k
 	}
 	for p, ps := range o.weights {
 		t := o.tableOf(o.bandRows(b, p))
@@ -288,7 +284,7 @@ func (o *blockDW) unit(dst, src []int8, buf []byte, line []int8, c0, b int) {
 }
 
 func (o *blockDW) channels(dst []int8, in, buf []byte, t *table, q *panel) {
-	a := blockArgs{in: ptr(in), px: ptr(t.px), tiles: t.tiles, offs: ptr(q.offs), n: q.quads,
+	a := blockArgs{in: ptr(in), px: ptr(t.px), tiles: t.tiles, offs: ptr(q.offs), n: q.n,
 		w: ptr(q.w), bias: ptr(q.bias), scale: ptr(q.scale), tail: unsafe.Pointer(&q.tail), ending: q.ending}
 	a.requant(&o.d.Requant)
 	if q.valid == q.width {
@@ -312,19 +308,22 @@ type zipArgs struct {
 	srcStep int               // 56: bytes from pixel to pixel
 	dstStep int               // 64
 	mask    uint64            // 72: flipPixels: the last n%64 bytes of a pixel
+	more    [4]unsafe.Pointer // 80, 88, 96, 104: zipThree: rows 4..7
+	group   int               // 112: bytes from a group of rows to the next
 }
 
-// packGroup interleaves the rows from iy on, n channels from c0 on.
-func (o *blockDW) packGroup(buf []byte, at int, src, line []int8, iy, c0, n int) {
+// packGroups interleaves the rows from iy on in one group or three, n channels from
+// c0 on.
+func (o *blockDW) packGroups(buf []byte, at, groups int, src, line []int8, iy, c0, n int) {
 	d, l := &o.d, o.lay
 	left, right := o.sides()
 	px := o.block * l.dwRows
 	if right == left {
 		return
 	}
-	var rows [4][]int8
+	var rows [8][]int8
 	row := d.InW * d.InC
-	for i := range l.dwRows {
+	for i := range l.dwRows + dwEvery*(groups-1) {
 		if y := iy + i; uint(y) < uint(d.InH) {
 			rows[i] = src[y*row+c0:]
 		} else {
@@ -339,15 +338,21 @@ func (o *blockDW) packGroup(buf []byte, at int, src, line []int8, iy, c0, n int)
 			a.n, a.pixels = fast*a.pixels, 1 // they follow each other without a gap
 		}
 		a.rows = [4]unsafe.Pointer{ptr(rows[0]), ptr(rows[1]), ptr(rows[2]), ptr(rows[3])}
-		o.set.zip(&a)
+		if groups == 3 {
+			a.more = [4]unsafe.Pointer{ptr(rows[4]), ptr(rows[5]), ptr(rows[6]), ptr(rows[7])}
+			a.group = o.perGroup * l.elem
+			o.set.zipThree(&a)
+		} else {
+			o.set.zip(&a)
+		}
 	}
-	if fast < n {
-		l.zip(buf, at, &rows, d.InC, px, right-left, fast, n)
+	for g := 0; g < groups && fast < n; g++ {
+		l.zip(buf, at+g*o.perGroup, rows[g*dwEvery:], d.InC, px, right-left, fast, n)
 	}
 }
 
 // zip is the plain form of the zip kernels, for channels c..n-1.
-func (l *layout) zip(buf []byte, at int, rows *[4][]int8, srcStep, dstStep, pixels, c, n int) {
+func (l *layout) zip(buf []byte, at int, rows [][]int8, srcStep, dstStep, pixels, c, n int) {
 	for x := range pixels {
 		for i := c; i < n; i++ {
 			for r := range l.dwRows {

@@ -5,7 +5,7 @@
 // R0 args, R1 pixel table, R2 activations, R3 output, R4 tiles left, R5 weights,
 // R6 blocks left, R7 offsets, R8..R13 pixels of the tile, R14 block offset, R15 temporary,
 // R16 biases, R17 scales, R19..R24 outputs of the pixels, R25 ending, R26 tail.
-// Sums of pixel i, channels 4j.. in V(i*vectors+j), or V(8+i*vectors+j) in wide kernels.
+// Sums of pixel i, channels 4j.. in V(i*vectors+j), or V(16+i*vectors+j) in wide kernels.
 TEXT ·blocks16Dot(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD 8(R0), R1
@@ -37,7 +37,7 @@ tile:
 	ADD R2, R12, R12
 	MOVD 96(R0), R15
 	CBZ R15, single
-quad:
+joined:
 	MOVW.P 4(R7), R14
 	WORD $0x3CEE6918 // FMOVQ (R8)(R14), F24
 	WORD $0x3CEE6939 // FMOVQ (R9)(R14), F25
@@ -129,7 +129,7 @@ quad:
 	WORD $0x4FBCEAD2 // SDOT V28[3], V22, V18
 	WORD $0x4FBCEAF3 // SDOT V28[3], V23, V19
 	SUBS $1, R15, R15
-	BNE quad
+	BNE joined
 single:
 	CBZ R6, done
 block:
@@ -493,7 +493,7 @@ next:
 // R0 args, R1 pixel table, R2 activations, R3 output, R4 tiles left, R5 weights,
 // R6 blocks left, R7 offsets, R8..R13 pixels of the tile, R14 block offset, R15 temporary,
 // R16 biases, R17 scales, R19..R24 outputs of the pixels, R25 ending, R26 tail.
-// Sums of pixel i, channels 4j.. in V(i*vectors+j), or V(8+i*vectors+j) in wide kernels.
+// Sums of pixel i, channels 4j.. in V(i*vectors+j), or V(16+i*vectors+j) in wide kernels.
 TEXT ·blocks8Dot(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD 8(R0), R1
@@ -525,7 +525,7 @@ tile:
 	ADD R2, R12, R12
 	MOVD 96(R0), R15
 	CBZ R15, single
-quad:
+joined:
 	MOVW.P 4(R7), R14
 	WORD $0x3CEE6918 // FMOVQ (R8)(R14), F24
 	WORD $0x3CEE6939 // FMOVQ (R9)(R14), F25
@@ -577,7 +577,7 @@ quad:
 	WORD $0x4FBCEA88 // SDOT V28[3], V20, V8
 	WORD $0x4FBCEAA9 // SDOT V28[3], V21, V9
 	SUBS $1, R15, R15
-	BNE quad
+	BNE joined
 single:
 	CBZ R6, done
 block:
@@ -796,7 +796,7 @@ next:
 // R0 args, R1 pixel table, R2 activations, R3 output, R4 tiles left, R5 weights,
 // R6 blocks left, R7 offsets, R8..R13 pixels of the tile, R14 block offset, R15 temporary,
 // R16 biases, R17 scales, R19..R24 outputs of the pixels, R25 ending, R26 tail.
-// Sums of pixel i, channels 4j.. in V(i*vectors+j), or V(8+i*vectors+j) in wide kernels.
+// Sums of pixel i, channels 4j.. in V(i*vectors+j), or V(16+i*vectors+j) in wide kernels.
 TEXT ·depthwiseDot(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD 8(R0), R1
@@ -866,6 +866,7 @@ block:
 	WORD $0x4E9F9777 // SDOT V31, V27, V23
 	SUBS $1, R6, R6
 	BNE block
+done:
 	CBZ R25, saturating
 	VLD1 (R17), [V24.B16, V25.B16, V26.B16, V27.B16]
 	VLD1 (R26), [V28.B16, V29.B16, V30.B16, V31.B16]
@@ -1325,7 +1326,8 @@ done:
 	RET
 
 // R0 args, R1 destination of the pixel, R2 pixels left, R3 minus channels, R4, R5 steps,
-// R6 channel less channels, R7 destination of the channel, R8.. ends of the pixel in the rows.
+// R6 channel less channels, R8.. ends of the pixel in the rows, R19.. destinations of the channel in
+// the groups, R22 from group to group. V0.. rows.
 TEXT ·zipDot(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD 0(R0), R1
@@ -1341,16 +1343,17 @@ TEXT ·zipDot(SB), NOSPLIT, $0-8
 	ADD R3, R10, R10
 	MOVD 32(R0), R11
 	ADD R3, R11, R11
+	MOVD 112(R0), R22
 	NEG R3, R3
 pixel:
 	MOVD R3, R6
-	MOVD R1, R7
+	MOVD R1, R19
 channels:
 	WORD $0x3CE66900 // FMOVQ (R8)(R6), F0
 	WORD $0x3CE66921 // FMOVQ (R9)(R6), F1
 	WORD $0x3CE66942 // FMOVQ (R10)(R6), F2
 	WORD $0x3CE66963 // FMOVQ (R11)(R6), F3
-	VST4.P [V0.B16, V1.B16, V2.B16, V3.B16], 64(R7)
+	VST4.P [V0.B16, V1.B16, V2.B16, V3.B16], 64(R19)
 	ADDS $16, R6, R6
 	BMI channels
 	ADD R5, R1, R1
@@ -1358,6 +1361,66 @@ channels:
 	ADD R4, R9, R9
 	ADD R4, R10, R10
 	ADD R4, R11, R11
+	SUBS $1, R2, R2
+	BNE pixel
+	RET
+
+// R0 args, R1 destination of the pixel, R2 pixels left, R3 minus channels, R4, R5 steps,
+// R6 channel less channels, R8.. ends of the pixel in the rows, R19.. destinations of the channel in
+// the groups, R22 from group to group. V0.. rows.
+TEXT ·zipThreeDot(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 48(R0), R2
+	MOVD 40(R0), R3
+	MOVD 56(R0), R4
+	MOVD 64(R0), R5
+	MOVD 8(R0), R8
+	ADD R3, R8, R8
+	MOVD 16(R0), R9
+	ADD R3, R9, R9
+	MOVD 24(R0), R10
+	ADD R3, R10, R10
+	MOVD 32(R0), R11
+	ADD R3, R11, R11
+	MOVD 80(R0), R12
+	ADD R3, R12, R12
+	MOVD 88(R0), R13
+	ADD R3, R13, R13
+	MOVD 96(R0), R14
+	ADD R3, R14, R14
+	MOVD 104(R0), R15
+	ADD R3, R15, R15
+	MOVD 112(R0), R22
+	NEG R3, R3
+pixel:
+	MOVD R3, R6
+	MOVD R1, R19
+	ADD R22, R19, R20
+	ADD R22, R20, R21
+channels:
+	WORD $0x3CE66900 // FMOVQ (R8)(R6), F0
+	WORD $0x3CE66921 // FMOVQ (R9)(R6), F1
+	WORD $0x3CE66942 // FMOVQ (R10)(R6), F2
+	WORD $0x3CE66963 // FMOVQ (R11)(R6), F3
+	WORD $0x3CE66984 // FMOVQ (R12)(R6), F4
+	WORD $0x3CE669A5 // FMOVQ (R13)(R6), F5
+	WORD $0x3CE669C6 // FMOVQ (R14)(R6), F6
+	WORD $0x3CE669E7 // FMOVQ (R15)(R6), F7
+	VST4.P [V0.B16, V1.B16, V2.B16, V3.B16], 64(R19)
+	VST4.P [V2.B16, V3.B16, V4.B16, V5.B16], 64(R20)
+	VST4.P [V4.B16, V5.B16, V6.B16, V7.B16], 64(R21)
+	ADDS $16, R6, R6
+	BMI channels
+	ADD R5, R1, R1
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	ADD R4, R10, R10
+	ADD R4, R11, R11
+	ADD R4, R12, R12
+	ADD R4, R13, R13
+	ADD R4, R14, R14
+	ADD R4, R15, R15
 	SUBS $1, R2, R2
 	BNE pixel
 	RET

@@ -177,7 +177,8 @@ func (s *Set) depthwise(a *blockArgs) { depthwiseAVX2(a) }
 func (s *Set) zipStep() int { return 8 }
 
 // zip interleaves rows.
-func (s *Set) zip(a *zipArgs) { zipAVX2(a) }
+func (s *Set) zipThree(a *zipArgs) { panic("kernel: no such kernel") }
+func (s *Set) zip(a *zipArgs)      { zipAVX2(a) }
 
 // depthwiseQuads runs the depthwise kernel of that many channels.
 func (s *Set) depthwiseQuads(width int, a *blockArgs) {

@@ -14,12 +14,12 @@ func available() []isa {
 func (i isa) layout() *layout {
 	switch i {
 	case isaDot:
-		return &layout{elem: 1, wElem: 1, wMin: -128, wMax: 127, pair: 4, mr: 5, widths: []int{16, 8}, quads: true,
-			dwRows: 4, dwWidth: 16, dwMR: 6, dwSteps: true}
+		return &layout{elem: 1, wElem: 1, wMin: -128, wMax: 127, pair: 4, mr: 5, widths: []int{16, 8}, join: 4,
+			dwRows: 4, dwWidth: 16, dwMR: 6, dwSteps: true, dwThree: true}
 	case isaNEON:
-		return &layout{elem: 1, wElem: 1, wMin: -127, wMax: 127, pair: 2, mr: 6, widths: []int{16, 8},
-			dwRows: 2, dwWidth: 16, dwMR: 6, dwSteps: true,
-			wide: &layout{elem: 1, wElem: 2, wMin: -32768, wMax: 32767, pair: 1, mr: 6}}
+		return &layout{elem: 1, wElem: 1, wMin: -127, wMax: 127, pair: 2, mr: 4, widths: []int{16, 8}, join: 2, steps: true,
+			dwRows: 2, dwWidth: 16, dwMR: 5, dwSteps: true,
+			wide: &layout{elem: 1, wElem: 2, wMin: -32768, wMax: 32767, pair: 1, mr: 4, join: 2}}
 	}
 	return nil
 }
@@ -38,6 +38,9 @@ func vectorDot(a *blockArgs)
 
 //go:noescape
 func zipDot(a *zipArgs)
+
+//go:noescape
+func zipThreeDot(a *zipArgs)
 
 //go:noescape
 func blocks16NEON(a *blockArgs)
@@ -120,6 +123,9 @@ func (s *Set) zip(a *zipArgs) {
 	}
 	zipNEON(a)
 }
+
+// zipThree interleaves three groups of rows, each two rows after the one before.
+func (s *Set) zipThree(a *zipArgs) { zipThreeDot(a) }
 
 func (s *Set) widenHead(dst []int16, src []int8) int { return 0 }
 func (s *Set) flipHead(dst, src []byte, _ byte) int  { return 0 }

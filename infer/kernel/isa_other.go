@@ -14,6 +14,7 @@ func (s *Set) slide(side, stride, width int, a *blockArgs) { panic("kernel: no s
 func (s *Set) lanes(channels int, a *blockArgs)            { panic("kernel: no such kernel") }
 func (s *Set) planes(a *zipArgs)                           { panic("kernel: no such kernel") }
 func (s *Set) weave(a *zipArgs)                            { panic("kernel: no such kernel") }
+func (s *Set) zipThree(a *zipArgs)                         { panic("kernel: no such kernel") }
 func (s *Set) flipPixels(a *zipArgs)                       { panic("kernel: no depthwise kernel") }
 func (s *Set) vector(a *blockArgs)                         { panic("kernel: no vector kernel") }
 func (s *Set) zip(a *zipArgs)                              { panic("kernel: no zip kernel") }

@@ -19,7 +19,8 @@ type layout struct {
 	widths []int // panel widths, widest first; all but 32 pack a block alone
 	masked bool  // kernels store parts of a panel by themselves
 	lanes  bool  // there are kernels with pixels in lanes, for few output channels
-	quads  bool  // four blocks in a row are taken at once, from 16 activations
+	join   int   // so many blocks in a row are taken at once, where not 0
+	steps  bool  // block kernels walk from block to block: offsets but the first are relative, and a last 0 follows
 
 	wide *layout // for panels whose weights are mostly too large for one block; nil: none
 
@@ -27,7 +28,8 @@ type layout struct {
 	dwRows  int  // input rows that are interleaved for depthwise kernels
 	dwWidth int  // channels a depthwise tile
 	dwMR    int  // pixels a depthwise tile
-	dwSteps bool // depthwise kernels walk from tap to tap: offsets but the first are relative, and a last 0 follows
+	dwThree bool // three groups of four rows are interleaved at once
+	dwSteps bool // the same for taps of depthwise kernels
 }
 
 // offset is what packing adds to every activation, as the kernels see it.
@@ -37,26 +39,26 @@ func (l *layout) offset() int32 { return int32(l.flip) }
 //
 //	for each tile of mr pixels:  acc[p][c] = bias[c]
 //	    for each block b:        acc[p][c] += in[px[p].in + offs[b] ...] . w[b][c]
-//	        (where the layout has quads, the first quads offsets stand for four blocks each)
+//	        (the first joined offsets stand for layout.join blocks each)
 //	    out[px[p].out + c] = requantized acc[p][c]
 type blockArgs struct {
-	in    unsafe.Pointer // 0: packed activations
-	px    unsafe.Pointer // 8: pairs of int32 byte offsets (in, out), tiles*mr of them
-	tiles int            // 16
-	offs  unsafe.Pointer // 24: quads + n int32 byte offsets
-	n     int            // 32: blocks that are no part of a quad
-	w     unsafe.Pointer // 40: the blocks in the order of their offsets
-	bias  unsafe.Pointer // 48: width int32
-	scale unsafe.Pointer // 56: width float32
-	out   unsafe.Pointer // 64
-	zero  int32          // 72
-	lo    int32          // 76
-	hi    int32          // 80
-	hiF   float32        // 84: hi - zero
-	zero2 int32          // 88: zero in both 16-bit halves
-	lo4   int32          // 92: lo in all four bytes
-	quads int            // 96
-	mask  uint64         // 104: channels to store where the panel is not full, else 0; only where the layout is masked
+	in     unsafe.Pointer // 0: packed activations
+	px     unsafe.Pointer // 8: pairs of int32 byte offsets (in, out), tiles*mr of them
+	tiles  int            // 16
+	offs   unsafe.Pointer // 24: joined + n int32 byte offsets, or steps
+	n      int            // 32: blocks that are not joined
+	w      unsafe.Pointer // 40: the blocks in the order of their offsets
+	bias   unsafe.Pointer // 48: width int32
+	scale  unsafe.Pointer // 56: width float32
+	out    unsafe.Pointer // 64
+	zero   int32          // 72
+	lo     int32          // 76
+	hi     int32          // 80
+	hiF    float32        // 84: hi - zero
+	zero2  int32          // 88: zero in both 16-bit halves
+	lo4    int32          // 92: lo in all four bytes
+	joined int            // 96
+	mask   uint64         // 104: channels to store where the panel is not full, else 0; only where the layout is masked
 
 	// Sliding depthwise kernels only, all in bytes but length.
 	pitch  int // 112: from packed row to packed row

@@ -9,8 +9,9 @@ import (
 // panel is width neighbouring (virtual) output channels with their weights.
 type panel struct {
 	first, valid, width int     // channels first..first+valid-1 are real
-	offs                []int32 // of the quads and blocks, in bytes of packed activations
-	quads               int     // how many of offs stand for four blocks each; taps of a depthwise panel
+	offs                []int32 // of the blocks, in bytes of packed activations, or steps
+	joined, n           int     // how many of offs stand for layout.join blocks each, and for one
+	quads               int     // groups of four places of a quadDW panel
 	wide                bool
 	w                   []byte  // the blocks, on a cache line
 	bias                []int32 // width of them, zero points folded in
@@ -163,31 +164,52 @@ func (b *blockList) finish(l *layout, p *panel) {
 	for _, w := range b.w {
 		all = append(all, w...)
 	}
-	if !l.quads {
-		p.offs = offs
-		return
+	p.offs, p.n = offs, len(offs)
+	if l.join > 0 {
+		p.join(l, slices.Clone(all))
 	}
-	all = slices.Clone(all)
-	w := p.w[:0]
-	var singles []int32
+	if l.steps {
+		p.offs = steps(p.offs)
+	}
+}
+
+// join puts blocks whose activations follow each other first; w are all blocks in
+// the order of p.offs.
+func (p *panel) join(l *layout, w []byte) {
+	offs, joined := p.offs, p.w[:0]
+	var first, singles []int32
 	var rest []byte
 	size := 4 * p.width * l.wElem
 	for i := 0; i < len(offs); {
-		if i+3 < len(offs) && offs[i+1] == offs[i]+4 && offs[i+2] == offs[i]+8 && offs[i+3] == offs[i]+12 {
-			p.offs, w = append(p.offs, offs[i]), append(w, all[i*size:(i+4)*size]...)
-			i += 4
+		n := 1
+		for n < l.join && i+n < len(offs) && offs[i+n] == offs[i]+int32(4*n*l.elem) {
+			n++
+		}
+		if n == l.join {
+			first, joined = append(first, offs[i]), append(joined, w[i*size:(i+n)*size]...)
+			i += n
 			continue
 		}
-		singles, rest = append(singles, offs[i]), append(rest, all[i*size:(i+1)*size]...)
+		singles, rest = append(singles, offs[i]), append(rest, w[i*size:(i+1)*size]...)
 		i++
 	}
-	p.quads = len(p.offs)
-	p.offs = append(p.offs, singles...)
-	copy(p.w[len(w):], rest)
+	copy(p.w[len(joined):], rest)
+	p.offs, p.joined, p.n = append(first, singles...), len(first), len(singles)
+}
+
+// steps are the first of offs, the way from each to the next, and 0.
+func steps(offs []int32) []int32 {
+	s := make([]int32, 0, len(offs)+1)
+	at := int32(0)
+	for _, v := range offs {
+		s = append(s, v-at)
+		at = v
+	}
+	return append(s, 0)
 }
 
 // blocks is the number of blocks of the panel.
-func (p *panel) blocks() int { return len(p.offs) + 3*p.quads }
+func (p *panel) blocks(l *layout) int { return p.n + p.joined*l.join }
 
 // cut moves what fits a packed weight from rest to part; false if rest was zero.
 func (l *layout) cut(part, rest []int32) bool {

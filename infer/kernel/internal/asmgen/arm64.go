@@ -56,14 +56,10 @@ const (
 	opSUB16    = 0x6E208400 // 16B
 )
 
-// dwMR is the number of pixels of a depthwise tile and of one of 16-bit weights:
-// with 16 channels their sums fill 24 registers.
-const dwMR = 6
-
 const armPlan = `R0 args, R1 pixel table, R2 activations, R3 output, R4 tiles left, R5 weights,
 R6 blocks left, R7 offsets, R8..R13 pixels of the tile, R14 block offset, R15 temporary,
 R16 biases, R17 scales, R19..R24 outputs of the pixels, R25 ending, R26 tail.
-Sums of pixel i, channels 4j.. in V(i*vectors+j), or V(8+i*vectors+j) in wide kernels.`
+Sums of pixel i, channels 4j.. in V(i*vectors+j), or V(16+i*vectors+j) in wide kernels.`
 
 // armRegs says where a kernel has its sums and, when the blocks are added, its
 // constants: scales from scale on; zero point, least and greatest value from k on,
@@ -72,7 +68,7 @@ type armRegs struct{ acc, scale, k int }
 
 var (
 	lowSums  = armRegs{0, 24, 28}
-	highSums = armRegs{8, 0, 4} // by-element instructions on 16 bits want V0..V15
+	highSums = armRegs{16, 0, 4} // by-element instructions on 16 bits want V0..V15
 )
 
 // armISA is what differs between the two instruction sets.
@@ -81,11 +77,13 @@ type armISA struct {
 	mr   int // pixels of a tile of block kernels
 	// block adds the block at offset R14 of nv*4 channels to the sums of all pixels.
 	block func(f *file, nv int)
-	// quad adds four neighbouring blocks.
-	quad func(f *file, nv int)
+	// joined adds as many neighbouring blocks as the layout joins.
+	joined func(f *file, nv int)
+	steps  bool // block and joined move the pixels by R14, as rows does
+	dwMR   int  // pixels of a depthwise tile
 	// rows adds one tap of 16 channels x rows to the sums of all pixels and moves
-	// these by R14.
-	rows func(f *file)
+	// these by R14; rowPair, where it is not nil, adds two.
+	rows, rowPair func(f *file)
 	// vector adds one block of 16 outputs to V0..V3; activations in V28.
 	vector func(f *file)
 	zip    func(f *file)
@@ -93,8 +91,8 @@ type armISA struct {
 
 func arm(isa armISA) *file {
 	f := newFile()
-	armBlocks(f, "blocks16"+isa.name, armTile{lowSums, isa.mr, 4}, isa.block, isa.quad)
-	armBlocks(f, "blocks8"+isa.name, armTile{lowSums, isa.mr, 2}, isa.block, isa.quad)
+	armBlocks(f, "blocks16"+isa.name, armTile{lowSums, isa.mr, 4}, isa.steps, isa.block, isa.joined)
+	armBlocks(f, "blocks8"+isa.name, armTile{lowSums, isa.mr, 2}, isa.steps, isa.block, isa.joined)
 	armDepthwise(f, isa)
 	armVector(f, isa)
 	isa.zip(f)
@@ -111,21 +109,17 @@ type armTile struct {
 func (t armTile) sums(i int) int { return t.acc + i*t.nv }
 
 // armBlocks writes a block kernel.
-func armBlocks(f *file, name string, t armTile, block, quad func(*file, int)) {
+func armBlocks(f *file, name string, t armTile, steps bool, block, joined func(*file, int)) {
 	t.begin(f, name)
-	for i := range t.mr {
-		f.p("ADD R2, R%d, R%d", 8+i, 8+i)
-	}
-	if quad != nil {
-		f.p("MOVD %d(R0), R15", argQuads)
-		f.p("CBZ R15, single")
-		f.label("quad")
-		f.p("MOVW.P 4(R7), R14")
-		quad(f, t.nv)
-		f.p("SUBS $1, R15, R15")
-		f.p("BNE quad")
-		f.label("single")
-	}
+	t.place(f, steps)
+	f.p("MOVD %d(R0), R15", argJoined)
+	f.p("CBZ R15, single")
+	f.label("joined")
+	f.p("MOVW.P 4(R7), R14")
+	joined(f, t.nv)
+	f.p("SUBS $1, R15, R15")
+	f.p("BNE joined")
+	f.label("single")
 	f.p("CBZ R6, done")
 	f.label("block")
 	f.p("MOVW.P 4(R7), R14")
@@ -139,18 +133,27 @@ func armBlocks(f *file, name string, t armTile, block, quad func(*file, int)) {
 // armDepthwise writes the depthwise kernel of 6 pixels x 16 channels, which walks
 // from tap to tap.
 func armDepthwise(f *file, isa armISA) {
-	t := armTile{lowSums, dwMR, 4}
+	t := armTile{lowSums, isa.dwMR, 4}
 	t.begin(f, "depthwise"+isa.name)
-	f.p("MOVW.P 4(R7), R14")
-	f.p("ADD R2, R14, R14")
-	for i := range t.mr {
-		f.p("ADD R14, R%d, R%d", 8+i, 8+i)
+	t.place(f, true)
+	if isa.rowPair != nil {
+		f.p("SUBS $2, R6, R6")
+		f.p("BMI last")
+		f.label("pair")
+		isa.rowPair(f)
+		f.p("SUBS $2, R6, R6")
+		f.p("BPL pair")
+		f.label("last")
+		f.p("TBZ $0, R6, done")
 	}
 	f.label("block")
 	f.p("MOVW.P 4(R7), R14")
 	isa.rows(f)
-	f.p("SUBS $1, R6, R6")
-	f.p("BNE block")
+	if isa.rowPair == nil {
+		f.p("SUBS $1, R6, R6")
+		f.p("BNE block")
+	}
+	f.label("done")
 	t.next(f)
 }
 
@@ -175,6 +178,20 @@ func (t armTile) begin(f *file, name string) {
 	f.p("MOVD %d(R0), R7", argOffs)
 	for i := range t.mr {
 		f.p("VLD1 (R16), %s", regs(t.sums(i), t.nv))
+	}
+}
+
+// place makes the pixels' offsets addresses: of their first block where kernels
+// walk in steps.
+func (t armTile) place(f *file, steps bool) {
+	base := 2
+	if steps {
+		f.p("MOVW.P 4(R7), R14")
+		f.p("ADD R2, R14, R14")
+		base = 14
+	}
+	for i := range t.mr {
+		f.p("ADD R%d, R%d, R%d", base, 8+i, 8+i)
 	}
 }
 
@@ -339,31 +356,44 @@ V16..V18 keep the constants of V28..V30 while blocks are added.`)
 	f.p("RET")
 }
 
-// armZip writes n rows side by side, 16 channels at a time.
-func armZip(f *file, name string, rows int) {
+// armZip writes rows side by side, 16 channels at a time, in one group of rows or
+// in several that start two rows after each other.
+func armZip(f *file, name string, rows, groups int) {
 	f.text(name, 8, `R0 args, R1 destination of the pixel, R2 pixels left, R3 minus channels, R4, R5 steps,
-R6 channel less channels, R7 destination of the channel, R8.. ends of the pixel in the rows.`)
+R6 channel less channels, R8.. ends of the pixel in the rows, R19.. destinations of the channel in
+the groups, R22 from group to group. V0.. rows.`)
 	f.p("MOVD a+0(FP), R0")
 	for i, off := range []int{zipDst, zipPixels, zipN, zipSrcStep, zipDstStep} {
 		f.p("MOVD %d(R0), R%d", off, 1+i)
 	}
-	for i := range rows {
-		f.p("MOVD %d(R0), R%d", zipRow+8*i, 8+i)
+	all := rows + 2*(groups-1)
+	for i := range all {
+		off := zipRow + 8*i
+		if i >= 4 {
+			off = zipMore + 8*(i-4)
+		}
+		f.p("MOVD %d(R0), R%d", off, 8+i)
 		f.p("ADD R3, R%d, R%d", 8+i, 8+i)
 	}
+	f.p("MOVD %d(R0), R22", zipGroup)
 	f.p("NEG R3, R3")
 	f.label("pixel")
 	f.p("MOVD R3, R6")
-	f.p("MOVD R1, R7")
+	f.p("MOVD R1, R19")
+	for g := 1; g < groups; g++ {
+		f.p("ADD R22, R%d, R%d", 19+g-1, 19+g)
+	}
 	f.label("channels")
-	for i := range rows {
+	for i := range all {
 		f.load16(8+i, 6, i)
 	}
-	f.p("VST%d.P %s, %d(R7)", rows, regs(0, rows), 16*rows)
+	for g := range groups {
+		f.p("VST%d.P %s, %d(R%d)", rows, regs(2*g, rows), 16*rows, 19+g)
+	}
 	f.p("ADDS $16, R6, R6")
 	f.p("BMI channels")
 	f.p("ADD R5, R1, R1")
-	for i := range rows {
+	for i := range all {
 		f.p("ADD R4, R%d, R%d", 8+i, 8+i)
 	}
 	f.p("SUBS $1, R2, R2")

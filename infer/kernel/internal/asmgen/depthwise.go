@@ -9,6 +9,8 @@ const (
 	zipSrcStep = 56
 	zipDstStep = 64
 	zipMask    = 72
+	zipMore    = 80 // 88, 96, 104
+	zipGroup   = 112
 )
 
 // avx2Depthwise writes the kernel of 8 pixels x 8 channels over pairs of rows.

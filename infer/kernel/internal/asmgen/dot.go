@@ -10,6 +10,7 @@ func dot() *file {
 	return arm(armISA{
 		name: "Dot",
 		mr:   dotMR,
+		dwMR: 6,
 		block: func(f *file, nv int) {
 			f.p("VLD1.P %d(R5), %s", 16*nv, regs(20, nv))
 			for i := range dotMR {
@@ -19,10 +20,10 @@ func dot() *file {
 				}
 			}
 		},
-		quad: dotQuad,
+		joined: dotQuad,
 		rows: func(f *file) { // V24..V27 weights, V28..V31 activations
 			f.p("VLD1.P 64(R5), %s", regs(24, 4))
-			for i := range dwMR {
+			for i := range 6 {
 				f.p("VLD1.P (R%d)(R14), %s", 8+i, regs(28, 4))
 				for j := range 4 {
 					f.op3(opSDOT, "SDOT", 28+j, 24+j, i*4+j)
@@ -34,7 +35,10 @@ func dot() *file {
 				f.dotElem(28, 0, 24+j, j)
 			}
 		},
-		zip: func(f *file) { armZip(f, "zipDot", 4) },
+		zip: func(f *file) {
+			armZip(f, "zipDot", 4, 1)
+			armZip(f, "zipThreeDot", 4, 3)
+		},
 	})
 }
 

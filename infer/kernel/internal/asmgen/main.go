@@ -12,29 +12,29 @@ import (
 
 // Offsets of blockArgs in package kernel; its test compares them.
 const (
-	argIn    = 0
-	argPx    = 8
-	argTiles = 16
-	argOffs  = 24
-	argN     = 32
-	argW     = 40
-	argBias  = 48
-	argScale = 56
-	argOut   = 64
-	argZero  = 72
-	argLo    = 76
-	argHi    = 80
-	argHiF   = 84
-	argZero2 = 88
-	argLo4   = 92
-	argQuads = 96
-	argMask  = 104
-	argPitch = 112
-	argStep  = 120
-	argSkip  = 128
-	argLen   = 136
-	argTail  = 144
-	argEnd   = 152
+	argIn     = 0
+	argPx     = 8
+	argTiles  = 16
+	argOffs   = 24
+	argN      = 32
+	argW      = 40
+	argBias   = 48
+	argScale  = 56
+	argOut    = 64
+	argZero   = 72
+	argLo     = 76
+	argHi     = 80
+	argHiF    = 84
+	argZero2  = 88
+	argLo4    = 92
+	argJoined = 96
+	argMask   = 104
+	argPitch  = 112
+	argStep   = 120
+	argSkip   = 128
+	argLen    = 136
+	argTail   = 144
+	argEnd    = 152
 )
 
 // file collects one assembly file.

@@ -3,30 +3,47 @@ package main
 // The kernels for cores without dot product: SMULL and SMLAL sum two products of
 // bytes in 16 bits, which is exact because packed weights lie in -127..127
 // (2*127*128 < 2^15); SADALP adds neighbouring lanes to 32 bits. A block is
-// [2][channels][2]: V24.. inputs 0, 1 of the channels, then inputs 2, 3.
-// V28, V29 activations; V30, V31 products.
+// [2][channels][2]: V16.. inputs 0, 1 of the channels, then inputs 2, 3. V24..V27
+// pairs of activations in all lanes, V28..V31 products.
+
+const neonMR = 4
 
 func neon() *file {
 	f := neonBytes()
-	armBlocks(f, "wide16NEON", armTile{highSums, dwMR, 4}, neonWide, nil)
-	armBlocks(f, "wide8NEON", armTile{highSums, dwMR, 2}, neonWide, nil)
+	armBlocks(f, "wide16NEON", armTile{highSums, neonMR, 4}, false, neonWide, neonWidePair)
+	armBlocks(f, "wide8NEON", armTile{highSums, neonMR, 2}, false, neonWide, neonWidePair)
 	return f
 }
 
-// neonWide adds a block of 16-bit weights, [4][channels]: V0..V5 activations of
-// the pixels, V6, V7 weights of one input.
+// neonWide adds a block of 16-bit weights, [4][channels]: V0..V3 activations of
+// the pixels, V4.. weights.
 func neonWide(f *file, nv int) {
-	for i := range dwMR {
+	for i := range neonMR {
 		f.p("FMOVS (R%d)(R14), F%d", 8+i, i)
 		f.op2(opSXTL8, "SXTL", i, i)
 	}
-	for k := range 4 {
-		f.p("VLD1.P %d(R5), %s", 8*nv, regs(6, nv/2))
-		for i := range dwMR {
-			for j := range nv / 2 {
-				acc := 8 + i*nv + 2*j
-				f.mlaElem(opSMLALH, "SMLAL", i, k, 6+j, acc)
-				f.mlaElem(opSMLALH2, "SMLAL2", i, k, 6+j, acc+1)
+	neonWideHalf(f, nv, 0)
+}
+
+// neonWidePair adds two blocks that follow each other.
+func neonWidePair(f *file, nv int) {
+	for i := range neonMR {
+		f.p("FMOVD (R%d)(R14), F%d", 8+i, i)
+		f.op2(opSXTL8, "SXTL", i, i)
+	}
+	neonWideHalf(f, nv, 0)
+	neonWideHalf(f, nv, 4)
+}
+
+// neonWideHalf adds the products of activations first..first+3.
+func neonWideHalf(f *file, nv, first int) {
+	for k := 0; k < 4; k += 2 {
+		f.p("VLD1.P %d(R5), %s", 16*nv, regs(4, nv))
+		for i := range neonMR {
+			for j := range nv { // two inputs of nv/2 vectors of eight channels
+				acc := 16 + i*nv + 2*(j%(nv/2))
+				f.mlaElem(opSMLALH, "SMLAL", i, first+k+j/(nv/2), 4+j, acc)
+				f.mlaElem(opSMLALH2, "SMLAL2", i, first+k+j/(nv/2), 4+j, acc+1)
 			}
 		}
 	}
@@ -40,44 +57,85 @@ func (f *file) mlaElem(op uint32, name string, m, k, n, d int) {
 
 func neonBytes() *file {
 	return arm(armISA{
-		name: "NEON",
-		mr:   dwMR,
+		name:  "NEON",
+		mr:    neonMR,
+		steps: true,
 		block: func(f *file, nv int) {
-			f.p("VLD1.P %d(R5), %s", 16*nv, regs(24, nv))
-			for i := range dwMR {
-				f.p("FMOVS (R%d)(R14), F28", 8+i)
-				neonDot(f, i*nv, nv)
+			f.p("VLD1.P %d(R5), %s", 16*nv, regs(16, nv))
+			for i := range neonMR {
+				f.p("VLD2R.P (R%d)(R14), [V24.H8, V25.H8]", 8+i)
+				neonDot(f, i*nv, nv, 16, 24, 28)
 			}
 		},
-		quad: nil,
-		rows: func(f *file) {
-			f.p("VLD1.P 32(R5), %s", regs(24, 2))
-			for i := range dwMR {
-				f.p("VLD1.P (R%d)(R14), %s", 8+i, regs(28, 2))
-				for j := range 2 {
-					f.op3(opSMULL, "SMULL", 28+j, 24+j, 30)
-					f.op2(opSADALP, "SADALP", 30, i*4+2*j)
-					f.op3(opSMULL2, "SMULL2", 28+j, 24+j, 31)
-					f.op2(opSADALP, "SADALP", 31, i*4+2*j+1)
-				}
+		joined: func(f *file, nv int) {
+			f.p("VLD1.P %d(R5), %s", 16*nv, regs(16, nv))
+			f.p("VLD1.P %d(R5), %s", 16*nv, regs(20, nv))
+			for i := range neonMR {
+				f.p("VLD4R.P (R%d)(R14), [V24.H8, V25.H8, V26.H8, V27.H8]", 8+i)
+				neonDot(f, i*nv, nv, 16, 24, 28)
+				neonDot(f, i*nv, nv, 20, 26, 28)
 			}
 		},
-		vector: func(f *file) { neonDot(f, 0, 4) },
-		zip:    func(f *file) { armZip(f, "zipNEON", 2) },
+		dwMR:    neonDW,
+		rows:    neonRows,
+		rowPair: neonRowPair,
+		vector: func(f *file) { // V24..V27 weights, V28 activations
+			f.p("VDUP V28.H[1], V29.H8")
+			f.p("VDUP V28.H[0], V28.H8")
+			neonDot(f, 0, 4, 24, 28, 30)
+		},
+		zip: func(f *file) { armZip(f, "zipNEON", 2, 1) },
 	})
 }
 
-// neonDot adds a block times the four activations in V28 to Vacc...
-func neonDot(f *file, acc, nv int) {
-	f.p("VDUP V28.H[1], V29.H8")
-	f.p("VDUP V28.H[0], V28.H8")
+// neonDot adds the block in Vw.. times the activations in Va, Va+1 to Vacc.., by
+// products in Vp..V31.
+func neonDot(f *file, acc, nv, w, a, p int) {
 	for j := range nv / 2 {
-		lo, hi := 24+j, 24+nv/2+j
-		f.op3(opSMULL, "SMULL", 28, lo, 30)
-		f.op3(opSMLAL, "SMLAL", 29, hi, 30)
-		f.op3(opSMULL2, "SMULL2", 28, lo, 31)
-		f.op3(opSMLAL2, "SMLAL2", 29, hi, 31)
-		f.op2(opSADALP, "SADALP", 30, acc+2*j)
-		f.op2(opSADALP, "SADALP", 31, acc+2*j+1)
+		lo, hi, q := w+j, w+nv/2+j, min(p+2*j, 30)
+		f.op3(opSMULL, "SMULL", a, lo, q)
+		f.op3(opSMULL2, "SMULL2", a, lo, q+1)
+		f.op3(opSMLAL, "SMLAL", a+1, hi, q)
+		f.op3(opSMLAL2, "SMLAL2", a+1, hi, q+1)
+		f.op2(opSADALP, "SADALP", q, acc+2*j)
+		f.op2(opSADALP, "SADALP", q+1, acc+2*j+1)
+	}
+}
+
+// neonDW pixels leave registers for the weights and activations of two taps.
+const neonDW = 5
+
+// neonRows adds a tap of two rows: V20, V21 weights, V24, V25 activations.
+func neonRows(f *file) {
+	f.p("VLD1.P 32(R5), %s", regs(20, 2))
+	for i := range neonDW {
+		f.p("VLD1.P (R%d)(R14), %s", 8+i, regs(24, 2))
+		for j := range 2 {
+			q := 28 + 2*j
+			f.op3(opSMULL, "SMULL", 24+j, 20+j, q)
+			f.op3(opSMULL2, "SMULL2", 24+j, 20+j, q+1)
+			f.op2(opSADALP, "SADALP", q, i*4+2*j)
+			f.op2(opSADALP, "SADALP", q+1, i*4+2*j+1)
+		}
+	}
+}
+
+// neonRowPair adds two taps: their products fit 16 bits together, too.
+func neonRowPair(f *file) {
+	f.p("MOVW.P 4(R7), R14")
+	f.p("MOVW.P 4(R7), R15")
+	f.p("VLD1.P 64(R5), %s", regs(20, 4))
+	for i := range neonDW {
+		f.p("VLD1.P (R%d)(R14), %s", 8+i, regs(24, 2))
+		f.p("VLD1.P (R%d)(R15), %s", 8+i, regs(26, 2))
+		for j := range 2 {
+			q := 28 + 2*j
+			f.op3(opSMULL, "SMULL", 24+j, 20+j, q)
+			f.op3(opSMULL2, "SMULL2", 24+j, 20+j, q+1)
+			f.op3(opSMLAL, "SMLAL", 26+j, 22+j, q)
+			f.op3(opSMLAL2, "SMLAL2", 26+j, 22+j, q+1)
+			f.op2(opSADALP, "SADALP", q, i*4+2*j)
+			f.op2(opSADALP, "SADALP", q+1, i*4+2*j+1)
+		}
 	}
 }
