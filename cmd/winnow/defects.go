@@ -15,7 +15,7 @@ const (
 	lenders       = 12 // earlier parts that lend texture
 )
 
-// defects draws into parts as they are taught.
+// defects draws into parts as they are taught, the same for every detector.
 type defects struct {
 	each, of int // each defects on every of-th part
 	parts    int
@@ -23,24 +23,23 @@ type defects struct {
 	lent     []anomaly.Picture
 }
 
-// newDefects for about parts parts.
-func newDefects(parts int) *defects {
+// newDefects for about parts parts: fewest in all, or a few more.
+func newDefects(parts, fewest int) *defects {
 	parts = max(parts, 1)
 	return &defects{
-		each: min(mostOfOnePart, (fewestDefects+parts-1)/parts),
+		each: min(mostOfOnePart, (fewest+parts-1)/parts),
 		of:   (parts + mostDefects - 1) / mostDefects,
 	}
 }
 
-// draw puts defects on the part that t has just added, whose input is in, and
-// adds their features. The input holds something else afterwards.
-func (d *defects) draw(t *teacher, in []byte) error {
+// draw puts defects on the next part, p, and hands each to add: the picture,
+// how much of each pixel it covers, the number of the part and the kind.
+func (d *defects) draw(p anomaly.Picture, add func(q anomaly.Picture, cover []byte, part, kind int) error) error {
 	part := d.parts
 	d.parts++
 	if part%d.of != 0 || d.drawn >= mostDefects {
 		return nil
 	}
-	p := anomaly.Picture{W: t.w, H: t.h, Pix: append([]byte(nil), in...)}
 	for range d.each {
 		kind := d.drawn
 		q, cover, ok := anomaly.Draw(p, d.lent, kind, rand.New(rand.NewPCG(uint64(d.drawn), 0x64726177)))
@@ -48,11 +47,7 @@ func (d *defects) draw(t *teacher, in []byte) error {
 		if !ok {
 			continue // this kind does not show on this part
 		}
-		copy(in, q.Pix)
-		if err := t.session.Run(); err != nil {
-			return err
-		}
-		if err := t.features.AddDrawn(part, kind%anomaly.Kinds, t.taps(), cover, t.w, t.h); err != nil {
+		if err := add(q, cover, part, kind%anomaly.Kinds); err != nil {
 			return err
 		}
 	}

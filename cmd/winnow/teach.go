@@ -113,24 +113,34 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 		fmt.Fprintf(out, "skipped: %s\n", s)
 	}
 	fmt.Fprintf(out, "taught on %d good parts at %dx%d in %.1f s: %s (%.1f MB)\n", r.Parts, r.Input[0], r.Input[1], r.Seconds, f.out, float64(r.Bytes)/1e6)
-	for _, s := range r.Sizes {
-		fmt.Fprintf(out, "  at %dx%d, %.1f %% of drawn defects score above a held-out good part\n", s.Input[0], s.Input[1], 100*s.AUROC)
-	}
-	for _, v := range r.Views {
-		fmt.Fprintf(out, "  %-14s weighs %2.0f %%: alone it ranks %.1f %% of drawn defects above a held-out good part\n", v.Name, 100*v.Weight, 100*v.AUROC)
-	}
-	if len(r.Suspects) > 0 {
-		fmt.Fprintf(out, "look at these again, and teach without them if they are not good: they are least like the others\n")
-		for i, p := range r.Suspects {
-			if i == shownSuspects {
-				fmt.Fprintf(out, "  and %d more (--json lists all)\n", len(r.Suspects)-i)
-				break
-			}
-			fmt.Fprintf(out, "  %s\n", p)
-		}
-	}
+	printViews(out, r.Sizes, r.Views)
+	printSuspects(out, r.Suspects)
 	fmt.Fprintf(out, "%s\n", r.Promise)
 	return nil
+}
+
+// printViews says what drawn defects showed.
+func printViews(out io.Writer, sizes []sizeReport, views []viewReport) {
+	for _, s := range sizes {
+		fmt.Fprintf(out, "  at %dx%d, %.1f %% of drawn defects score above a held-out good part\n", s.Input[0], s.Input[1], 100*s.AUROC)
+	}
+	for _, v := range views {
+		fmt.Fprintf(out, "  %-14s weighs %2.0f %%: alone it ranks %.1f %% of drawn defects above a held-out good part\n", v.Name, 100*v.Weight, 100*v.AUROC)
+	}
+}
+
+func printSuspects(out io.Writer, suspects []string) {
+	if len(suspects) == 0 {
+		return
+	}
+	fmt.Fprintf(out, "look at these again, and teach without them if they are not good: they are least like the others\n")
+	for i, p := range suspects {
+		if i == shownSuspects {
+			fmt.Fprintf(out, "  and %d more (--json lists all)\n", len(suspects)-i)
+			break
+		}
+		fmt.Fprintf(out, "  %s\n", p)
+	}
 }
 
 func (f *teachFlags) check() error {
@@ -144,12 +154,7 @@ func (f *teachFlags) check() error {
 	case f.threads < 0:
 		return usagef("--threads %d is negative", f.threads)
 	}
-	if f.input != inputAuto {
-		if _, _, err := parseInput(f.input); err != nil {
-			return usagef("--input %s: %v", f.input, err)
-		}
-	}
-	return nil
+	return checkInput(f.input)
 }
 
 // recipeName from the file name of a package.

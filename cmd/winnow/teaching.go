@@ -10,6 +10,7 @@ import (
 
 	"winnow/edge"
 	"winnow/infer"
+	"winnow/infer/anomaly"
 	"winnow/infer/drift"
 	"winnow/infer/fit"
 	"winnow/infer/tflite"
@@ -25,9 +26,6 @@ const (
 	localTaps = 2
 	firstTap  = 1
 )
-
-// trainedTaps are those that trained families reconstruct.
-var trainedTaps = closedFormTaps[firstTap:]
 
 // teacher collects the features of good parts and fits a package to them.
 type teacher struct {
@@ -50,7 +48,7 @@ type teacher struct {
 func newTeacher(recipe string, eng infer.Engine, threads, w, h, parts int) (*teacher, error) {
 	t, err := newTapTeacher(recipe, eng, threads, w, h, closedFormTaps)
 	if err == nil {
-		t.defects = newDefects(parts)
+		t.defects = newDefects(parts, fewestDefects)
 	}
 	return t, err
 }
@@ -129,7 +127,14 @@ func (t *teacher) Add(f *edge.Frame, group int) error {
 	if err := t.features.Add(group, t.taps()); err != nil || t.defects == nil {
 		return err
 	}
-	return t.defects.draw(t, in)
+	p := anomaly.Picture{W: t.w, H: t.h, Pix: append([]byte(nil), in...)}
+	return t.defects.draw(p, func(q anomaly.Picture, cover []byte, part, kind int) error {
+		copy(in, q.Pix)
+		if err := t.session.Run(); err != nil {
+			return err
+		}
+		return t.features.AddDrawn(part, kind, t.taps(), cover, t.w, t.h)
+	})
 }
 
 // taps are the encoder's outputs for the last picture.

@@ -39,8 +39,9 @@ func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f 
 	if len(sv.usable) < fit.MinParts {
 		return nil, tooFew(len(sv.usable), r.skipped)
 	}
-	w, h, err := r.input(ctx, sv, f, bar)
-	if err != nil {
+	var w, h int
+	var err error
+	if w, h, r.sizes, err = chooseInput(ctx, sv, f.input, f.threads, bar); err != nil {
 		return nil, err
 	}
 	t, err := newTeacher(recipe, native.New(), judgeThreads(f.threads), w, h, len(sv.usable))

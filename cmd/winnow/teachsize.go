@@ -77,26 +77,38 @@ func parseInput(s string) (w, h int, err error) {
 	return w, h, nil
 }
 
-// input is the size that was asked for, or the one that is worth its time: four
-// times the pixels where the pictures have them and drawn defects show the
-// better for it.
-func (r *taughtPictures) input(ctx context.Context, sv survey, f teachFlags, bar *progress) (w, h int, err error) {
-	if f.input != "" && f.input != inputAuto {
-		return parseInput(f.input)
+// chooseInput is the size that was asked for, or the one that is worth its time:
+// four times the pixels where the pictures have them and drawn defects show the
+// better for it. It tells how the sizes did that it tried.
+func chooseInput(ctx context.Context, sv survey, input string, threads int, bar *progress) (w, h int, sizes []sizeReport, err error) {
+	if input != "" && input != inputAuto {
+		w, h, err = parseInput(input)
+		return w, h, nil, err
 	}
 	w, h = inputSize(sv.aspects)
 	bigW, bigH := sizeFor(sv.aspects, 4*inputArea)
 	if area := slices.Sorted(slices.Values(sv.areas))[len(sv.areas)/2]; area < float64(bigW*bigH) {
-		return w, h, nil // no picture has so many pixels
+		return w, h, nil, nil // no picture has so many pixels
 	}
-	p := prober{threads: judgeThreads(f.threads), sizes: [][2]int{{w, h}, {bigW, bigH}}}
-	if r.sizes, err = p.run(ctx, sv.usable, bar); err != nil || len(r.sizes) < 2 {
-		return w, h, err
+	p := prober{threads: judgeThreads(threads), sizes: [][2]int{{w, h}, {bigW, bigH}}}
+	if sizes, err = p.run(ctx, sv.usable, bar); err != nil || len(sizes) < 2 {
+		return w, h, sizes, err
 	}
-	if r.sizes[1].AUROC > r.sizes[0].AUROC+probeGain {
-		return bigW, bigH, nil
+	if sizes[1].AUROC > sizes[0].AUROC+probeGain {
+		return bigW, bigH, sizes, nil
 	}
-	return w, h, nil
+	return w, h, sizes, nil
+}
+
+// checkInput refuses what is neither a size nor the word for choosing one.
+func checkInput(input string) error {
+	if input == "" || input == inputAuto {
+		return nil
+	}
+	if _, _, err := parseInput(input); err != nil {
+		return usagef("--input %s: %v", input, err)
+	}
+	return nil
 }
 
 // prober teaches a few parts at several input sizes, the largest last, with the

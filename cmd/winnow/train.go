@@ -22,7 +22,7 @@ import (
 
 type trainFlags struct {
 	from, out, split, recipe, library string
-	html, sheet                       string
+	input, html, sheet                string
 	falseReject                       float64
 	threads                           int
 	dryRun, deterministic             bool
@@ -52,6 +52,7 @@ func trainCommand() *cobra.Command {
 	fs.StringVar(&f.out, "out", "", "model package to write")
 	fs.StringVar(&f.split, "split", "", "CSV file with the columns path,split,group: rows with split=teach are taken")
 	fs.StringVar(&f.recipe, "recipe", "feature-ae", "name of a recipe that ships, or a TOML file")
+	fs.StringVar(&f.input, "input", inputAuto, "pixels of the model's input, such as 256x256, in multiples of 32; auto chooses as teach does")
 	fs.StringVar(&f.library, "library", "", "folder or file of libtensorflow; empty for the usual places")
 	fs.StringVar(&f.html, "html", "", "report to write: curves, reconstructions, heatmaps")
 	fs.StringVar(&f.sheet, "contact-sheet", "", "PNG to write of what the network sees: pictures, variants and drawn anomalies")
@@ -87,6 +88,9 @@ type trainedReport struct {
 	Threshold    float64          `json:"threshold"`
 	Certificate  edge.Certificate `json:"certificate"`
 	Promise      string           `json:"promise"`
+	Views        []viewReport     `json:"views"`
+	Suspects     []string         `json:"suspects"` // held-out pictures that look unlike the others, worst first
+	Sizes        []sizeReport     `json:"sizes"`    // input sizes that were tried; none where only one was sensible
 	Seconds      float64          `json:"seconds"`
 	TrainSeconds float64          `json:"train_seconds"`
 }
@@ -118,7 +122,7 @@ func runTrain(ctx context.Context, f trainFlags, out, log io.Writer) error {
 	bar := newProgress(log)
 	defer bar.finish()
 	j := &trainJob{f: f, r: r, bar: bar, log: log, start: time.Now()}
-	if err := j.open(); err != nil {
+	if err := j.open(ctx); err != nil {
 		return err
 	}
 	defer j.close()
@@ -151,6 +155,8 @@ func (r *trainedReport) print(out io.Writer) {
 	if r.Spread != nil {
 		fmt.Fprintf(out, "members of the ensemble differ by %.2f of what they leave\n", *r.Spread)
 	}
+	printViews(out, r.Sizes, r.Views)
+	printSuspects(out, r.Suspects)
 	fmt.Fprintf(out, "%s\n", r.Promise)
 }
 
@@ -176,6 +182,9 @@ func (f *trainFlags) check() error {
 		return usagef("--false-reject %g is not between 0 and 1", f.falseReject)
 	case f.threads < 0:
 		return usagef("--threads %d is negative", f.threads)
+	}
+	if err := checkInput(f.input); err != nil {
+		return err
 	}
 	if f.out == "" {
 		return nil
@@ -210,7 +219,7 @@ func (f *trainFlags) resume() ([]byte, error) {
 }
 
 // open lists the pictures.
-func (j *trainJob) open() error {
+func (j *trainJob) open(ctx context.Context) error {
 	ds, err := evaluate.OpenDataset(j.f.from, j.f.split)
 	if err != nil {
 		return err
@@ -223,7 +232,9 @@ func (j *trainJob) open() error {
 	if len(sv.usable) < 3*fit.MinParts {
 		return tooFewToTrain(len(sv.usable), sv.skipped)
 	}
-	j.w, j.h = inputSize(sv.aspects)
+	if j.w, j.h, j.sizes, err = chooseInput(ctx, sv, j.f.input, j.f.threads, j.bar); err != nil {
+		return err
+	}
 	j.pictures = sv.usable
 	return j.prepare()
 }

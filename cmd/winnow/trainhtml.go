@@ -108,8 +108,8 @@ func (j *trainJob) shots(p *models.Package) ([]titled, error) {
 			return nil, err
 		}
 	}
-	for k := range min(4, j.r.Validation.Synthetic) {
-		if err := add(j.anomaly(k), "drawn anomaly"); err != nil {
+	for _, p := range j.drawn[:min(4, len(j.drawn))] {
+		if err := add(p, "drawn defect"); err != nil {
 			return nil, err
 		}
 	}

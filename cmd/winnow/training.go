@@ -11,7 +11,6 @@ import (
 	"winnow/capture/pixfmt"
 	"winnow/edge"
 	"winnow/edge/evaluate"
-	"winnow/infer"
 	"winnow/infer/fit"
 	"winnow/infer/native"
 	"winnow/infer/tf/lazy"
@@ -40,6 +39,10 @@ type trainJob struct {
 	held   []shown // and from these never
 	model  *train.Model
 	fitted *fit.Result
+
+	sizes   []sizeReport    // input sizes that were tried
+	drawn   []train.Picture // some of the drawn defects
+	outlook *fit.Features   // what the local view sees of parts and drawn defects
 }
 
 // shown is one good part as the network gets it.
@@ -50,7 +53,7 @@ type shown struct {
 }
 
 func (j *trainJob) prepare() (err error) {
-	j.t, err = newTapTeacher(recipeName(j.f.out), native.New(), judgeThreads(j.f.threads), j.w, j.h, trainedTaps)
+	j.t, err = newTapTeacher(recipeName(j.f.out), native.New(), judgeThreads(j.f.threads), j.w, j.h, closedFormTaps)
 	return err
 }
 
@@ -63,7 +66,7 @@ func (j *trainJob) close() {
 
 // estimate is --dry-run.
 func (j *trainJob) estimate(out io.Writer) error {
-	in, target := train.Shapes(j.r.Source(), j.t.features.Taps, j.w, j.h)
+	in, target := train.Shapes(j.r.Source(), j.t.features.Taps[firstTap:], j.w, j.h)
 	e, err := train.EstimateRun(j.config(), j.r, in, target, func() time.Duration { return time.Since(j.start) })
 	if err != nil {
 		return err
@@ -202,102 +205,6 @@ func heldOut(groups []int, share float64, seed uint64) map[int]bool {
 	return out
 }
 
-// data runs everything that the network will see through the front.
-func (j *trainJob) data(ctx context.Context) (*train.Data, error) {
-	d := new(train.Data)
-	d.In, d.Out = train.Shapes(j.r.Source(), j.t.features.Taps, j.w, j.h)
-	total := len(j.parts)*(1+j.r.Augment.Variants) + len(j.held) + j.r.Validation.Synthetic
-	done := 0
-	add := func(v *train.Views, p train.Picture) error {
-		done++
-		j.bar.update("encoding", done, total)
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		return j.maps.add(v, p)
-	}
-	for i, p := range j.parts {
-		var v train.Views
-		for k := range 1 + j.r.Augment.Variants {
-			if err := add(&v, j.variant(p, i, k)); err != nil {
-				return nil, err
-			}
-		}
-		d.Train = append(d.Train, v)
-	}
-	for _, p := range j.held {
-		if err := add(&d.Held, p.Picture); err != nil {
-			return nil, err
-		}
-	}
-	for k := range j.r.Validation.Synthetic {
-		if err := add(&d.Synthetic, j.anomaly(k)); err != nil {
-			return nil, err
-		}
-	}
-	return d, nil
-}
-
-// variant k of part i; the first is the part itself.
-func (j *trainJob) variant(p shown, i, k int) train.Picture {
-	if k == 0 {
-		return p.Picture
-	}
-	return j.r.Augment.Changed(p.Picture, rand.New(rand.NewPCG(j.r.Seed, uint64(i)<<16+uint64(k))))
-}
-
-// anomaly k is drawn on a held-out part.
-func (j *trainJob) anomaly(k int) train.Picture {
-	r := rand.New(rand.NewPCG(j.r.Seed, 0x616e6f0000+uint64(k)))
-	return train.Anomaly(j.held[k%len(j.held)].Picture, k, r)
-}
-
-// pack fits statistics and calibration around what was trained.
-func (j *trainJob) pack(ctx context.Context, d *train.Data) (*models.Package, error) {
-	l := fit.Learned{Name: j.r.Family + ", trained", Features: d.Held.Targets}
-	if l.Features == nil {
-		l.Features = d.Held.Inputs
-	}
-	var err error
-	if l.Differences, err = j.model.Differences(j.t.eng, d, d.Held); err != nil {
-		return nil, err
-	}
-	seen := train.Views{}
-	for _, v := range d.Train {
-		seen.Inputs = append(seen.Inputs, v.Inputs[0])
-		if v.Targets != nil {
-			seen.Targets = append(seen.Targets, v.Targets[0])
-		}
-	}
-	if l.Seen = seen.Targets; l.Seen == nil {
-		l.Seen = seen.Inputs
-	}
-	if l.SeenDifferences, err = j.model.Differences(j.t.eng, d, seen); err != nil {
-		return nil, err
-	}
-	for _, h := range j.held {
-		l.Groups = append(l.Groups, h.group)
-	}
-	l.Append = func(b *tflite.Builder, picture, features int) (int, int, error) {
-		blocks := -1
-		if j.r.Source() == train.FromBoth {
-			blocks = j.maps.appendBlocks(b, picture)
-		}
-		code, diff := j.model.Append(b, features, blocks)
-		return code, diff, nil
-	}
-	o := fit.Options{FalseReject: j.f.falseReject, Progress: j.bar.update, Threads: j.t.threads, Seed: j.r.Seed}
-	if j.fitted, err = fit.Around(ctx, j.maps.front, l, j.t.eng, o); err != nil {
-		return nil, err
-	}
-	p, err := j.t.pack(j.fitted)
-	if err != nil {
-		return nil, err
-	}
-	p.Manifest.Taught.Parts, p.Manifest.Taught.Groups = len(j.parts)+len(j.held), j.groups()
-	return p, infer.MakeGolden(p, j.t.eng, infer.Options{Threads: j.t.threads}, j.t.golden)
-}
-
 func (j *trainJob) groups() int {
 	seen := map[int]bool{}
 	for _, s := range append(append([]shown(nil), j.parts...), j.held...) {
@@ -314,7 +221,10 @@ func (j *trainJob) report(p *models.Package, size int, d *train.Data) *trainedRe
 		Steps: len(j.model.Curve), Loss: float64(j.model.Curve[len(j.model.Curve)-1].Loss),
 		Held: last.Held, Synthetic: last.Synthetic, Density: last.Density, MACs: graphMACs(j.fitted.Graph),
 		Threshold: p.Calibration.Threshold, Certificate: p.Calibration.Certificate, Promise: fit.Promise(p.Calibration),
-		Seconds: time.Since(j.start).Seconds(),
+		Seconds: time.Since(j.start).Seconds(), Views: viewReports(j.fitted), Suspects: []string{}, Sizes: j.sizes,
+	}
+	for _, i := range fit.Suspects(j.fitted.HeldOut) {
+		r.Suspects = append(r.Suspects, j.held[i].path)
 	}
 	if len(j.model.Members) > 1 {
 		if s, err := j.model.Spread(j.t.eng, d, d.Held); err == nil {

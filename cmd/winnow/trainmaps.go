@@ -16,8 +16,9 @@ import (
 // mapper brings pictures to the maps that a network learns from.
 type mapper struct {
 	front    *fit.Front // to what is reconstructed
+	taps     []fit.Tap  // of the local view; none without one
 	blocks   *train.Blocks
-	features infer.Session // runs front
+	features infer.Session // runs front: what is reconstructed, then taps
 	squares  infer.Session // picture to blocks, where a network reads those and reconstructs features
 }
 
@@ -34,15 +35,23 @@ func newMapper(j *trainJob) (*mapper, error) {
 			return nil, err
 		}
 	}
-	if j.r.Source() == train.FromPicture {
+	switch {
+	case j.r.Source() != train.FromPicture:
+		m.front, err = fit.NewFront(j.t.encoder, j.t.features, firstTap)
+	case j.r.Views.Surroundings:
+		m.front, err = m.blocks.Beside(j.t.encoder)
+	default:
 		m.front, err = m.blocks.Front(j.w, j.h)
-	} else {
-		m.front, err = fit.NewFront(j.t.encoder, j.t.features, -1)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if m.features, err = loadGraph(j.t.eng, m.front.Graph, j.t.threads); err != nil {
+	if j.r.Views.Surroundings {
+		m.taps = j.t.features.Taps[:localTaps]
+	}
+	g := *m.front.Graph
+	g.Outputs = append(append([]int(nil), g.Outputs...), m.front.Taps[:len(m.taps)]...)
+	if m.features, err = loadGraph(j.t.eng, &g, j.t.threads); err != nil {
 		return nil, err
 	}
 	if j.r.Source() == train.FromBoth {
@@ -54,6 +63,15 @@ func newMapper(j *trainJob) (*mapper, error) {
 		return m, err
 	}
 	return m, nil
+}
+
+// fine are the feature maps of the local view for the last picture.
+func (m *mapper) fine() [][]byte {
+	maps := make([][]byte, len(m.taps))
+	for i := range maps {
+		maps[i] = m.features.Output(1 + i)
+	}
+	return maps
 }
 
 func loadGraph(eng infer.Engine, g *tflite.Model, threads int) (infer.Session, error) {
@@ -113,9 +131,7 @@ func (j *trainJob) contactSheet() error {
 			ps = append(ps, j.variant(j.parts[i], i, k))
 		}
 	}
-	for k := range min(2*columns, j.r.Validation.Synthetic) {
-		ps = append(ps, j.anomaly(k))
-	}
+	ps = append(ps, j.drawn...)
 	w, h, pix := train.Sheet(ps, columns)
 	return pixfmt.WritePNG(j.f.sheet, &edge.Frame{Width: w, Height: h, Stride: 3 * w, Format: edge.RGB24, Pix: pix})
 }

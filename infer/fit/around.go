@@ -23,30 +23,34 @@ type Front struct {
 	Grid        [2]int
 	Channels    int
 	FirstLatent int // first channel that the latent model looks at
+	// Taps are the encoder's feature maps in Graph, in the encoder's order; none
+	// where there is no encoder, and so no local view.
+	Taps []int
 }
 
-// NewFront puts the standardization of f behind encoder, whose outputs f holds.
-// grid is the index of the tap whose grid the features get; -1 is Fit's choice.
-func NewFront(encoder *tflite.Model, f *Features, grid int) (*Front, error) {
-	if len(encoder.Outputs) != len(f.Taps) || f.Len() == 0 {
-		return nil, fmt.Errorf("the encoder has %d outputs, the features of %d parts %d", len(encoder.Outputs), f.Len(), len(f.Taps))
+// GridOf is the tap of taps whose grid the features of a front get.
+func GridOf(taps []Tap) Tap { return taps[gridOf(taps)] }
+
+// NewFront puts the standardization of f behind encoder, whose outputs f holds,
+// from tap first on.
+func NewFront(encoder *tflite.Model, f *Features, first int) (*Front, error) {
+	if len(encoder.Outputs) != len(f.Taps) || f.Len() == 0 || first >= len(f.Taps) {
+		return nil, fmt.Errorf("the encoder has %d outputs, the features of %d parts %d; the first of them was to be %d", len(encoder.Outputs), f.Len(), len(f.Taps), first)
 	}
-	if grid < 0 {
-		grid = gridOf(f.Taps)
+	taps := f.Taps[first:]
+	t := GridOf(taps)
+	fr := &Front{Grid: [2]int{t.Height, t.Width}, Taps: encoder.Outputs}
+	stats := make([]channelStats, len(taps))
+	for i := range taps {
+		stats[i] = f.stats(first + i)
+		fr.Channels += taps[i].Channels
 	}
-	t := f.Taps[grid]
-	fr := &Front{Grid: [2]int{t.Height, t.Width}}
-	stats := make([]channelStats, len(f.Taps))
-	for i := range f.Taps {
-		stats[i] = f.stats(i)
-		fr.Channels += f.Taps[i].Channels
-	}
-	if len(f.Taps) > 1 {
-		fr.FirstLatent = f.Taps[0].Channels
+	if len(taps) > 1 {
+		fr.FirstLatent = taps[0].Channels
 	}
 	c := &composer{Builder: tflite.Extend(encoder), grid: fr.Grid}
 	var err error
-	fr.Graph, err = c.Model(c.head(f.Taps, encoder.Outputs, stats))
+	fr.Graph, err = c.Model(c.head(taps, encoder.Outputs[first:], stats))
 	return fr, err
 }
 
@@ -60,50 +64,84 @@ type Learned struct {
 	Append      func(b *tflite.Builder, picture, features int) (code, difference int, err error)
 	Features    [][]byte // of the held-out parts
 	Differences [][]byte // as Append's operators make them of the same parts
-	Groups      []int    // parts of one group are not independent
 	// Seen and SeenDifferences are the same of parts that did teach it. They help
 	// to know what is usual; no threshold is drawn from them.
 	Seen, SeenDifferences [][]byte
+	// Parts hold the groups of the held-out parts, then of those seen, the
+	// feature maps for the local view (no taps: there is none), and the defects
+	// that were drawn on held-out parts.
+	Parts *Features
+	// Drawn and DrawnDifferences are features and differences of those defects.
+	Drawn, DrawnDifferences [][]byte
+}
+
+func (l *Learned) check() error {
+	n := len(l.Features)
+	switch {
+	case n < MinParts || len(l.Differences) != n || len(l.Seen) != len(l.SeenDifferences) || l.Parts.Len() != n+len(l.Seen):
+		return fmt.Errorf("%d held-out parts with %d differences, %d seen with %d, of %d parts: at least %d must be held out", n, len(l.Differences), len(l.Seen), len(l.SeenDifferences), l.Parts.Len(), MinParts)
+	case len(l.Drawn) != l.Parts.Drawn() || len(l.DrawnDifferences) != l.Parts.Drawn():
+		return fmt.Errorf("%d drawn defects with %d features and %d differences", l.Parts.Drawn(), len(l.Drawn), len(l.DrawnDifferences))
+	}
+	for _, d := range l.Parts.drawn {
+		if d.source >= n {
+			return errors.New("a defect is drawn on a part that was seen")
+		}
+	}
+	return nil
 }
 
 // Around learns the statistics of the difference that l leaves on held-out good
-// parts, and calibrates. Statistics are cross-fitted: each held-out part is
-// scored under those of the other folds and of the parts that were seen, so no
-// part is judged by what it taught.
+// parts, looks at surroundings where there are feature maps for it, weighs the
+// views by drawn defects, and calibrates, all as Fit does. Statistics are
+// cross-fitted: each held-out part, and each defect drawn on it, is scored under
+// those of the other folds and of the parts that were seen, so no part is judged
+// by what it taught.
 func Around(ctx context.Context, front *Front, l Learned, eng infer.Engine, o Options) (*Result, error) {
-	if len(l.Features) < MinParts || len(l.Differences) != len(l.Features) || len(l.Groups) != len(l.Features) || len(l.Seen) != len(l.SeenDifferences) {
-		return nil, fmt.Errorf("%d held-out parts with %d differences in %d groups: at least %d of each are needed", len(l.Features), len(l.Differences), len(l.Groups), MinParts)
+	if err := l.check(); err != nil {
+		return nil, err
+	}
+	if l.Parts.Drawn() == 0 || len(front.Taps) == 0 {
+		o.LocalTaps = 0 // nothing points it anywhere, or nothing carries it
+	}
+	if o.LocalTaps > min(len(l.Parts.Taps), len(front.Taps)) {
+		return nil, fmt.Errorf("a local view of %d feature maps where there are %d", o.LocalTaps, len(l.Parts.Taps))
 	}
 	o = o.withDefaults(nil)
-	ft := &fitter{o: o, eng: eng, ctx: ctx, grid: front.Grid, features: &Features{groups: l.Groups}}
+	ft := &fitter{o: o, eng: eng, ctx: ctx, grid: front.Grid, features: l.Parts}
 	ft.x = rows{data: slices.Concat(l.Differences, l.SeenDifferences), width: front.Grid[0] * front.Grid[1] * front.Channels, channels: front.Channels, step: featureStep}
-	if ft.fold, ft.folds = folds(l.Groups, o.Folds, o.Seed); ft.folds < 2 {
+	if ft.fold, ft.folds = folds(l.Parts.groups[:len(l.Features)], o.Folds, o.Seed); ft.folds < 2 {
 		return nil, errors.New("the held-out parts are all of one group: at least 2 groups are needed")
 	}
 	for range l.Seen {
-		ft.fold = append(ft.fold, ft.folds) // one more fold, which is never left out
+		ft.fold = append(ft.fold, ft.folds)
 	}
-	ft.total = 2*ft.folds + len(l.Features) + 3
+	ft.kept = min(1, len(l.Seen))
+	ft.total = 2*ft.folds + len(l.Features) + len(l.Drawn) + 3
+	if o.LocalTaps > 0 {
+		ft.total += l.Parts.Len() + len(l.Features) + len(l.Drawn)
+	}
 	for _, f := range slices.Concat(l.Features, l.Seen) {
 		ft.desc = append(ft.desc, infer.Descriptor(f, front.Channels, front.FirstLatent))
 	}
-	return ft.around(front, l)
+	return ft.around(front, &l)
 }
 
-func (ft *fitter) around(front *Front, l Learned) (*Result, error) {
-	all := ft.folds + min(1, len(l.Seen))
+func (ft *fitter) around(front *Front, l *Learned) (*Result, error) {
+	all := ft.folds + ft.kept
 	res, err := differences(&ft.x, ft.fold, all, func() error { return ft.tick("learning what it leaves") })
 	if err != nil {
 		return nil, err
 	}
-	held := make([]HeldOut, len(l.Features))
+	held, odd := make([]HeldOut, len(l.Features)), make([]HeldOut, len(l.Drawn))
 	for f := range ft.folds {
 		outside, inside := split(ft.fold, f)
 		m, err := ft.left(res, without(all, f), outside, front.FirstLatent)
 		if err != nil {
 			return nil, err
 		}
-		if err := ft.scoreLeft(m, l, inside, held); err != nil {
+		_, drawn := ft.features.inFolds(ft.fold, f)
+		if err := ft.scoreLeft(m, l, inside, drawn, held, odd); err != nil {
 			return nil, err
 		}
 	}
@@ -111,11 +149,16 @@ func (ft *fitter) around(front *Front, l Learned) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if ft.o.LocalTaps > 0 {
+		if m.fine, m.local, err = ft.fitLocal(held, odd); err != nil {
+			return nil, err
+		}
+	}
 	r, err := ft.finalAround(front, l, m)
 	if err != nil {
 		return nil, err
 	}
-	if err := ft.calibrate(r, held, nil); err != nil {
+	if err := ft.calibrate(r, held, odd); err != nil {
 		return nil, err
 	}
 	return r, ft.tick("done")
@@ -131,8 +174,9 @@ func (ft *fitter) left(res *residuals, folds, parts []int, first int) (*normalit
 	return &normality{residual: r, latent: l}, err
 }
 
-// scoreLeft scores parts by running the whitening of m on their differences.
-func (ft *fitter) scoreLeft(m *normality, l Learned, parts []int, held []HeldOut) error {
+// scoreLeft scores parts, and drawn defects, by running the whitening of m on
+// their differences.
+func (ft *fitter) scoreLeft(m *normality, l *Learned, parts, drawn []int, held, odd []HeldOut) error {
 	c := &composer{Builder: tflite.NewBuilder("one fold"), grid: ft.grid}
 	in := c.AddInput("difference", []int{1, ft.grid[0], ft.grid[1], ft.x.channels}, featureQuant)
 	residual, step := c.whiten(c.centered(in, m.residual), m.residual)
@@ -142,19 +186,25 @@ func (ft *fitter) scoreLeft(m *normality, l Learned, parts []int, held []HeldOut
 	}
 	defer s.Close()
 	scorer := infer.NewScorer(ft.statistics(m, step))
-	for _, p := range parts {
-		copy(s.Input(0), l.Differences[p])
-		if err := s.Run(); err != nil {
-			return err
+	score := func(of []int, differences, features [][]byte, into []HeldOut) error {
+		for _, p := range of {
+			copy(s.Input(0), differences[p])
+			if err := s.Run(); err != nil {
+				return err
+			}
+			if into[p].Raw, err = scorer.Raw([][]byte{nil, s.Output(0), features[p]}); err != nil {
+				return err
+			}
+			if err := ft.tick("judging held-out parts"); err != nil {
+				return err
+			}
 		}
-		if held[p].Raw, err = scorer.Raw([][]byte{nil, s.Output(0), l.Features[p]}); err != nil {
-			return err
-		}
-		if err := ft.tick("judging held-out parts"); err != nil {
-			return err
-		}
+		return nil
 	}
-	return nil
+	if err := score(parts, l.Differences, l.Features, held); err != nil {
+		return err
+	}
+	return score(drawn, l.DrawnDifferences, l.Drawn, odd)
 }
 
 // centered appends difference minus the mean that good parts leave at each
@@ -168,7 +218,7 @@ func (c *composer) centered(difference int, r *residualModel) int {
 	return c.Sub("left", difference, mean, tflite.ActNone, featureQuant)
 }
 
-func (ft *fitter) finalAround(front *Front, l Learned, m *normality) (*Result, error) {
+func (ft *fitter) finalAround(front *Front, l *Learned, m *normality) (*Result, error) {
 	c := &composer{Builder: tflite.Extend(front.Graph), grid: front.Grid}
 	features := front.Graph.Outputs[0]
 	code, diff, err := l.Append(c.Builder, front.Graph.Inputs[0], features)
@@ -176,12 +226,17 @@ func (ft *fitter) finalAround(front *Front, l Learned, m *normality) (*Result, e
 		return nil, err
 	}
 	residual, step := c.whiten(c.centered(diff, m.residual), m.residual)
-	graph, err := c.Model(code, residual, features)
+	stats, outputs := ft.statistics(m, step), []int{code, residual, features}
+	if m.local != nil {
+		outputs = append(outputs, ft.appendLocal(c, front.Taps, m, stats))
+	}
+	graph, err := c.Model(outputs...)
 	if err != nil {
 		return nil, err
 	}
+	graph = graph.Cut(outputs) // taps that no view looks at
 	graph.Description = "Winnow: " + l.Name
-	return &Result{Graph: graph, Statistics: ft.statistics(m, step)}, nil
+	return &Result{Graph: graph, Statistics: stats}, nil
 }
 
 // differences are the residual sums of rows that are differences already.

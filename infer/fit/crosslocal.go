@@ -31,7 +31,7 @@ func (ft *fitter) fitLocal(held, odd []HeldOut) (*localFit, *localModel, error) 
 			return nil, nil, err
 		}
 	}
-	t, err := lf.s.foretell(upTo(ft.folds))
+	t, err := lf.s.foretell(upTo(ft.folds + ft.kept))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -60,7 +60,7 @@ func (lf *localFit) gather() error {
 		channels += t.Channels
 	}
 	f := lf.features
-	lf.s = newSurround([2]int{lf.taps[0].Height, lf.taps[0].Width}, channels, lf.folds, f.Len())
+	lf.s = newSurround([2]int{lf.taps[0].Height, lf.taps[0].Width}, channels, lf.folds+lf.kept, f.Len())
 	for i, p := range f.parts {
 		if err := lf.run(s, p); err != nil {
 			return err
@@ -134,7 +134,7 @@ func (lf *localFit) weigh(s infer.Session, step float64, m *localModel, parts []
 func (lf *localFit) crossFit(f int, held, odd []HeldOut) error {
 	outside, inside := split(lf.fold, f)
 	_, drawn := lf.features.inFolds(lf.fold, f)
-	t, err := lf.s.foretell(without(lf.folds, f))
+	t, err := lf.s.foretell(without(lf.folds+lf.kept, f))
 	if err != nil {
 		return err
 	}

@@ -19,15 +19,18 @@ type drawn struct {
 // Drawn defects weigh the views and point the local view; they never teach what
 // is normal.
 func (f *Features) AddDrawn(source, kind int, taps [][]byte, cover []byte, w, h int) error {
-	if source < 0 || source >= f.Len() || len(cover) != w*h || len(f.Taps) == 0 {
+	if source < 0 || source >= f.Len() || len(cover) != w*h {
 		return fmt.Errorf("a drawn defect on part %d of %d, with a mask of %d pixels for %dx%d", source, f.Len(), len(cover), w, h)
 	}
 	own, err := f.copied(taps)
 	if err != nil {
 		return err
 	}
-	t := f.Taps[0]
-	f.drawn = append(f.drawn, drawn{source: source, kind: kind, taps: own, cover: shrink(cover, w, h, t.Width, t.Height)})
+	d := drawn{source: source, kind: kind, taps: own}
+	if len(f.Taps) > 0 {
+		d.cover = shrink(cover, w, h, f.Taps[0].Width, f.Taps[0].Height)
+	}
+	f.drawn = append(f.drawn, d)
 	return nil
 }
 

@@ -96,6 +96,7 @@ type fitter struct {
 	desc     [][]float64
 	fold     []int
 	folds    int
+	kept     int // folds beyond those, that are never left out
 	ticks    int
 	total    int
 	ctx      context.Context
@@ -364,9 +365,7 @@ func (ft *fitter) final(encoder *tflite.Model, m *normality) (*Result, error) {
 	}
 	stats, outputs := ft.statistics(m, step), []int{code, residual, features}
 	if m.local != nil {
-		fine := c.localHead(m.fine.taps, encoder.Outputs, m.fine.stats)
-		local, step := c.localTail(fine, m.local)
-		stats.Local, outputs = m.fine.s.statistics(m.local, step), append(outputs, local)
+		outputs = append(outputs, ft.appendLocal(c, encoder.Outputs, m, stats))
 	}
 	graph, err := c.Model(outputs...)
 	if err != nil {
@@ -374,6 +373,14 @@ func (ft *fitter) final(encoder *tflite.Model, m *normality) (*Result, error) {
 	}
 	graph.Description = "Winnow: closed-form autoencoder on frozen features"
 	return &Result{Graph: graph, Statistics: stats}, nil
+}
+
+// appendLocal appends the local view behind taps, tells stats of it, and returns
+// its output.
+func (ft *fitter) appendLocal(c *composer, taps []int, m *normality, stats *infer.Statistics) int {
+	local, step := c.localTail(c.localHead(m.fine.taps, taps, m.fine.stats), m.local)
+	stats.Local = m.fine.s.statistics(m.local, step)
+	return local
 }
 
 // calibrate standardizes the views by held-out parts, fuses, and draws the threshold.
@@ -405,7 +412,7 @@ func (ft *fitter) calibrate(r *Result, held, odd []HeldOut) error {
 	for i, h := range held {
 		fused[i] = h.Fused
 	}
-	cal, err := Calibrate(fused, ft.features.groups, ft.o.FalseReject, "cross", ft.o.Seed)
+	cal, err := Calibrate(fused, ft.features.groups[:len(held)], ft.o.FalseReject, "cross", ft.o.Seed)
 	if err != nil {
 		return err
 	}

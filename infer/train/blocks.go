@@ -116,14 +116,31 @@ func (b *Blocks) Append(t *tflite.Builder, picture int) int {
 func (b *Blocks) Front(w, h int) (*fit.Front, error) {
 	t := tflite.NewBuilder("picture in blocks")
 	in := t.AddInput("image", []int{1, h, w, 3}, tflite.Quant{Scale: pixelScale, ZeroPoint: pixelZero})
-	g, err := t.Model(b.Append(t, in))
-	return &fit.Front{Graph: g, Grid: [2]int{h / blockSide, w / blockSide}, Channels: blockChannels}, err
+	return b.front(t, in)
+}
+
+// Beside is Front in encoder's graph, whose outputs become the front's taps.
+func (b *Blocks) Beside(encoder *tflite.Model) (*fit.Front, error) {
+	f, err := b.front(tflite.Extend(encoder), encoder.Inputs[0])
+	if err == nil {
+		f.Taps = encoder.Outputs
+	}
+	return f, err
+}
+
+func (b *Blocks) front(t *tflite.Builder, picture int) (*fit.Front, error) {
+	shape := t.Tensor(picture).Shape
+	g, err := t.Model(b.Append(t, picture))
+	if err != nil {
+		return nil, err
+	}
+	return &fit.Front{Graph: g, Grid: [2]int{shape[1] / blockSide, shape[2] / blockSide}, Channels: blockChannels}, nil
 }
 
 // Shapes of what a source's networks read and reconstruct, for pictures of w x h
 // and an encoder of these taps.
 func Shapes(s Source, taps []fit.Tap, w, h int) (in, out Shape) {
-	grid := taps[max(0, len(taps)-2)]
+	grid := fit.GridOf(taps)
 	features := Shape{H: grid.Height, W: grid.Width}
 	for _, t := range taps {
 		features.C += t.Channels

@@ -3,26 +3,26 @@ package train
 import (
 	"math"
 	"math/rand/v2"
+
+	"winnow/infer/anomaly"
 )
 
 // Picture is int8 RGB as a package's graph takes it: pixel - 128, row-major.
-type Picture struct {
-	W, H int
-	Pix  []byte
-}
+type Picture = anomaly.Picture
 
-func (p Picture) at(x, y, c int) float64 {
+// pixel is a value of p; beyond the edge the edge goes on.
+func pixel(p Picture, x, y, c int) float64 {
 	x, y = min(max(x, 0), p.W-1), min(max(y, 0), p.H-1)
 	return float64(int8(p.Pix[(y*p.W+x)*3+c]))
 }
 
 // bilinear value between pixels; beyond the edge the edge goes on.
-func (p Picture) bilinear(x, y float64, c int) float64 {
+func bilinear(p Picture, x, y float64, c int) float64 {
 	fx, fy := math.Floor(x), math.Floor(y)
 	ix, iy := int(fx), int(fy)
 	dx, dy := x-fx, y-fy
-	top := p.at(ix, iy, c)*(1-dx) + p.at(ix+1, iy, c)*dx
-	bottom := p.at(ix, iy+1, c)*(1-dx) + p.at(ix+1, iy+1, c)*dx
+	top := pixel(p, ix, iy, c)*(1-dx) + pixel(p, ix+1, iy, c)*dx
+	bottom := pixel(p, ix, iy+1, c)*(1-dx) + pixel(p, ix+1, iy+1, c)*dx
 	return top*(1-dy) + bottom*dy
 }
 
@@ -53,7 +53,7 @@ func (a *Augment) geometry(p Picture, r *rand.Rand) Picture {
 	mirror := a.Flip && r.IntN(2) == 1
 	sin, cos := math.Sincos(angle)
 	w, h := float64(p.W), float64(p.H)
-	q := Picture{p.W, p.H, make([]byte, len(p.Pix))}
+	q := Picture{W: p.W, H: p.H, Pix: make([]byte, len(p.Pix))}
 	for y := range p.H {
 		for x := range p.W {
 			u := w*left + float64(x)*(1-left-right) - w/2
@@ -63,7 +63,7 @@ func (a *Augment) geometry(p Picture, r *rand.Rand) Picture {
 			}
 			sx, sy := cos*u-sin*v+w/2, sin*u+cos*v+h/2
 			for c := range 3 {
-				q.Pix[(y*p.W+x)*3+c] = toInt8(p.bilinear(sx, sy, c))
+				q.Pix[(y*p.W+x)*3+c] = toInt8(bilinear(p, sx, sy, c))
 			}
 		}
 	}
@@ -99,13 +99,13 @@ func blurred(p Picture, sigma float64) Picture {
 		sum += kernel[i]
 	}
 	pass := func(p Picture, dx, dy int) Picture {
-		q := Picture{p.W, p.H, make([]byte, len(p.Pix))}
+		q := Picture{W: p.W, H: p.H, Pix: make([]byte, len(p.Pix))}
 		for y := range p.H {
 			for x := range p.W {
 				for c := range 3 {
 					v := 0.0
 					for i, k := range kernel {
-						v += k * p.at(x+(i-half)*dx, y+(i-half)*dy, c)
+						v += k * pixel(p, x+(i-half)*dx, y+(i-half)*dy, c)
 					}
 					q.Pix[(y*p.W+x)*3+c] = toInt8(v / sum)
 				}

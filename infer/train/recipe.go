@@ -27,6 +27,7 @@ type Recipe struct {
 	Regime     Regime     `toml:"regime"`
 	Augment    Augment    `toml:"augment"`
 	Validation Validation `toml:"validation"`
+	Views      Outlook    `toml:"views"`
 	Compress   Compress   `toml:"compress"`
 }
 
@@ -90,6 +91,11 @@ type Validation struct {
 	Every     int     `toml:"every"`
 	Patience  int     `toml:"patience"`
 	Synthetic int     `toml:"synthetic"`
+}
+
+// Outlook is what a package looks at beside the reconstruction.
+type Outlook struct {
+	Surroundings bool `toml:"surroundings"`
 }
 
 // Compress prunes and rounds what was trained.
@@ -198,7 +204,7 @@ func (r *Recipe) limits() []limit {
 		{"validation.held_out", v.HeldOut, 0.1, 0.6},
 		{"validation.every", float64(v.Every), 1, 1e6},
 		{"validation.patience", float64(v.Patience), 1, 1e6},
-		{"validation.synthetic", float64(v.Synthetic), 0, 4096},
+		{"validation.synthetic", float64(v.Synthetic), 0, 256},
 		{"compress.density", c.Density, 0.05, 1},
 		{"compress.prune_steps", float64(c.PruneSteps), 0, 1e6},
 		{"compress.aware_steps", float64(c.AwareSteps), 0, 1e6},
