@@ -65,14 +65,17 @@ func (c RejectConfig) Check() error {
 }
 
 // Rejector schedules pulses by time from the trigger, for belts of constant
-// speed. Its Act never blocks. It is safe for concurrent use.
+// speed. A part that is announced gets its pulse at the first gate at once, and a
+// verdict withdraws it: whatever is slow or dead between trigger and verdict, the
+// part is rejected. None of its methods blocks. It is safe for concurrent use.
 type Rejector struct {
 	cfg   RejectConfig
 	sched *Scheduler
 	clock edge.Clock
 
-	mu   sync.Mutex
-	lost uint64
+	mu        sync.Mutex
+	lost      uint64
+	announced map[uint64]struct{} // parts without a verdict
 }
 
 // NewRejector checks c.
@@ -85,18 +88,49 @@ func NewRejector(c RejectConfig, s *Scheduler, clock edge.Clock) (*Rejector, err
 			return nil, fmt.Errorf("reject gates: gate %d: no channel %d", i, g.Channel)
 		}
 	}
-	return &Rejector{cfg: c, sched: s, clock: clock}, nil
+	return &Rejector{cfg: c, sched: s, clock: clock, announced: map[uint64]struct{}{}}, nil
 }
 
-// Act schedules the pulse of a verdict that fires.
+// Announce has the first gate fire at a part unless its verdict says otherwise.
+func (r *Rejector) Announce(seq uint64, trigger edge.Instant) {
+	r.mu.Lock()
+	r.announced[seq] = struct{}{}
+	r.mu.Unlock()
+	r.fire(0, seq, trigger, trigger.Add(r.cfg.Deadline))
+}
+
+// Forget lets a part pass that was announced.
+func (r *Rejector) Forget(seq uint64) {
+	if r.known(seq) {
+		r.sched.Withdraw(r.cfg.Gates[0].Channel, seq)
+	}
+}
+
+// known reports whether a part was announced, once.
+func (r *Rejector) known(seq uint64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, ok := r.announced[seq]
+	delete(r.announced, seq)
+	return ok
+}
+
+// Act has the gates fire that a verdict calls for, and withdraws what was to
+// happen without one.
 func (r *Rejector) Act(v *edge.Verdict) {
 	v.Late(r.clock.Now())
-	if !v.Fires(r.cfg.UnsureFires || r.cfg.UnsureGate > 0) {
-		return
-	}
+	seq := v.ID.Seq
+	announced := r.known(seq)
+	fires := v.Fires(r.cfg.UnsureFires || r.cfg.UnsureGate > 0)
 	for i, g := range r.cfg.Gates {
-		if r.cfg.takes(i, v) {
-			r.fire(g, v)
+		takes := fires && r.cfg.takes(i, v)
+		switch {
+		case i == 0 && announced && takes:
+			r.sched.Decide(g.Channel, seq)
+		case i == 0 && announced:
+			r.sched.Withdraw(g.Channel, seq)
+		case takes:
+			r.fire(i, seq, v.Trigger, 0)
 		}
 	}
 }
@@ -127,9 +161,10 @@ func (c *RejectConfig) inLane(i int, regions []edge.Region) bool {
 	return false
 }
 
-func (r *Rejector) fire(g Gate, v *edge.Verdict) {
-	at := v.Trigger.Add(g.Travel - g.Advance)
-	err := r.sched.Schedule(g.Channel, Pulse{ID: v.ID.Seq, At: at, Width: g.Width, Window: g.Window})
+// fire schedules the pulse of gate i, which may be withdrawn until then; zero: not.
+func (r *Rejector) fire(i int, seq uint64, trigger, until edge.Instant) {
+	g := r.cfg.Gates[i]
+	err := r.sched.Schedule(g.Channel, Pulse{ID: seq, At: trigger.Add(g.Travel - g.Advance), Width: g.Width, Window: g.Window, Until: until})
 	if err == nil {
 		return
 	}
@@ -137,7 +172,7 @@ func (r *Rejector) fire(g Gate, v *edge.Verdict) {
 	r.lost++
 	r.mu.Unlock()
 	if r.cfg.Lost != nil {
-		r.cfg.Lost(v.ID.Seq, err)
+		r.cfg.Lost(seq, err)
 	}
 }
 

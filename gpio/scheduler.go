@@ -52,6 +52,9 @@ type Pulse struct {
 	Width  time.Duration
 	Window time.Duration // the part is before the actuator for so long from At on; below Width: Width
 	Manual bool          // by a person's hand, for set-up
+	// Until says that the part has no verdict yet, and that Withdraw may take the
+	// pulse back until then: it fires unless that happens. Zero: it has been decided.
+	Until edge.Instant
 }
 
 // over is when the part has passed.
@@ -191,14 +194,6 @@ func (s *Scheduler) Schedule(ch int, p Pulse) error {
 	return nil
 }
 
-// insert keeps the queue in order; pulses mostly come in order.
-func (c *channel) insert(p Pulse) {
-	c.queue = append(c.queue, p)
-	for i := len(c.queue) - 1; i > 0 && c.queue[i-1].At.After(p.At); i-- {
-		c.queue[i], c.queue[i-1] = c.queue[i-1], c.queue[i]
-	}
-}
-
 // Cancel forgets waiting pulses and switches off what is on, at the next step
 // for the latter.
 func (s *Scheduler) Cancel() {
@@ -265,26 +260,22 @@ func (s *Scheduler) step(i int) edge.Instant {
 	for {
 		now := s.clock.Now()
 		if !c.on {
-			p, start, ok := s.head(c)
-			switch {
-			case !ok:
-				return 0
-			case start.After(now):
-				return start
+			p, next, ok := s.take(c, now)
+			if !ok {
+				return next
 			}
-			s.pop(c)
 			s.begin(i, p, now)
 			continue
 		}
 		if s.held(c.current.Pulse) {
 			c.ends, c.current.Outcome = min(c.ends, now), Cancelled
-		} else if p, ok := s.mergeable(c); ok {
+		} else if p, ok := s.mergeable(c, now); ok {
 			c.ends, c.latest = max(c.ends, p.At.Add(p.Width)), max(c.latest, p.At)
 			s.report(Record{Pulse: p, Channel: i, Outcome: Merged, Start: c.current.Start})
 			continue
 		}
 		if c.ends.After(now) {
-			return c.ends
+			return s.sooner(c, c.ends)
 		}
 		if err := c.Output.Set(false); err != nil && !errors.Is(err, ErrClosed) {
 			return now.Add(retryAfter)
@@ -293,41 +284,6 @@ func (s *Scheduler) step(i int) edge.Instant {
 		c.current.End = c.last
 		s.report(c.current)
 	}
-}
-
-// head returns the first pulse and the earliest instant it may start.
-func (s *Scheduler) head(c *channel) (p Pulse, start edge.Instant, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(c.queue) == 0 {
-		return p, 0, false
-	}
-	p, start = c.queue[0], c.queue[0].At
-	if c.used {
-		start = max(start, c.last.Add(c.DeadTime), c.latest.Add(c.MinPeriod))
-	}
-	return p, start, true
-}
-
-func (s *Scheduler) pop(c *channel) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c.queue = c.queue[:copy(c.queue, c.queue[1:])]
-}
-
-// mergeable takes the first pulse off the queue if it belongs to the one that is on.
-func (s *Scheduler) mergeable(c *channel) (Pulse, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !c.Merge || len(c.queue) == 0 || s.hold.stops(c.queue[0]) {
-		return Pulse{}, false
-	}
-	if at := c.queue[0].At; at.After(c.ends.Add(c.MinGap)) && at.Sub(c.latest) >= c.MinPeriod {
-		return Pulse{}, false
-	}
-	p := c.queue[0]
-	c.queue = c.queue[:copy(c.queue, c.queue[1:])]
-	return p, true
 }
 
 // begin switches on for p, which is due.

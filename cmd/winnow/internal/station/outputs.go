@@ -179,17 +179,17 @@ func (o *outputs) Act(v *edge.Verdict) {
 	o.s.plc.result(v.Decision)
 }
 
-// Announce enters a part on the belt.
+// Announce has a part rejected unless its verdict says otherwise.
 func (o *outputs) Announce(seq uint64, trigger edge.Instant) {
-	if o.belt != nil {
-		o.belt.Announce(seq, trigger)
+	if a, ok := o.gates.(line.Announcer); ok {
+		a.Announce(seq, trigger)
 	}
 }
 
 // Forget lets a part pass that was announced before the actuators were held.
 func (o *outputs) Forget(seq uint64) {
-	if o.belt != nil {
-		o.belt.Forget(seq)
+	if a, ok := o.gates.(line.Announcer); ok {
+		a.Forget(seq)
 	}
 }
 
