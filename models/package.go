@@ -72,7 +72,10 @@ type Package struct {
 func (p *Package) Digest() string { return p.digest }
 
 // ShortDigest is what verdicts and topics carry.
-func (p *Package) ShortDigest() string { return p.digest[:min(12, len(p.digest))] }
+func (p *Package) ShortDigest() string { return Short(p.digest) }
+
+// Short is the short form of a digest.
+func Short(digest string) string { return digest[:min(12, len(digest))] }
 
 // ReadFile reads and checks the package at path.
 func ReadFile(path string) (*Package, error) {

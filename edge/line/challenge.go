@@ -24,7 +24,8 @@ type Challenges struct {
 
 	mu         sync.Mutex
 	due        edge.Instant
-	left       int // parts of the running challenge still to come; 0: none runs
+	begun      edge.Instant // the running challenge
+	left       int          // parts of the running challenge still to come; 0: none runs
 	failed     bool
 	caught, n  uint64
 	lastFailed bool
@@ -39,11 +40,11 @@ func NewChallenges(c ChallengeConfig, clock edge.Clock) (*Challenges, error) {
 	return &Challenges{cfg: c, clock: clock, due: clock.Now()}, nil
 }
 
-// Begin says that the next parts are known-bad.
+// Begin says that the parts triggered from now on are known-bad.
 func (c *Challenges) Begin() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.left, c.failed = c.cfg.Parts, false
+	c.left, c.failed, c.begun = c.cfg.Parts, false, c.clock.Now()
 }
 
 // Judged books the verdict of the next known-bad part. Only a reject for what
@@ -53,7 +54,7 @@ func (c *Challenges) Begin() {
 func (c *Challenges) Judged(v *edge.Verdict) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.left == 0 {
+	if c.left == 0 || c.begun.After(v.Trigger) {
 		return false
 	}
 	if v.Decision == edge.Reject && v.Reason != edge.ReasonScore {
@@ -100,11 +101,13 @@ func (c *Challenges) Hold() string {
 	return ""
 }
 
-// Restore adds what challenges of an earlier run have come to.
-func (c *Challenges) Restore(caught, n uint64) {
+// Renew begins for a judge, of which earlier challenges proved so much: a challenge is
+// due now.
+func (c *Challenges) Renew(caught, n uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.caught, c.n = c.caught+caught, c.n+n
+	c.due, c.left, c.failed, c.lastFailed = c.clock.Now(), 0, false, false
+	c.caught, c.n = caught, n
 }
 
 // Detection is what the challenges have proved: that at least Bound of such

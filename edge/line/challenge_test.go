@@ -22,13 +22,18 @@ func TestChallengeTimetable(t *testing.T) {
 	if ch.Hold() == "" {
 		t.Error("READY stays although no challenge was made")
 	}
-	caught := &edge.Verdict{Decision: edge.Reject, Reason: edge.ReasonScore}
-	late := &edge.Verdict{Decision: edge.Reject, Reason: edge.ReasonLate}
-	missed := &edge.Verdict{Decision: edge.Accept}
+	const ever = edge.Instant(1 << 62)
+	caught := &edge.Verdict{Trigger: ever, Decision: edge.Reject, Reason: edge.ReasonScore}
+	late := &edge.Verdict{Trigger: ever, Decision: edge.Reject, Reason: edge.ReasonLate}
+	missed := &edge.Verdict{Trigger: ever, Decision: edge.Accept}
+	before := &edge.Verdict{Trigger: c.Now() - 1, Decision: edge.Accept}
 	if ch.Judged(caught) {
 		t.Error("a part outside of a challenge was counted")
 	}
 	ch.Begin()
+	if ch.Judged(before) {
+		t.Error("a part that was on the belt when the challenge began was counted")
+	}
 	for _, v := range []*edge.Verdict{caught, late, late, caught} {
 		if ch.Due() || !ch.Judged(v) {
 			t.Error("not of the challenge")
@@ -56,7 +61,7 @@ func TestFiftyNineOfFiftyNine(t *testing.T) {
 	ch, _ := NewChallenges(ChallengeConfig{Every: time.Hour, Parts: 59}, clock.NewManual(1, edge.WallTime{}))
 	ch.Begin()
 	for range 59 {
-		ch.Judged(&edge.Verdict{Decision: edge.Reject, Reason: edge.ReasonScore})
+		ch.Judged(&edge.Verdict{Trigger: 1, Decision: edge.Reject, Reason: edge.ReasonScore})
 	}
 	if d := ch.Detection(); d.Bound < 0.95 || d.Bound > 0.951 {
 		t.Errorf("%+v", d)

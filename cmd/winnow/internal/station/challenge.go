@@ -22,8 +22,8 @@ func (s *Station) Challenge() Challenge {
 	if s.challenges != nil {
 		c.Due, c.Hold, c.Parts = s.challenges.Due(), s.challenges.Hold(), s.challenges.Detection()
 	}
-	if s.prober != nil {
-		c.Injected = s.prober.detection()
+	if p := s.model.Load().prober; p != nil {
+		c.Injected = p.detection()
 	}
 	return c
 }

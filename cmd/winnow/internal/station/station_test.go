@@ -124,8 +124,13 @@ func startWith(t *testing.T, text string, judge judgeFunc) *plant {
 
 func launch(t *testing.T, text string, judge judgeFunc) *plant {
 	t.Helper()
+	return launchIn(t, t.TempDir(), text, Model{Judge: judge, Digest: "test"}, nil)
+}
+
+// launchIn runs a station whose records are in dir.
+func launchIn(t *testing.T, dir, text string, model Model, load Loader) *plant {
+	t.Helper()
 	t.Parallel()
-	dir := t.TempDir()
 	path := filepath.Join(dir, "station.toml")
 	text += fmt.Sprintf("\n[mqtt]\nlisten = \"127.0.0.1:0\"\n[records]\ndir = %q\nkeep_rejects = 0\n", filepath.Join(dir, "records"))
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -142,14 +147,14 @@ func launch(t *testing.T, text string, judge judgeFunc) *plant {
 	p := &plant{t: t, chip: sim.NewChip(clk), camera: &shots{clock: clk, asked: make(chan struct{}, 100)}}
 	p.Station, err = Open(Options{
 		Config: cfg, Clock: clk, Log: slog.New(slog.NewTextHandler(logTo{t}, nil)), Version: "test",
-		Chip: p.chip, Source: p.camera, Triggered: true,
+		Chip: p.chip, Source: p.camera, Triggered: true, Load: load,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- p.Run(ctx, Model{Judge: judge, Digest: "test"}) }()
+	go func() { done <- p.Run(ctx, model) }()
 	p.stop = sync.OnceValue(func() error {
 		cancel()
 		err := <-done
