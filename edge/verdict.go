@@ -79,6 +79,14 @@ type Region struct {
 	Share float64         `json:"share"` // of the map's excess over the threshold, 0..1
 }
 
+// Nearest is the taught part that is most like a judged one. The zero value is
+// none.
+type Nearest struct {
+	Part     string  `json:"part"`     // name of its picture, or its number
+	Distance float64 `json:"distance"` // in latent space: root mean square over its directions, in standard deviations of taught parts
+	Usual    float64 `json:"usual"`    // the median taught part's distance to its own nearest
+}
+
 // HeatmapSide is the number of rows and of columns of a Heatmap.
 const HeatmapSide = 16
 
@@ -96,6 +104,8 @@ type Verdict struct {
 	Score    Score
 	Regions  []Region // at most MaxRegions, largest share first
 	Heatmap  Heatmap
+	Judged   image.Rectangle // the part of the frame that was looked at, in its pixels
+	Nearest  Nearest         // of rejected and unsure parts whose package knows its taught parts
 
 	Trigger Instant // the part was announced
 	Frame   Instant // its first frame was exposed

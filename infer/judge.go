@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"image"
 	"sort"
 
 	"winnow/edge"
@@ -20,6 +21,7 @@ type Judge struct {
 	scorer  *Scorer
 	outputs [][]byte
 	finder  regionFinder
+	taught  *gallery // nil: the package does not know its taught parts
 }
 
 // Tolerant is implemented by engines whose outputs may differ from the golden
@@ -61,6 +63,10 @@ func newJudge(p *models.Package, e Engine, o Options) (*Judge, error) {
 		scorer: NewScorer(stats),
 	}
 	j.finder.h, j.finder.w = j.scorer.Grid()
+	if j.taught, err = newGallery(p.Exemplars, &stats.Latent); err != nil {
+		session.Close()
+		return nil, err
+	}
 	if err := j.checkShapes(); err != nil {
 		session.Close()
 		return nil, err
@@ -173,6 +179,8 @@ func (j *Judge) score(s *edge.Score) error {
 // reject. A frame with any flag is never judged.
 func (j *Judge) Judge(f *edge.Frame, v *edge.Verdict) error {
 	v.Decision, v.Reason, v.Model = edge.Unknown, edge.ReasonFault, j.pkg.ShortDigest()
+	v.Nearest = edge.Nearest{}
+	j.taught.forget()
 	if f.Flags != 0 {
 		v.Decision, v.Reason = edge.Reject, edge.ReasonBadFrame
 		return nil
@@ -202,13 +210,18 @@ func decide(c *models.Calibration, fused float64) (edge.Decision, edge.Reason) {
 	return edge.Reject, edge.ReasonScore
 }
 
-// explain fills heatmap and regions from the anomaly map.
+// explain fills heatmap and regions from the anomaly map, and names the nearest
+// taught part of what is not accepted.
 func (j *Judge) explain(f *edge.Frame, v *edge.Verdict) {
 	m, scale := j.scorer.Map(), j.pkg.Calibration.MapScale
 	fillHeatmap(&v.Heatmap, m, j.finder.h, j.finder.w, scale)
 	x0, y0, x1, y1 := 0, 0, f.Width, f.Height
 	if r := j.pkg.Manifest.Preprocess.ROI; r != nil {
 		x0, y0, x1, y1 = r[0], r[1], r[2], r[3]
+	}
+	v.Judged = image.Rect(x0, y0, x1, y1)
+	if v.Decision != edge.Accept {
+		v.Nearest = j.taught.find(j.scorer.along)
 	}
 	v.Regions = j.finder.find(v.Regions[:0], m, scale, box{x0, y0, x1, y1}, v.Decision != edge.Accept)
 }
@@ -219,6 +232,10 @@ func (j *Judge) explain(f *edge.Frame, v *edge.Verdict) {
 func (j *Judge) Map() (m []float64, h, w int) {
 	return j.scorer.Map(), j.finder.h, j.finder.w
 }
+
+// Nearest is the taught part that the last verdict names, or nil. It must not be
+// written to.
+func (j *Judge) Nearest() *Exemplar { return j.taught.last() }
 
 // MapScale is the value of Map that is "at the threshold".
 func (j *Judge) MapScale() float64 { return j.pkg.Calibration.MapScale }

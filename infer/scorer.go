@@ -19,13 +19,14 @@ type Scorer struct {
 	desc   []float64  // standardized pooled descriptor
 	sum    []int64    // per channel: sum of features
 	sqr    []int64    // and of their squares
+	along  []float64  // the descriptor along the latent basis
 }
 
 // NewScorer for graphs that the statistics were fitted to.
 func NewScorer(s *Statistics) *Scorer {
 	c := &Scorer{
 		s: s, coarse: newSurface(s.Grid, s.Channels), desc: make([]float64, len(s.Latent.Mean)),
-		sum: make([]int64, s.Channels), sqr: make([]int64, s.Channels),
+		sum: make([]int64, s.Channels), sqr: make([]int64, s.Channels), along: make([]float64, len(s.Latent.Basis)),
 	}
 	if m := s.Local; m != nil {
 		c.fine = newSurface(m.Grid, m.Channels)
@@ -148,6 +149,7 @@ func (c *Scorer) latent() float64 {
 		for j, v := range c.desc {
 			z += mul(v, b[j])
 		}
+		c.along[i] = z
 		z2 := mul(z, z)
 		rest -= z2
 		sum += z2 / m.Variance[i]

@@ -123,6 +123,7 @@ func TestRules(t *testing.T) {
 		"P10": manifest(t, `"width": 64`, `"width": 9`),
 		"P11": recoded(t, CalibrationFile, []byte(`{"scores":[2,1],"threshold":2,"unsure_above":2,"map_scale":1}`)),
 		"P13": recoded(t, DriftFile, []byte("{")),
+		"P14": recoded(t, ExemplarsFile, []byte("{")),
 		"P12": recoded(t, "golden/2.input", []byte{1}),
 	}
 	var many bytes.Buffer

@@ -118,6 +118,9 @@ func (p *Package) encode() (map[string][]byte, error) {
 	if p.Drift != nil {
 		files[DriftFile] = p.Drift
 	}
+	if p.Exemplars != nil {
+		files[ExemplarsFile] = p.Exemplars
+	}
 	for i, g := range p.Golden {
 		files[goldenName(i, "input")] = g.Input
 		files[goldenName(i, "outputs")] = join(g.Outputs)
@@ -161,6 +164,9 @@ func (p *Package) decode(files map[string][]byte) error {
 	}
 	if p.Drift != nil && !json.Valid(p.Drift) {
 		return broken("P13", "%s is not JSON", DriftFile)
+	}
+	if p.Exemplars != nil && !json.Valid(p.Exemplars) {
+		return broken("P14", "%s is not JSON", ExemplarsFile)
 	}
 	return p.decodeGolden(files)
 }

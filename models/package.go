@@ -22,7 +22,8 @@ const (
 	StatisticsFile  = "statistics.json"
 	CalibrationFile = "calibration.json"
 	ReportFile      = "report.html"
-	DriftFile       = "drift.json" // may be missing
+	DriftFile       = "drift.json"     // may be missing
+	ExemplarsFile   = "exemplars.json" // may be missing
 	goldenDir       = "golden/"
 )
 
@@ -64,6 +65,7 @@ type Package struct {
 	Golden      []Golden
 	Report      []byte // HTML, may be nil
 	Drift       []byte // what live parts are compared with beside the verdict: infer/drift; may be nil
+	Exemplars   []byte // taught parts to name the nearest of: infer.Exemplars; may be nil
 
 	digest string
 }
@@ -126,7 +128,7 @@ func Read(b []byte) (*Package, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Package{Graph: slices.Clone(graph), Statistics: files[StatisticsFile], Report: files[ReportFile], Drift: files[DriftFile]}
+	p := &Package{Graph: slices.Clone(graph), Statistics: files[StatisticsFile], Report: files[ReportFile], Drift: files[DriftFile], Exemplars: files[ExemplarsFile]}
 	sum := sha256.Sum256(b)
 	p.digest = hex.EncodeToString(sum[:])
 	if err := p.decode(files); err != nil {

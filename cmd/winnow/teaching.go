@@ -39,6 +39,8 @@ type teacher struct {
 	features *fit.Features
 	digest   hash.Hash
 	inputs   []string
+	names    []string // of the parts
+	thumbs   [][]byte // and small pictures of them
 	drift    *drift.Learner
 	golden   [][]byte
 	defects  *defects // nil: none are drawn
@@ -109,6 +111,11 @@ func (t *teacher) Close() error { return t.session.Close() }
 
 // Add learns from one good part. Parts of one group are not independent.
 func (t *teacher) Add(f *edge.Frame, group int) error {
+	return t.AddNamed(f, group, fmt.Sprintf("part %d", t.features.Len()+1))
+}
+
+// AddNamed is Add of a part that has a name.
+func (t *teacher) AddNamed(f *edge.Frame, group int, name string) error {
 	in := t.session.Input(0)
 	if err := t.pre.Run(f, in); err != nil {
 		return err
@@ -127,6 +134,9 @@ func (t *teacher) Add(f *edge.Frame, group int) error {
 	if err := t.features.Add(group, t.taps()); err != nil || t.defects == nil {
 		return err
 	}
+	if err := t.picture(name, in); err != nil {
+		return err
+	}
 	p := anomaly.Picture{W: t.w, H: t.h, Pix: append([]byte(nil), in...)}
 	return t.defects.draw(p, func(q anomaly.Picture, cover []byte, part, kind int) error {
 		copy(in, q.Pix)
@@ -135,6 +145,13 @@ func (t *teacher) Add(f *edge.Frame, group int) error {
 		}
 		return t.features.AddDrawn(part, kind, t.taps(), cover, t.w, t.h)
 	})
+}
+
+// picture keeps name and thumb of a part, for verdicts to name it.
+func (t *teacher) picture(name string, in []byte) error {
+	b, err := infer.Thumb(in, t.w, t.h)
+	t.names, t.thumbs = append(t.names, name), append(t.thumbs, b)
+	return err
 }
 
 // taps are the encoder's outputs for the last picture.
@@ -191,10 +208,14 @@ func (t *teacher) pack(r *fit.Result) (*models.Package, error) {
 	if err != nil {
 		return nil, err
 	}
+	exemplars, err := t.exemplars(r)
+	if err != nil {
+		return nil, err
+	}
 	enc := sha256.Sum256(library.Encoder())
 	slices.Sort(t.inputs)
 	return &models.Package{
-		Graph: graph, Statistics: stats, Calibration: r.Calibration, Drift: reference,
+		Graph: graph, Statistics: stats, Calibration: r.Calibration, Drift: reference, Exemplars: exemplars,
 		Manifest: models.Manifest{
 			Recipe: t.recipe, Program: program(),
 			Preprocess: models.Preprocess{Width: t.w, Height: t.h, Resize: "triangle"},
@@ -202,6 +223,18 @@ func (t *teacher) pack(r *fit.Result) (*models.Package, error) {
 			Taught:     models.Taught{Parts: t.features.Len(), Groups: t.features.Groups(), Digest: hex.EncodeToString(t.digest.Sum(nil)), Inputs: t.inputs},
 		},
 	}, nil
+}
+
+// exemplars are nil where parts have no names, or cannot be told apart.
+func (t *teacher) exemplars(r *fit.Result) ([]byte, error) {
+	if len(t.names) != len(r.Descriptors) {
+		return nil, nil
+	}
+	e := infer.NewExemplars(&r.Statistics.Latent, r.Descriptors, t.names, t.thumbs)
+	if e == nil {
+		return nil, nil
+	}
+	return e.Encode()
 }
 
 // driftReference is nil where the parts are too few or too small for one.

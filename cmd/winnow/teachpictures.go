@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 
 	"winnow/capture/pixfmt"
 	"winnow/edge"
@@ -57,7 +58,7 @@ func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f 
 		}
 		err := pixfmt.ReadImageInto(frame, p.Path)
 		if err == nil {
-			err = t.Add(frame, groups[i])
+			err = t.AddNamed(frame, groups[i], filepath.Base(p.Path))
 		}
 		if err != nil {
 			r.skipped = append(r.skipped, fmt.Sprintf("%s: %s", p.Path, explain(err)))

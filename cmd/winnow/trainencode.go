@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"math/rand/v2"
+	"path/filepath"
+	"slices"
 
 	"winnow/infer"
 	"winnow/infer/anomaly"
@@ -157,6 +159,11 @@ func (j *trainJob) pack(ctx context.Context, d *train.Data) (*models.Package, er
 	o := fit.Options{FalseReject: j.f.falseReject, Progress: j.bar.update, Threads: j.t.threads, Seed: j.r.Seed, LocalTaps: len(j.maps.taps)}
 	if j.fitted, err = fit.Around(ctx, j.maps.front, l, j.t.eng, o); err != nil {
 		return nil, err
+	}
+	for _, s := range slices.Concat(j.held, j.parts) { // in the order of the fit's parts
+		if err := j.t.picture(filepath.Base(s.path), s.Pix); err != nil {
+			return nil, err
+		}
 	}
 	p, err := j.t.pack(j.fitted)
 	if err != nil {

@@ -79,8 +79,9 @@ type Result struct {
 	Graph       *tflite.Model
 	Statistics  *infer.Statistics
 	Calibration models.Calibration
-	HeldOut     []HeldOut // a part, in the order they were added
-	Drawn       []HeldOut // the same of drawn defects, by models that saw neither their part nor, in the local view, their kind
+	HeldOut     []HeldOut   // a part, in the order they were added
+	Drawn       []HeldOut   // the same of drawn defects, by models that saw neither their part nor, in the local view, their kind
+	Descriptors [][]float64 // of the parts, as infer.Descriptor gives them
 }
 
 // fitter carries what the steps of one fit share.
@@ -425,7 +426,7 @@ func (ft *fitter) calibrate(r *Result, held, odd []HeldOut) error {
 	if !(cal.MapScale > 0) {
 		return errors.New("the anomaly map of every good part is empty")
 	}
-	r.Calibration, r.HeldOut, r.Drawn = cal, held, odd
+	r.Calibration, r.HeldOut, r.Drawn, r.Descriptors = cal, held, odd, ft.desc
 	return nil
 }
 
