@@ -62,6 +62,14 @@ func newJudge(p *models.Package, e Engine, o Options) (*Judge, error) {
 		pre:    NewPreprocessor(m.Width, m.Height, m.ROI),
 		scorer: NewScorer(stats),
 	}
+	mask, err := maskOf(p)
+	if err == nil {
+		err = j.pre.SetMask(mask)
+	}
+	if err != nil {
+		session.Close()
+		return nil, err
+	}
 	j.finder.h, j.finder.w = j.scorer.Grid()
 	if j.taught, err = newGallery(p.Exemplars, &stats.Latent); err != nil {
 		session.Close()

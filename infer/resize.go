@@ -72,6 +72,8 @@ func normalize(raw []int64, sum int64) []int32 {
 type Preprocessor struct {
 	width, height int
 	roi           *[4]int
+	mask          *Mask // nil: everything counts
+	veil          *veil // of the mask, for the last frame size
 
 	srcW, srcH int
 	format     edge.PixelFormat
@@ -86,6 +88,35 @@ type Preprocessor struct {
 // frame pixels) may be nil for the whole frame.
 func NewPreprocessor(width, height int, roi *[4]int) *Preprocessor {
 	return &Preprocessor{width: width, height: height, roi: roi}
+}
+
+// SetMask makes the preprocessor ignore what m says, from the next frame on; nil
+// is nothing. m's mean picture must have the input's size.
+func (p *Preprocessor) SetMask(m *Mask) error {
+	if m != nil && (m.fillW != p.width || m.fillH != p.height) {
+		return fmt.Errorf("a mask for inputs of %dx%d, the graph takes %dx%d", m.fillW, m.fillH, p.width, p.height)
+	}
+	p.mask, p.veil, p.xs = m, nil, nil
+	return nil
+}
+
+// Hide lays the mask over a graph's input that was changed after Run, and over
+// cover, which says how much of each pixel the change covers (0..255). It reports
+// what share of the cover is left.
+func (p *Preprocessor) Hide(in, cover []byte) float64 {
+	if p.veil == nil {
+		return 1
+	}
+	p.veil.lay(in, p.mask.fill)
+	all, left := 0, 0
+	for i, c := range cover {
+		cover[i] = uint8(int(c) * int(p.veil.keep[i]) / 255)
+		all, left = all+int(c), left+int(cover[i])
+	}
+	if all == 0 {
+		return 0
+	}
+	return float64(left) / float64(all)
 }
 
 // MinSide is the smallest frame, in pixels a side, that can be judged.
@@ -112,6 +143,9 @@ func (p *Preprocessor) Run(f *edge.Frame, dst []byte) error {
 	p.prepare(x1-x0, y1-y0, f.Format)
 	p.horizontal(f, x0, y0)
 	p.vertical(dst)
+	if p.veil != nil {
+		p.veil.lay(dst, p.mask.fill)
+	}
 	return nil
 }
 
@@ -122,6 +156,9 @@ func (p *Preprocessor) prepare(w, h int, format edge.PixelFormat) {
 	p.srcW, p.srcH, p.format = w, h, format
 	p.xs, p.ys = triangle(w, p.width), triangle(h, p.height)
 	p.same = w == p.width
+	if p.mask != nil {
+		p.veil = p.mask.veil(p.xs, p.ys, w, h)
+	}
 	p.rows = make([]uint8, h*p.width*format.BytesPerPixel())
 	p.sums = make([]int32, p.width*format.BytesPerPixel())
 	p.line = make([]uint8, len(p.sums))

@@ -5,6 +5,8 @@ import (
 	"compress/flate"
 	"encoding/json"
 	"fmt"
+	"image/color"
+	"image/png"
 	"io"
 	"math"
 	"slices"
@@ -37,6 +39,8 @@ type Preprocess struct {
 	Height int     `json:"height"`        // pixels of the graph's input
 	Resize string  `json:"resize"`        // "triangle"
 	ROI    *[4]int `json:"roi,omitempty"` // x0, y0, x1, y1 in frame pixels
+	// Ignored is the share of the picture that mask.png ignores, 0..1; nil without a mask.
+	Ignored *float64 `json:"ignored,omitempty"`
 }
 
 // Encoder names the frozen network whose features are used.
@@ -121,6 +125,12 @@ func (p *Package) encode() (map[string][]byte, error) {
 	if p.Exemplars != nil {
 		files[ExemplarsFile] = p.Exemplars
 	}
+	if p.Mask != nil {
+		files[MaskFile] = p.Mask
+	}
+	if p.Reference != nil {
+		files[ReferenceFile] = p.Reference
+	}
 	for i, g := range p.Golden {
 		files[goldenName(i, "input")] = g.Input
 		files[goldenName(i, "outputs")] = join(g.Outputs)
@@ -168,7 +178,34 @@ func (p *Package) decode(files map[string][]byte) error {
 	if p.Exemplars != nil && !json.Valid(p.Exemplars) {
 		return broken("P14", "%s is not JSON", ExemplarsFile)
 	}
+	if err := p.checkPictures(); err != nil {
+		return broken("P15", "%w", err)
+	}
 	return p.decodeGolden(files)
+}
+
+// checkPictures holds the mask, the reference and the manifest against each other.
+// It reads their headers only.
+func (p *Package) checkPictures() error {
+	m := p.Manifest.Preprocess
+	if (p.Mask != nil) != (m.Ignored != nil) {
+		return fmt.Errorf("the manifest and %s do not agree on whether there is a mask", MaskFile)
+	}
+	if p.Mask != nil {
+		c, err := png.DecodeConfig(bytes.NewReader(p.Mask))
+		if err != nil || c.Width > MaxSide || c.Height > MaxSide || c.ColorModel != color.GrayModel {
+			return fmt.Errorf("%s is no grey PNG of at most %d pixels a side", MaskFile, MaxSide)
+		}
+		if p.Reference == nil {
+			return fmt.Errorf("%s has no %s to put in its place", MaskFile, ReferenceFile)
+		}
+	}
+	if p.Reference != nil {
+		if c, err := png.DecodeConfig(bytes.NewReader(p.Reference)); err != nil || c.Width != m.Width || c.Height != m.Height {
+			return fmt.Errorf("%s is no PNG of %dx%d pixels", ReferenceFile, m.Width, m.Height)
+		}
+	}
+	return nil
 }
 
 func (p *Package) checkDigests(files map[string][]byte) error {

@@ -19,6 +19,7 @@ import (
 type teachFlags struct {
 	from, out, split string
 	input            string
+	mask             string
 	falseReject      float64
 	threads          int
 	json             bool
@@ -31,8 +32,9 @@ func teachCommand() *cobra.Command {
 		Short: "Learn from pictures of good parts what good parts look like",
 		Long: "Teach learns normality from good parts only and writes one model package: features,\n" +
 			"statistics, a threshold calibrated on held-out parts, and the certificate that goes with it.",
-		Example: "  winnow teach --from good/ --out part.tflite\n  winnow teach --from mtd/ --out mtd.tflite --split mtd/split-disjoint.csv",
-		Args:    cobra.NoArgs,
+		Example: "  winnow teach --from good/ --out part.tflite\n  winnow teach --from mtd/ --out mtd.tflite --split mtd/split-disjoint.csv\n" +
+			"  winnow teach --from good/ --out part.tflite --mask ignore.png",
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return runTeach(c.Context(), f, c.OutOrStdout(), c.ErrOrStderr())
 		},
@@ -42,6 +44,7 @@ func teachCommand() *cobra.Command {
 	fs.StringVar(&f.out, "out", "", "model package to write")
 	fs.StringVar(&f.split, "split", "", "CSV file with the columns path,split,group: rows with split=teach are taken")
 	fs.StringVar(&f.input, "input", inputAuto, "pixels of the model's input, such as 256x256, in multiples of 32; auto keeps the pictures' aspect and takes more pixels where drawn defects need them")
+	fs.StringVar(&f.mask, "mask", "", "grey picture over the frame: places that are 0 are ignored, 255 count in full; any size of the pictures' aspect")
 	fs.Float64Var(&f.falseReject, "false-reject", 0.01, "false-reject rate that the threshold is drawn for")
 	fs.IntVar(&f.threads, "threads", 0, "threads to use; 0 is one for each processor")
 	fs.BoolVar(&f.json, "json", false, "print the result as JSON")
@@ -61,6 +64,7 @@ type taughtReport struct {
 	Skipped     []string         `json:"skipped"`
 	Suspects    []string         `json:"suspects"` // taught pictures that look unlike the others, worst first
 	Input       [2]int           `json:"input"`    // width, height
+	Ignored     float64          `json:"ignored"`  // share of the picture that the mask takes out
 	Threshold   float64          `json:"threshold"`
 	Certificate edge.Certificate `json:"certificate"`
 	Promise     string           `json:"promise"`
@@ -106,6 +110,9 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 		Threshold: p.Calibration.Threshold, Certificate: p.Calibration.Certificate, Promise: fit.Promise(p.Calibration),
 		Suspects: taught.suspects(), Views: viewReports(taught.result), Sizes: taught.sizes, Seconds: time.Since(start).Seconds(),
 	}
+	if m.Preprocess.Ignored != nil {
+		r.Ignored = *m.Preprocess.Ignored
+	}
 	if f.json {
 		return writeJSON(out, r)
 	}
@@ -113,6 +120,9 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 		fmt.Fprintf(out, "skipped: %s\n", s)
 	}
 	fmt.Fprintf(out, "taught on %d good parts at %dx%d in %.1f s: %s (%.1f MB)\n", r.Parts, r.Input[0], r.Input[1], r.Seconds, f.out, float64(r.Bytes)/1e6)
+	if r.Ignored > 0 {
+		fmt.Fprintf(out, "%.1f %% of the picture is ignored, as the mask says\n", 100*r.Ignored)
+	}
 	printViews(out, r.Sizes, r.Views)
 	printSuspects(out, r.Suspects)
 	fmt.Fprintf(out, "%s\n", r.Promise)

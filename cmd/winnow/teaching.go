@@ -27,6 +27,9 @@ const (
 	firstTap  = 1
 )
 
+// leastShown is the share of a drawn defect that a mask must leave to be seen.
+const leastShown = 0.5
+
 // teacher collects the features of good parts and fits a package to them.
 type teacher struct {
 	recipe   string
@@ -36,6 +39,7 @@ type teacher struct {
 	encoder  *tflite.Model
 	session  infer.Session
 	pre      *infer.Preprocessor
+	mask     *infer.Mask // nil: everything counts
 	features *fit.Features
 	digest   hash.Hash
 	inputs   []string
@@ -139,6 +143,9 @@ func (t *teacher) AddNamed(f *edge.Frame, group int, name string) error {
 	}
 	p := anomaly.Picture{W: t.w, H: t.h, Pix: append([]byte(nil), in...)}
 	return t.defects.draw(p, func(q anomaly.Picture, cover []byte, part, kind int) error {
+		if t.pre.Hide(q.Pix, cover) < leastShown {
+			return nil // the mask hides it
+		}
 		copy(in, q.Pix)
 		if err := t.session.Run(); err != nil {
 			return err
@@ -178,6 +185,9 @@ func (t *teacher) Fit(ctx context.Context, o fit.Options) (*models.Package, *fit
 	if t.defects != nil {
 		o.FirstTap, o.LocalTaps, o.Spend = firstTap, localTaps, true
 	}
+	if t.mask != nil {
+		o.Cells = t.mask.Cells
+	}
 	r, err := fit.Fit(ctx, t.encoder, t.features, t.eng, o)
 	if err != nil {
 		return nil, nil, err
@@ -214,7 +224,7 @@ func (t *teacher) pack(r *fit.Result) (*models.Package, error) {
 	}
 	enc := sha256.Sum256(library.Encoder())
 	slices.Sort(t.inputs)
-	return &models.Package{
+	p := &models.Package{
 		Graph: graph, Statistics: stats, Calibration: r.Calibration, Drift: reference, Exemplars: exemplars,
 		Manifest: models.Manifest{
 			Recipe: t.recipe, Program: program(),
@@ -222,7 +232,15 @@ func (t *teacher) pack(r *fit.Result) (*models.Package, error) {
 			Encoder:    models.Encoder{Name: library.Name, Digest: hex.EncodeToString(enc[:])},
 			Taught:     models.Taught{Parts: t.features.Len(), Groups: t.features.Groups(), Digest: hex.EncodeToString(t.digest.Sum(nil)), Inputs: t.inputs},
 		},
-	}, nil
+	}
+	if t.mask != nil {
+		ignored := t.mask.Ignored()
+		p.Manifest.Preprocess.Ignored = &ignored
+		if p.Mask, p.Reference, err = t.mask.Files(); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
 }
 
 // exemplars are nil where parts have no names, or cannot be told apart.

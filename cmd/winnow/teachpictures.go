@@ -42,6 +42,9 @@ func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f 
 	}
 	var w, h int
 	var err error
+	if sv.mask, err = readDrawnMask(f.mask, sv.aspects); err != nil {
+		return nil, err
+	}
 	if w, h, r.sizes, err = chooseInput(ctx, sv, f.input, f.threads, bar); err != nil {
 		return nil, err
 	}
@@ -50,6 +53,9 @@ func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f 
 		return nil, err
 	}
 	defer t.Close()
+	if err := sv.mask.apply(ctx, t, sv.usable); err != nil {
+		return nil, err
+	}
 	groups := evaluate.GroupNumbers(sv.usable)
 	frame := new(edge.Frame)
 	for i, p := range sv.usable {

@@ -39,6 +39,7 @@ type survey struct {
 	areas   []float64 // pixels
 	skipped []string
 	usable  []evaluate.Picture
+	mask    *drawnMask // over each of them; nil: everything counts
 }
 
 // surveySizes reads the headers of ps.
@@ -90,7 +91,7 @@ func chooseInput(ctx context.Context, sv survey, input string, threads int, bar 
 	if area := slices.Sorted(slices.Values(sv.areas))[len(sv.areas)/2]; area < float64(bigW*bigH) {
 		return w, h, nil, nil // no picture has so many pixels
 	}
-	p := prober{threads: judgeThreads(threads), sizes: [][2]int{{w, h}, {bigW, bigH}}}
+	p := prober{threads: judgeThreads(threads), mask: sv.mask, sizes: [][2]int{{w, h}, {bigW, bigH}}}
 	if sizes, err = p.run(ctx, sv.usable, bar); err != nil || len(sizes) < 2 {
 		return w, h, sizes, err
 	}
@@ -115,6 +116,7 @@ func checkInput(input string) error {
 // same defects, drawn at the largest.
 type prober struct {
 	threads  int
+	mask     *drawnMask
 	sizes    [][2]int
 	teachers []*teacher
 	lent     []anomaly.Picture
@@ -130,6 +132,9 @@ func (p *prober) run(ctx context.Context, ps []evaluate.Picture, bar *progress) 
 			return nil, err
 		}
 		p.teachers = append(p.teachers, t)
+		if err := p.mask.apply(ctx, t, ps); err != nil {
+			return nil, err
+		}
 	}
 	frame := new(edge.Frame)
 	groups := evaluate.GroupNumbers(ps)
@@ -161,7 +166,7 @@ func (p *prober) add(frame *edge.Frame, group int) error {
 	for d := range probeEach {
 		kind := part*probeEach + d
 		q, cover, ok := anomaly.Draw(src, p.lent, kind, rand.New(rand.NewPCG(uint64(kind), 0x70726f62)))
-		if !ok {
+		if !ok || big.pre.Hide(q.Pix, cover) < leastShown {
 			continue
 		}
 		drawn := frameOf(q)
@@ -193,9 +198,11 @@ func (p *prober) compare(ctx context.Context) ([]sizeReport, error) {
 		if t.features.Len() < fit.MinParts || t.features.Groups() < 2 || t.features.Drawn() == 0 {
 			return nil, nil
 		}
-		r, err := fit.Fit(ctx, t.encoder, t.features, t.eng, fit.Options{
-			Threads: t.threads, FirstTap: firstTap, LocalTaps: localTaps, Spend: true, Folds: 3,
-		})
+		o := fit.Options{Threads: t.threads, FirstTap: firstTap, LocalTaps: localTaps, Spend: true, Folds: 3}
+		if t.mask != nil {
+			o.Cells = t.mask.Cells
+		}
+		r, err := fit.Fit(ctx, t.encoder, t.features, t.eng, o)
 		if err != nil {
 			return nil, err
 		}

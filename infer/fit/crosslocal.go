@@ -61,6 +61,7 @@ func (lf *localFit) gather() error {
 	}
 	f := lf.features
 	lf.s = newSurround([2]int{lf.taps[0].Height, lf.taps[0].Width}, channels, lf.folds+lf.kept, f.Len())
+	lf.s.o = &lf.o
 	for i, p := range f.parts {
 		if err := lf.run(s, p); err != nil {
 			return err

@@ -26,7 +26,9 @@ type Options struct {
 	LocalTaps   int     // leading taps of the local view; 0: no such view
 	Grid        int     // index, from FirstTap, of the tap whose grid the autoencoder has; by mostCells
 	Threads     int     // of the engine's sessions
-	Spend       bool    // let go of feature maps on the way: the features cannot be used again
+	// Cells is how much each cell of a grid counts, 0..1; nil: all in full.
+	Cells func(h, w int) []float64
+	Spend bool // let go of feature maps on the way: the features cannot be used again
 	// Progress is told what is done; it is called from the fitting goroutine.
 	Progress func(stage string, done, total int)
 }
@@ -65,6 +67,16 @@ func (o Options) withDefaults(taps []Tap) Options {
 		o.Progress = func(string, int, int) {}
 	}
 	return o
+}
+
+// count multiplies the weights of a grid's cells by how much they count.
+func (o *Options) count(weight []float64, grid [2]int) {
+	if o == nil || o.Cells == nil {
+		return
+	}
+	for i, c := range o.Cells(grid[0], grid[1]) {
+		weight[i] *= c
+	}
 }
 
 // HeldOut is how one taught part scores under a model that never saw its fold.
@@ -310,6 +322,7 @@ func (ft *fitter) statistics(m *normality, residualStep float64) *infer.Statisti
 	for i, v := range m.residual.scale {
 		s.PositionWeight[i] = 1 / v
 	}
+	ft.o.count(s.PositionWeight, ft.grid)
 	return s
 }
 
