@@ -16,8 +16,9 @@ import (
 // keeper writes the ledger's pages, a page for each shift and recipe, beside the
 // line: it may wait for the disk.
 type keeper struct {
-	s  *Station
-	db *store.Ledger
+	s       *Station
+	db      *store.Ledger
+	unclean bool // an earlier boot did not end by itself
 
 	mu      sync.Mutex
 	page    store.Page
@@ -45,8 +46,7 @@ func (s *Station) openLedger(ctx context.Context) error {
 // oldPages is how far back a start looks for pages that were not closed.
 const oldPages = 1000
 
-// closeOld says so if the station did not end by itself: parts that were on the
-// belt then have no verdict.
+// closeOld closes pages of boots that did not end by themselves.
 func (k *keeper) closeOld(ctx context.Context) error {
 	pages, err := k.db.Pages(ctx, oldPages)
 	if err != nil {
@@ -56,13 +56,21 @@ func (k *keeper) closeOld(ctx context.Context) error {
 		if !p.Open {
 			continue
 		}
-		k.s.health.Raise("unclean-stop", "the station did not end by itself: parts that were on the belt then have no verdict", "clear the belt, then reset")
+		k.unclean = true
 		p.Open = false
 		if err := k.db.Write(ctx, p); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// sayUnclean keeps READY off for parts that were on the belt when the station
+// last ended, not by itself: they have no verdict.
+func (k *keeper) sayUnclean() {
+	if k.unclean {
+		k.s.stop("unclean-stop", "the station did not end by itself: parts that were on the belt then have no verdict", "clear the belt, then reset")
+	}
 }
 
 // restore takes up the challenges of earlier boots.

@@ -236,6 +236,7 @@ func (s *Station) inspect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.keeper.sayUnclean()
 	if s.triggers.gate != nil || s.source != nil && s.triggered && s.open == nil {
 		s.line.Post(line.SourceFound{}) // it waits for the first trigger
 	}

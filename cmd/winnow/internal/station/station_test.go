@@ -2,10 +2,12 @@ package station
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +16,8 @@ import (
 	"winnow/edge"
 	"winnow/edge/clock"
 	"winnow/edge/config"
+	"winnow/edge/health"
+	"winnow/edge/store"
 	"winnow/gpio"
 	"winnow/gpio/sim"
 )
@@ -286,6 +290,36 @@ func TestAPanicIsAFaultUntilReset(t *testing.T) {
 	p.until("every part of the fault is rejected", func() bool { return p.pulses(lineReject) == 3 })
 	p.chip.Line(7).Drive(gpio.High)
 	p.until("READY", func() bool { return bool(p.chip.Line(lineReady).Read()) && !bool(p.chip.Line(lineFault).Read()) })
+}
+
+// TestAStationThatWasKilledWaitsForAReset: nobody knows what was on its belt.
+func TestAStationThatWasKilledWaitsForAReset(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "records"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	db, err := store.OpenLedger(filepath.Join(dir, "records", "ledger.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	killed := store.Page{Recipe: "default", Boot: "before", Open: true, Counts: edge.Counts{Triggers: 1, Accept: 1}}
+	if err := errors.Join(db.Write(t.Context(), killed), db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	p := launchIn(t, dir, plantConfig, Model{Judge: judgeFunc(oddIsBad), Digest: "test"}, nil)
+	p.until("the start", p.running.Load)
+	p.parts(1)
+	unclean := func() bool {
+		return slices.ContainsFunc(p.Problems(), func(h health.Problem) bool { return h.Code == "unclean-stop" })
+	}
+	if ready := p.chip.Line(lineReady); bool(ready.Read()) || ready.Rises(gpio.High) > 0 || !unclean() {
+		t.Errorf("READY %v, it rose %d times; alarms %v", ready.Read(), ready.Rises(gpio.High), p.Problems())
+	}
+	p.reset()
+	p.until("READY", func() bool { return bool(p.chip.Line(lineReady).Read()) })
+	if unclean() {
+		t.Errorf("after the reset: %v", p.Problems())
+	}
 }
 
 func TestTheConfirmationSensorCountsAndMissesParts(t *testing.T) {
