@@ -125,6 +125,13 @@ func (b *Belt) Parts() int {
 	return len(b.parts)
 }
 
+// Count is where the encoder is.
+func (b *Belt) Count() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.track.Count()
+}
+
 // Announce enters a part at the position that the encoder had at its trigger.
 func (b *Belt) Announce(seq uint64, trigger edge.Instant) {
 	b.mu.Lock()

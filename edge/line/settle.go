@@ -173,7 +173,7 @@ func (m *Machine) enter(v *edge.Verdict) {
 		}
 		m.times.Add(v.Latency())
 	})
-	if m.limits.add(v.Decision != edge.Accept && !m.cond.teaching) {
+	if m.cond.armed() && m.limits.add(v.Decision != edge.Accept) { // else nothing is rejected
 		m.cond.set(holdLimit, m.limits.reason())
 	}
 }

@@ -168,6 +168,7 @@ type Status struct {
 	Counts    edge.Counts      `json:"counts"`
 	Extra     line.Extra       `json:"extra"`
 	Missed    uint64           `json:"missed_triggers"`
+	TooSoon   uint64           `json:"triggers_too_soon"` // taken for the part before
 	Problems  []health.Problem `json:"problems"`
 	Challenge Challenge        `json:"challenge"`
 	Connected bool             `json:"broker_connected"`
@@ -178,7 +179,7 @@ func (s *Station) status() Status {
 	mode := s.modes.mode
 	s.modes.mu.Unlock()
 	return Status{
-		Line: s.line.Status(), Mode: mode, Counts: s.line.Counts(), Extra: s.line.Extra(), Missed: s.line.MissedTriggers(),
+		Line: s.line.Status(), Mode: mode, Counts: s.line.Counts(), Extra: s.line.Extra(), Missed: s.line.MissedTriggers(), TooSoon: s.triggers.tooSoon.Load(),
 		Problems: s.health.Problems(), Challenge: s.Challenge(), Connected: s.teller.client.Stats().Connected,
 	}
 }

@@ -145,7 +145,7 @@ func (o *outputs) openGates() error {
 		for _, i := range order {
 			a := c.Actuators[i]
 			belt.Gates = append(belt.Gates, gpio.BeltGate{
-				Channel: i, Distance: c.Encoder.Counts(a.DistanceMM), Advance: a.Advance.Std() + a.Pulse.Std()/2, Width: a.Pulse.Std(), Lane: lane(a.Region),
+				Channel: i, Distance: c.Encoder.Counts(c.ActuatorMM(i)), Advance: a.Advance.Std() + a.Pulse.Std()/2, Width: a.Pulse.Std(), Lane: lane(a.Region),
 			})
 		}
 		b, err := gpio.NewBelt(belt, o.sched, o.s.clock)
