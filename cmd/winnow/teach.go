@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -51,6 +52,10 @@ func teachCommand() *cobra.Command {
 	return c
 }
 
+// teachGarbage is how much garbage, in percent of what lives, teach lets come
+// together: an appliance has little memory to spare beside its running line.
+const teachGarbage = 40
+
 // shownSuspects bounds the list on a terminal.
 const shownSuspects = 10
 
@@ -78,6 +83,7 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 		return err
 	}
 	start := time.Now()
+	defer debug.SetGCPercent(debug.SetGCPercent(teachGarbage))
 	if _, err := os.Stat(filepath.Dir(f.out)); err != nil { // before minutes of work
 		return err
 	}

@@ -111,7 +111,10 @@ func encoderAt(w, h int, names []string) (*tflite.Model, []fit.Tap, error) {
 }
 
 // Close releases the encoder.
-func (t *teacher) Close() error { return t.session.Close() }
+func (t *teacher) Close() error {
+	t.features.Close()
+	return t.session.Close()
+}
 
 // Add learns from one good part. Parts of one group are not independent.
 func (t *teacher) Add(f *edge.Frame, group int) error {
@@ -181,14 +184,7 @@ func inverted(in []byte) []byte {
 
 // Fit makes the package. Its golden vectors are the first part and its negative.
 func (t *teacher) Fit(ctx context.Context, o fit.Options) (*models.Package, *fit.Result, error) {
-	o.Threads = t.threads
-	if t.defects != nil {
-		o.FirstTap, o.LocalTaps, o.Spend = firstTap, localTaps, true
-	}
-	if t.mask != nil {
-		o.Cells = t.mask.Cells
-	}
-	r, err := fit.Fit(ctx, t.encoder, t.features, t.eng, o)
+	r, err := fit.Fit(ctx, t.encoder, t.features, t.eng, t.options(o))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -203,6 +199,18 @@ func (t *teacher) Fit(ctx context.Context, o fit.Options) (*models.Package, *fit
 		return nil, nil, err
 	}
 	return p, r, nil
+}
+
+// options of this teacher's fit, o otherwise.
+func (t *teacher) options(o fit.Options) fit.Options {
+	o.Threads = t.threads
+	if t.defects != nil {
+		o.FirstTap, o.LocalTaps, o.Spend = firstTap, localTaps, true
+	}
+	if t.mask != nil {
+		o.Cells = t.mask.Cells
+	}
+	return o
 }
 
 func (t *teacher) pack(r *fit.Result) (*models.Package, error) {

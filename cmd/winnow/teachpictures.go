@@ -45,7 +45,7 @@ func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f 
 	if sv.mask, err = readDrawnMask(f.mask, sv.aspects); err != nil {
 		return nil, err
 	}
-	if w, h, r.sizes, err = chooseInput(ctx, sv, f.input, f.threads, bar); err != nil {
+	if w, h, r.sizes, err = chooseInput(ctx, sv, f, bar); err != nil {
 		return nil, err
 	}
 	t, err := newTeacher(recipe, native.New(), judgeThreads(f.threads), w, h, len(sv.usable))
@@ -55,6 +55,10 @@ func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f 
 	defer t.Close()
 	if err := sv.mask.apply(ctx, t, sv.usable); err != nil {
 		return nil, err
+	}
+	t.features.SpillTo(spillFolder(f.out), fit.MemoryRoom)
+	if took, bytes, err := t.forecast(len(sv.usable)); err == nil {
+		bar.say(forecastText(len(sv.usable), w, h, took, bytes))
 	}
 	groups := evaluate.GroupNumbers(sv.usable)
 	frame := new(edge.Frame)

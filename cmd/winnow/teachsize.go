@@ -81,9 +81,9 @@ func parseInput(s string) (w, h int, err error) {
 // chooseInput is the size that was asked for, or the one that is worth its time:
 // four times the pixels where the pictures have them and drawn defects show the
 // better for it. It tells how the sizes did that it tried.
-func chooseInput(ctx context.Context, sv survey, input string, threads int, bar *progress) (w, h int, sizes []sizeReport, err error) {
-	if input != "" && input != inputAuto {
-		w, h, err = parseInput(input)
+func chooseInput(ctx context.Context, sv survey, f teachFlags, bar *progress) (w, h int, sizes []sizeReport, err error) {
+	if f.input != "" && f.input != inputAuto {
+		w, h, err = parseInput(f.input)
 		return w, h, nil, err
 	}
 	w, h = inputSize(sv.aspects)
@@ -91,7 +91,7 @@ func chooseInput(ctx context.Context, sv survey, input string, threads int, bar 
 	if area := slices.Sorted(slices.Values(sv.areas))[len(sv.areas)/2]; area < float64(bigW*bigH) {
 		return w, h, nil, nil // no picture has so many pixels
 	}
-	p := prober{threads: judgeThreads(threads), mask: sv.mask, sizes: [][2]int{{w, h}, {bigW, bigH}}}
+	p := prober{threads: judgeThreads(f.threads), spill: spillFolder(f.out), mask: sv.mask, sizes: [][2]int{{w, h}, {bigW, bigH}}}
 	if sizes, err = p.run(ctx, sv.usable, bar); err != nil || len(sizes) < 2 {
 		return w, h, sizes, err
 	}
@@ -117,6 +117,7 @@ func checkInput(input string) error {
 type prober struct {
 	threads  int
 	mask     *drawnMask
+	spill    string // folder for features that memory has no room for
 	sizes    [][2]int
 	teachers []*teacher
 	lent     []anomaly.Picture
@@ -131,6 +132,7 @@ func (p *prober) run(ctx context.Context, ps []evaluate.Picture, bar *progress) 
 		if err != nil {
 			return nil, err
 		}
+		t.features.SpillTo(p.spill, fit.MemoryRoom/4)
 		p.teachers = append(p.teachers, t)
 		if err := p.mask.apply(ctx, t, ps); err != nil {
 			return nil, err

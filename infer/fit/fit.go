@@ -105,7 +105,7 @@ type fitter struct {
 	stats    []channelStats
 	taps     []Tap // of the autoencoder and the latent view
 	x        rows
-	odd      [][]byte // features of drawn defects, as x.data of parts
+	odd      *shelf // features of drawn defects, as x.data of parts
 	desc     [][]float64
 	fold     []int
 	folds    int
@@ -143,10 +143,16 @@ func Fit(ctx context.Context, encoder *tflite.Model, f *Features, eng infer.Engi
 func (ft *fitter) tick(stage string) error {
 	ft.ticks++
 	ft.o.Progress(stage, min(ft.ticks, ft.total), ft.total)
+	for _, s := range []*shelf{ft.x.data, ft.odd} {
+		if s != nil && s.err != nil {
+			return s.err
+		}
+	}
 	return ft.ctx.Err()
 }
 
 func (ft *fitter) run(encoder *tflite.Model) (*Result, error) {
+	defer func() { ft.x.data.close(); ft.odd.close() }()
 	if err := ft.standardize(); err != nil {
 		return nil, err
 	}
@@ -155,14 +161,16 @@ func (ft *fitter) run(encoder *tflite.Model) (*Result, error) {
 	if ft.o.LocalTaps > 0 {
 		ft.total += 2*ft.features.Len() + ft.features.Drawn()
 	}
-	g, err := ft.x.gram(ft.x.mean(upTo(len(ft.x.data))), func() error { return ft.tick("comparing parts") })
+	shots := snapshots(ft.x.data.len())
+	g, err := ft.x.gram(shots, ft.x.mean(shots), func() error { return ft.tick("comparing parts") })
 	if err != nil {
 		return nil, err
 	}
-	res, err := newResiduals(&ft.x, g, ft.fold, ft.folds, ft.o.CodeSize, func() error { return ft.tick("learning") })
+	res, err := newResiduals(&ft.x, g, ft.fold, ft.folds, ft.o.CodeSize, ft.features.room, func() error { return ft.tick("learning") })
 	if err != nil {
 		return nil, err
 	}
+	defer res.close()
 	held, odd, err := ft.crossFit(res)
 	if err != nil {
 		return nil, err
@@ -171,7 +179,11 @@ func (ft *fitter) run(encoder *tflite.Model) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	*res, g = residuals{}, nil // its bases are the largest thing that a fit holds
+	res.close() // its bases are the largest thing that a fit holds
+	*res, g = residuals{}, nil
+	defer m.basis.p.close()
+	ft.x.data.close()
+	ft.odd.close()
 	if ft.o.LocalTaps > 0 {
 		if m.fine, m.local, err = ft.fitLocal(held, odd); err != nil {
 			return nil, err
@@ -208,40 +220,45 @@ func (ft *fitter) standardize() error {
 	for _, t := range ft.taps {
 		channels += t.Channels
 	}
-	ft.x = rows{width: ft.grid[0] * ft.grid[1] * channels, channels: channels, step: featureStep}
-	for i, p := range f.parts {
+	ft.x = rows{width: ft.grid[0] * ft.grid[1] * channels, channels: channels, step: featureStep, data: &shelf{room: f.room}}
+	ft.odd = &shelf{room: f.room}
+	for _, p := range f.parts {
 		row, err := ft.standard(s, p)
 		if err != nil {
 			return err
 		}
-		ft.x.data = append(ft.x.data, row)
-		ft.desc = append(ft.desc, infer.Descriptor(row, channels, ft.firstLatent()))
-		if ft.o.Spend {
-			f.parts[i] = p[:ft.o.LocalTaps] // the rest is in row now
+		if _, err := ft.x.data.add(row); err != nil {
+			return err
 		}
+		ft.desc = append(ft.desc, infer.Descriptor(row, channels, ft.firstLatent()))
 	}
-	for i, d := range f.drawn {
-		row, err := ft.standard(s, d.taps)
+	for _, d := range f.drawn {
+		row, err := ft.standard(s, d.number)
 		if err != nil {
 			return err
 		}
-		ft.odd = append(ft.odd, row)
-		if ft.o.Spend {
-			f.drawn[i].taps = d.taps[:ft.o.LocalTaps]
+		if _, err := ft.odd.add(row); err != nil {
+			return err
 		}
 	}
-	return nil
+	if ft.o.Spend {
+		for _, s := range f.rows[ft.o.LocalTaps:] {
+			s.close() // the rest is in x now
+		}
+	}
+	return f.err()
 }
 
-// standard runs the head on the taps of one picture.
-func (ft *fitter) standard(s infer.Session, taps [][]byte) ([]byte, error) {
+// standard runs the head on the taps of one picture; the next call overwrites
+// what it returns.
+func (ft *fitter) standard(s infer.Session, picture int) ([]byte, error) {
 	for i := range ft.taps {
-		copy(s.Input(i), taps[ft.o.FirstTap+i])
+		ft.features.read(s.Input(i), picture, ft.o.FirstTap+i)
 	}
 	if err := s.Run(); err != nil {
 		return nil, err
 	}
-	return append([]byte(nil), s.Output(0)...), ft.tick("standardizing")
+	return s.Output(0), ft.tick("standardizing")
 }
 
 // firstLatent is the first channel that the latent model looks at: all taps but
@@ -269,7 +286,7 @@ func (ft *fitter) load(c *composer, outputs ...int) (infer.Session, error) {
 // crossFit scores the parts of each fold, and the defects drawn on them, with
 // the model of the others.
 func (ft *fitter) crossFit(res *residuals) (held, odd []HeldOut, err error) {
-	held, odd = make([]HeldOut, len(ft.x.data)), make([]HeldOut, len(ft.odd))
+	held, odd = make([]HeldOut, ft.x.data.len()), make([]HeldOut, ft.odd.len())
 	for f := range ft.folds {
 		outside, inside := split(ft.fold, f)
 		model, err := ft.normality(res.bases[f], res, without(ft.folds, f), outside)
@@ -339,20 +356,20 @@ func (ft *fitter) scoreFold(m *normality, parts, drawn []int, held, odd []HeldOu
 	}
 	defer s.Close()
 	scorer := infer.NewScorer(ft.statistics(m, step))
-	score := func(of []int, rows [][]byte, into []HeldOut) error {
+	score := func(of []int, rows *shelf, into []HeldOut) error {
 		for _, p := range of {
-			copy(s.Input(0), rows[p])
+			rows.read(s.Input(0), p, 0)
 			if err := s.Run(); err != nil {
 				return err
 			}
-			if into[p].Raw, err = scorer.Raw([][]byte{s.Output(0), s.Output(1), rows[p]}); err != nil {
+			if into[p].Raw, err = scorer.Raw([][]byte{s.Output(0), s.Output(1), s.Input(0)}); err != nil {
 				return err
 			}
 			if err := ft.tick("judging held-out parts"); err != nil {
 				return err
 			}
 		}
-		return nil
+		return rows.err
 	}
 	if err := score(parts, ft.x.data, held); err != nil {
 		return err
@@ -362,11 +379,13 @@ func (ft *fitter) scoreFold(m *normality, parts, drawn []int, held, odd []HeldOu
 
 // whole is the model of all parts, but for the local view.
 func (ft *fitter) whole(g *mat.SymDense, res *residuals) (*normality, error) {
-	b, err := newBasis(&ft.x, g, upTo(len(ft.x.data)), ft.o.CodeSize)
+	n := ft.x.data.len()
+	shots := snapshots(n)
+	b, err := newBasis(&ft.x, g, upTo(len(shots)), shots, ft.o.CodeSize, ft.features.room)
 	if err != nil {
 		return nil, err
 	}
-	return ft.normality(b, res, upTo(ft.folds), upTo(len(ft.x.data)))
+	return ft.normality(b, res, upTo(ft.folds), upTo(n))
 }
 
 // final composes the package's graph.
