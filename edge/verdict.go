@@ -104,6 +104,7 @@ type Verdict struct {
 	Score    Score
 	Regions  []Region // at most MaxRegions, largest share first
 	Heatmap  Heatmap
+	Missing  float64         // share of the frame that held no picture, 0..1: dead pixels and lines, which are bridged, or lost rows
 	Judged   image.Rectangle // the part of the frame that was looked at, in its pixels
 	Nearest  Nearest         // of rejected and unsure parts whose package knows its taught parts
 

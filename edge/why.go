@@ -34,6 +34,9 @@ func (v *Verdict) whyNot() string {
 	case ReasonNoFrame:
 		return "The camera gave no frame in time, so the part is rejected."
 	case ReasonBadFrame:
+		if v.Missing > 0 {
+			return fmt.Sprintf("%.1f %% of the frame is missing (dead or lost lines), too much to judge it, so the part is rejected.", 100*v.Missing)
+		}
 		return "The frame is torn, short, repeated, flat or flagged by the driver, so the part is rejected unseen."
 	case ReasonOverrun:
 		return "The part came while every slot was taken, so it is rejected unseen."

@@ -42,6 +42,7 @@ func TestWhy(t *testing.T) {
 		{"accepted", change(func(v *edge.Verdict) { v.Decision, v.Reason = edge.Accept, edge.ReasonNone }), ""},
 		{"late", change(func(v *edge.Verdict) { v.Reason, v.Due, v.Scored = edge.ReasonLate, 1e9, 1e9+12_300_000 }), "The verdict came 12.3 ms too late, so the part is rejected."},
 		{"never", change(func(v *edge.Verdict) { v.Reason, v.Due = edge.ReasonLate, 1e9 }), "There was no verdict in time, so the part is rejected."},
+		{"a cut frame", &edge.Verdict{Decision: edge.Reject, Reason: edge.ReasonBadFrame, Missing: 0.25}, "25.0 % of the frame is missing (dead or lost lines), too much to judge it, so the part is rejected."},
 		{"no frame", &edge.Verdict{Decision: edge.Reject, Reason: edge.ReasonNoFrame}, "The camera gave no frame in time, so the part is rejected."},
 	} {
 		if got := c.v.Why(); got != c.want {

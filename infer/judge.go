@@ -70,6 +70,12 @@ func newJudge(p *models.Package, e Engine, o Options) (*Judge, error) {
 		session.Close()
 		return nil, err
 	}
+	sensor, err := j.Sensor()
+	if err != nil {
+		session.Close()
+		return nil, err
+	}
+	j.pre.SetSensor(sensor)
 	j.finder.h, j.finder.w = j.scorer.Grid()
 	if j.taught, err = newGallery(p.Exemplars, &stats.Latent); err != nil {
 		session.Close()
@@ -140,12 +146,23 @@ func (j *Judge) Package() *models.Package { return j.pkg }
 // Recalibrate lets the judge decide by p from now on: the same package with
 // another calibration. Call it where Judge is called.
 func (j *Judge) Recalibrate(p *models.Package) error {
-	if p.Manifest.GraphDigest != j.pkg.Manifest.GraphDigest || !bytes.Equal(p.Statistics, j.pkg.Statistics) {
+	if p.Manifest.GraphDigest != j.pkg.Manifest.GraphDigest || !bytes.Equal(p.Statistics, j.pkg.Statistics) || !bytes.Equal(p.Sensor, j.pkg.Sensor) || !bytes.Equal(p.Mask, j.pkg.Mask) {
 		return errors.New("this package differs from the one in use in more than its calibration")
 	}
 	j.pkg = p
 	return nil
 }
+
+// Sensor is what the package says of the camera; nil where it says nothing.
+func (j *Judge) Sensor() (*Sensor, error) {
+	if j.pkg.Sensor == nil {
+		return nil, nil
+	}
+	return ParseSensor(j.pkg.Sensor)
+}
+
+// SetSensor tells what is known of the camera instead of what the package says.
+func (j *Judge) SetSensor(s *Sensor) { j.pre.SetSensor(s) }
 
 // Session under the judge, for measurements.
 func (j *Judge) Session() Session { return j.session }
@@ -187,7 +204,7 @@ func (j *Judge) score(s *edge.Score) error {
 // reject. A frame with any flag is never judged.
 func (j *Judge) Judge(f *edge.Frame, v *edge.Verdict) error {
 	v.Decision, v.Reason, v.Model = edge.Unknown, edge.ReasonFault, j.pkg.ShortDigest()
-	v.Nearest = edge.Nearest{}
+	v.Nearest, v.Missing = edge.Nearest{}, 0
 	j.taught.forget()
 	if f.Flags != 0 {
 		v.Decision, v.Reason = edge.Reject, edge.ReasonBadFrame
@@ -203,6 +220,11 @@ func (j *Judge) Judge(f *edge.Frame, v *edge.Verdict) error {
 	v.Score.Threshold = cal.Threshold
 	v.Score.PValue = PValue(cal.Scores, v.Score.Fused)
 	v.Decision, v.Reason = decide(cal, v.Score.Fused)
+	if share, bad := j.pre.Missing(); share > 0 {
+		if v.Missing = share; bad {
+			v.Decision, v.Reason = edge.Reject, edge.ReasonBadFrame
+		}
+	}
 	j.explain(f, v)
 	return nil
 }

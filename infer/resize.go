@@ -74,6 +74,9 @@ type Preprocessor struct {
 	roi           *[4]int
 	mask          *Mask // nil: everything counts
 	veil          *veil // of the mask, for the last frame size
+	repair        *repairer
+	missing       float64 // of the last frame
+	bad           bool    // so much that it cannot be judged
 
 	srcW, srcH int
 	format     edge.PixelFormat
@@ -87,8 +90,17 @@ type Preprocessor struct {
 // NewPreprocessor for graphs of width x height pixels; roi (x0,y0,x1,y1 in
 // frame pixels) may be nil for the whole frame.
 func NewPreprocessor(width, height int, roi *[4]int) *Preprocessor {
-	return &Preprocessor{width: width, height: height, roi: roi}
+	return &Preprocessor{width: width, height: height, roi: roi, repair: newRepairer(nil)}
 }
+
+// SetSensor tells what is known of the camera, from the next frame on; nil is
+// nothing.
+func (p *Preprocessor) SetSensor(s *Sensor) { p.repair = newRepairer(s) }
+
+// Missing is the share of the last frame that held no picture: dead pixels and
+// lines, which are bridged, or rows that never came. Where bad is true it is too
+// much to judge the frame.
+func (p *Preprocessor) Missing() (share float64, bad bool) { return p.missing, p.bad }
 
 // SetMask makes the preprocessor ignore what m says, from the next frame on; nil
 // is nothing. m's mean picture must have the input's size.
@@ -140,6 +152,7 @@ func (p *Preprocessor) Run(f *edge.Frame, dst []byte) error {
 	if len(dst) != p.width*p.height*3 {
 		return fmt.Errorf("graph input has %d bytes, %dx%dx3 are needed", len(dst), p.width, p.height)
 	}
+	f, p.missing, p.bad = p.repair.run(f)
 	p.prepare(x1-x0, y1-y0, f.Format)
 	p.horizontal(f, x0, y0)
 	p.vertical(dst)

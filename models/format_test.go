@@ -125,6 +125,7 @@ func TestRules(t *testing.T) {
 		"P10": manifest(t, `"width": 64`, `"width": 9`),
 		"P11": recoded(t, CalibrationFile, []byte(`{"scores":[2,1],"threshold":2,"unsure_above":2,"map_scale":1}`)),
 		"P13": recoded(t, DriftFile, []byte("{")),
+		"P16": recoded(t, SensorFile, []byte("{")),
 		"P15": recoded(t, MaskFile, []byte("no picture")),
 		"P14": recoded(t, ExemplarsFile, []byte("{")),
 		"P12": recoded(t, "golden/2.input", []byte{1}),

@@ -125,6 +125,9 @@ func (p *Package) encode() (map[string][]byte, error) {
 	if p.Exemplars != nil {
 		files[ExemplarsFile] = p.Exemplars
 	}
+	if p.Sensor != nil {
+		files[SensorFile] = p.Sensor
+	}
 	if p.Mask != nil {
 		files[MaskFile] = p.Mask
 	}
@@ -177,6 +180,9 @@ func (p *Package) decode(files map[string][]byte) error {
 	}
 	if p.Exemplars != nil && !json.Valid(p.Exemplars) {
 		return broken("P14", "%s is not JSON", ExemplarsFile)
+	}
+	if p.Sensor != nil && !json.Valid(p.Sensor) {
+		return broken("P16", "%s is not JSON", SensorFile)
 	}
 	if err := p.checkPictures(); err != nil {
 		return broken("P15", "%w", err)

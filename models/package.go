@@ -24,6 +24,7 @@ const (
 	ReportFile      = "report.html"
 	DriftFile       = "drift.json"     // may be missing
 	ExemplarsFile   = "exemplars.json" // may be missing
+	SensorFile      = "sensor.json"    // may be missing
 	MaskFile        = "mask.png"       // may be missing
 	ReferenceFile   = "reference.png"  // there where something needs it
 	goldenDir       = "golden/"
@@ -68,6 +69,7 @@ type Package struct {
 	Report      []byte // HTML, may be nil
 	Drift       []byte // what live parts are compared with beside the verdict: infer/drift; may be nil
 	Exemplars   []byte // taught parts to name the nearest of: infer.Exemplars; may be nil
+	Sensor      []byte // what is known of the camera: infer.Sensor; may be nil
 	Mask        []byte // grey PNG over the picture, 0 ignored, 255 counts; may be nil
 	Reference   []byte // PNG: the mean taught picture, as large as the graph's input; nil where nothing needs it
 
@@ -133,7 +135,7 @@ func Read(b []byte) (*Package, error) {
 		return nil, err
 	}
 	p := &Package{Graph: slices.Clone(graph), Statistics: files[StatisticsFile], Report: files[ReportFile], Drift: files[DriftFile], Exemplars: files[ExemplarsFile],
-		Mask: files[MaskFile], Reference: files[ReferenceFile]}
+		Sensor: files[SensorFile], Mask: files[MaskFile], Reference: files[ReferenceFile]}
 	sum := sha256.Sum256(b)
 	p.digest = hex.EncodeToString(sum[:])
 	if err := p.decode(files); err != nil {

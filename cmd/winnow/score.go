@@ -56,6 +56,7 @@ type scored struct {
 	Decision edge.Decision `json:"decision"`
 	Why      string        `json:"why"`
 	Score    edge.Score    `json:"score"`
+	Missing  float64       `json:"missing"` // share of the frame that held no picture
 	Regions  []edge.Region `json:"regions"`
 	Nearest  *edge.Nearest `json:"nearest"` // taught part; null for an accepted part
 }
@@ -79,7 +80,7 @@ func scorePictures(ctx context.Context, j *infer.Judge, paths []string, heatmap 
 				return err
 			}
 		}
-		r := scored{Picture: path, Decision: v.Decision, Why: v.Why(), Score: v.Score, Regions: v.Regions}
+		r := scored{Picture: path, Decision: v.Decision, Why: v.Why(), Score: v.Score, Regions: v.Regions, Missing: v.Missing}
 		if v.Nearest.Part != "" {
 			r.Nearest = &v.Nearest
 		}

@@ -67,9 +67,10 @@ type taughtReport struct {
 	Parts       int              `json:"parts"`
 	Groups      int              `json:"groups"`
 	Skipped     []string         `json:"skipped"`
-	Suspects    []string         `json:"suspects"` // taught pictures that look unlike the others, worst first
-	Input       [2]int           `json:"input"`    // width, height
-	Ignored     float64          `json:"ignored"`  // share of the picture that the mask takes out
+	Suspects    []string         `json:"suspects"`    // taught pictures that look unlike the others, worst first
+	Input       [2]int           `json:"input"`       // width, height
+	Ignored     float64          `json:"ignored"`     // share of the picture that the mask takes out
+	DeadPixels  int              `json:"dead_pixels"` // of the camera, that are bridged
 	Threshold   float64          `json:"threshold"`
 	Certificate edge.Certificate `json:"certificate"`
 	Promise     string           `json:"promise"`
@@ -116,6 +117,7 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 		Threshold: p.Calibration.Threshold, Certificate: p.Calibration.Certificate, Promise: fit.Promise(p.Calibration),
 		Suspects: taught.suspects(), Views: viewReports(taught.result), Sizes: taught.sizes, Seconds: time.Since(start).Seconds(),
 	}
+	r.DeadPixels = taught.dead
 	if m.Preprocess.Ignored != nil {
 		r.Ignored = *m.Preprocess.Ignored
 	}
@@ -126,6 +128,9 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 		fmt.Fprintf(out, "skipped: %s\n", s)
 	}
 	fmt.Fprintf(out, "taught on %d good parts at %dx%d in %.1f s: %s (%.1f MB)\n", r.Parts, r.Input[0], r.Input[1], r.Seconds, f.out, float64(r.Bytes)/1e6)
+	if r.DeadPixels > 0 {
+		fmt.Fprintf(out, "%d dead pixels of the camera are bridged: they held one value in every picture\n", r.DeadPixels)
+	}
 	if r.Ignored > 0 {
 		fmt.Fprintf(out, "%.1f %% of the picture is ignored, as the mask says\n", 100*r.Ignored)
 	}

@@ -39,7 +39,8 @@ type teacher struct {
 	encoder  *tflite.Model
 	session  infer.Session
 	pre      *infer.Preprocessor
-	mask     *infer.Mask // nil: everything counts
+	mask     *infer.Mask   // nil: everything counts
+	sensor   *infer.Sensor // nil: nothing is known of the camera
 	features *fit.Features
 	digest   hash.Hash
 	inputs   []string
@@ -126,6 +127,12 @@ func (t *teacher) AddNamed(f *edge.Frame, group int, name string) error {
 	in := t.session.Input(0)
 	if err := t.pre.Run(f, in); err != nil {
 		return err
+	}
+	if share, bad := t.pre.Missing(); bad {
+		return fmt.Errorf("%.1f %% of the frame is missing: dead or lost lines", 100*share)
+	}
+	if t.sensor != nil {
+		t.sensor.Confirm(f)
 	}
 	t.digest.Write(in)
 	t.inputs = append(t.inputs, models.InputDigest(in))
@@ -240,6 +247,11 @@ func (t *teacher) pack(r *fit.Result) (*models.Package, error) {
 			Encoder:    models.Encoder{Name: library.Name, Digest: hex.EncodeToString(enc[:])},
 			Taught:     models.Taught{Parts: t.features.Len(), Groups: t.features.Groups(), Digest: hex.EncodeToString(t.digest.Sum(nil)), Inputs: t.inputs},
 		},
+	}
+	if t.sensor != nil {
+		if p.Sensor, err = t.sensor.Encode(); err != nil {
+			return nil, err
+		}
 	}
 	if t.mask != nil {
 		ignored := t.mask.Ignored()

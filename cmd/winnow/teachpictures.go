@@ -21,6 +21,7 @@ type taughtPictures struct {
 	sizes   []sizeReport
 	skipped []string // pictures that were left out, and why
 	paths   []string // of the taught parts, in order
+	dead    int      // pixels of the camera
 }
 
 // suspects are the taught pictures that look unlike the others, worst first.
@@ -53,6 +54,10 @@ func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f 
 		return nil, err
 	}
 	defer t.Close()
+	if t.sensor, err = learnSensor(ctx, sv.usable); err != nil {
+		return nil, err
+	}
+	t.pre.SetSensor(t.sensor)
 	if err := sv.mask.apply(ctx, t, sv.usable); err != nil {
 		return nil, err
 	}
@@ -80,8 +85,28 @@ func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f 
 	if t.features.Len() < fit.MinParts {
 		return nil, tooFew(t.features.Len(), r.skipped)
 	}
+	r.dead = t.sensor.Count()
 	r.pkg, r.result, err = t.Fit(ctx, fit.Options{FalseReject: f.falseReject, Progress: bar.update})
 	return r, err
+}
+
+// sensorOf is how many pictures are looked at for dead pixels before they are taught.
+const sensorOf = 32
+
+// learnSensor finds what the camera shows alike in pictures, spread over ps.
+func learnSensor(ctx context.Context, ps []evaluate.Picture) (*infer.Sensor, error) {
+	var l infer.SensorLearner
+	frame := new(edge.Frame)
+	n := min(len(ps), sensorOf)
+	for i := range n {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if pixfmt.ReadImageInto(frame, ps[i*len(ps)/n].Path) == nil { // else it is named when it is taught
+			l.Add(frame)
+		}
+	}
+	return l.Sensor(), nil
 }
 
 // viewReport is what one view of a part is worth, as teach found.
