@@ -25,6 +25,9 @@ type BeltConfig struct {
 	UnsureFires bool
 	UnsureGate  int
 	Capacity    int // parts between trigger and last gate; 0: 256
+	// TopSpeed of the belt, in counts a second: what seems faster is a shaking
+	// encoder, and fires no earlier. 0: not known.
+	TopSpeed float64
 	// Lost is told of a part that will not be fired at as it should be: the
 	// register or the scheduler had no room, or its verdict came behind its gate.
 	// The line must be stopped. It is called with the belt locked: it must neither
@@ -42,6 +45,9 @@ func (c BeltConfig) Check() error {
 	}
 	if c.UnsureGate < 0 || c.UnsureGate >= max(len(c.Gates), 1) {
 		errs = append(errs, fmt.Errorf("unsure gate %d: there are %d gates", c.UnsureGate, len(c.Gates)))
+	}
+	if c.TopSpeed < 0 {
+		errs = append(errs, fmt.Errorf("top speed %v counts a second", c.TopSpeed))
 	}
 	for i, g := range c.Gates {
 		if g.Distance < 2 || g.Width <= 0 || g.Advance < 0 {
@@ -221,6 +227,9 @@ func (b *Belt) Move(count int64, at edge.Instant) {
 	defer b.mu.Unlock()
 	b.track.Move(count, at)
 	speed := b.track.Speed()
+	if b.cfg.TopSpeed > 0 {
+		speed = min(speed, b.cfg.TopSpeed)
+	}
 	for i := range b.parts {
 		b.advance(&b.parts[i], at, speed)
 	}

@@ -141,7 +141,7 @@ func (o *outputs) openGates() error {
 	order, unsure := gateOrder(c.Actuators)
 	fires := c.Recipe.Unsure == config.UnsureReject
 	if c.Encoder.Present() {
-		belt := gpio.BeltConfig{UnsureFires: fires, UnsureGate: unsure, Capacity: capacity, Lost: o.lost}
+		belt := gpio.BeltConfig{UnsureFires: fires, UnsureGate: unsure, Capacity: capacity, Lost: o.lost, TopSpeed: c.Belt.Speed * c.Encoder.PerMM}
 		for _, i := range order {
 			a := c.Actuators[i]
 			belt.Gates = append(belt.Gates, gpio.BeltGate{
