@@ -1,7 +1,9 @@
 package line
 
 import (
+	"encoding/json"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -116,6 +118,23 @@ type Detection struct {
 	Caught uint64  `json:"caught"`
 	N      uint64  `json:"n"`
 	Bound  float64 `json:"bound"`
+}
+
+// String says it in words. The bound is rounded down: nothing more is proved.
+func (d Detection) String() string {
+	if d.N == 0 {
+		return "nothing was tried"
+	}
+	return fmt.Sprintf("%d of %d: at least %.1f %% are detected, at 95 %% confidence", d.Caught, d.N, math.Floor(d.Bound*1000)/10)
+}
+
+// MarshalJSON adds the words.
+func (d Detection) MarshalJSON() ([]byte, error) {
+	type plain Detection
+	return json.Marshal(struct {
+		plain
+		Says string `json:"says"`
+	}{plain(d), d.String()})
 }
 
 // Detection returns the statistics since the start.

@@ -1,7 +1,9 @@
 package line
 
 import (
+	"encoding/json"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,8 +65,16 @@ func TestFiftyNineOfFiftyNine(t *testing.T) {
 	for range 59 {
 		ch.Judged(&edge.Verdict{Trigger: 1, Decision: edge.Reject, Reason: edge.ReasonScore})
 	}
-	if d := ch.Detection(); d.Bound < 0.95 || d.Bound > 0.951 {
+	d := ch.Detection()
+	if d.Bound < 0.95 || d.Bound > 0.951 {
 		t.Errorf("%+v", d)
+	}
+	const says = "59 of 59: at least 95.0 % are detected, at 95 % confidence"
+	if b, err := json.Marshal(d); d.String() != says || err != nil || !strings.Contains(string(b), says) {
+		t.Errorf("%q, %s %v", d.String(), b, err)
+	}
+	if d := (Detection{58, 59, LowerBound(58, 59, 0.95)}); d.String() != "58 of 59: at least 92.2 % are detected, at 95 % confidence" {
+		t.Error(d)
 	}
 }
 

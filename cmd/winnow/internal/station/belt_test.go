@@ -35,7 +35,7 @@ deadline = "1900ms"
 [[actuator]]
 line = 1
 distance_mm = 300.0
-pulse = "10ms"
+pulse = "40ms"
 [[signal]]
 name = "ready"
 line = 2
@@ -44,11 +44,27 @@ line = 2
 // conveyor is a plant whose belt the test moves count by count.
 type conveyor struct {
 	*plant
-	at int64
+	at     int64 // the encoder's count, as the station has it
+	turned int64 // the encoder's phase
 }
 
-func (c *conveyor) phase() {
-	p := [4][2]gpio.Level{{false, false}, {true, false}, {true, true}, {false, true}}[c.at&3]
+// convey starts a plant and moves its belt until the station follows: where it
+// stands as the station begins to look is its zero.
+func convey(t *testing.T, text string, judge judgeFunc) *conveyor {
+	t.Helper()
+	c := &conveyor{plant: startWith(t, text, judge)}
+	c.until("the station follows the belt", func() bool {
+		c.step(1)
+		time.Sleep(10 * time.Millisecond)
+		return c.outs.belt.Count() > 0
+	})
+	c.at = c.outs.belt.Count()
+	return c
+}
+
+func (c *conveyor) step(by int64) {
+	c.at, c.turned = c.at+by, c.turned+by
+	p := [4][2]gpio.Level{{false, false}, {true, false}, {true, true}, {false, true}}[c.turned&3]
 	c.chip.Line(lineA).Drive(p[0])
 	c.chip.Line(lineB).Drive(p[1])
 }
@@ -59,11 +75,10 @@ func (c *conveyor) to(count int64, pace time.Duration) {
 	c.t.Helper()
 	for c.at != count {
 		if c.at < count {
-			c.at++
+			c.step(1)
 		} else {
-			c.at--
+			c.step(-1)
 		}
-		c.phase()
 		time.Sleep(pace)
 	}
 	c.until("the count", func() bool { return c.outs.belt.Count() == count })
@@ -84,7 +99,7 @@ func (c *conveyor) fired(line int, want bool, when string) {
 }
 
 func TestPartsAreFollowedThroughStopsAndReverse(t *testing.T) {
-	c := &conveyor{plant: startWith(t, conveyorConfig, oddIsBad)}
+	c := convey(t, conveyorConfig, oddIsBad)
 	c.judged() // bad, at 0
 	c.to(100, time.Millisecond)
 	c.judged() // good, at 100
@@ -115,7 +130,7 @@ func TestPartsAreFollowedThroughStopsAndReverse(t *testing.T) {
 
 // An encoder that loses counts stops the line: parts are not where they seem.
 func TestLostEncoderCountsStopTheLine(t *testing.T) {
-	c := &conveyor{plant: startWith(t, conveyorConfig+"[[signal]]\nname = \"stop\"\nline = 11\n", oddIsBad)}
+	c := convey(t, conveyorConfig+"[[signal]]\nname = \"stop\"\nline = 11\n", oddIsBad)
 	c.to(9, time.Millisecond)
 	c.until("edges are lost", func() bool {
 		for range 2000 { // faster than anybody takes them
@@ -135,7 +150,7 @@ func TestLostEncoderCountsStopTheLine(t *testing.T) {
 // With an encoder a part is announced when the belt has brought it to the camera,
 // however long that takes.
 func TestPartsAreAnnouncedAtTheCamera(t *testing.T) {
-	c := &conveyor{plant: startWith(t, strings.Replace(conveyorConfig, "[belt]", "[belt]\ncamera_mm = 50.0", 1), oddIsBad)}
+	c := convey(t, strings.Replace(conveyorConfig, "[belt]", "[belt]\ncamera_mm = 50.0", 1), oddIsBad)
 	c.chip.Line(lineTrigger).Drive(true)
 	time.Sleep(100 * time.Millisecond)
 	c.to(49, time.Millisecond)
@@ -155,7 +170,7 @@ func TestPartsAreAnnouncedAtTheCamera(t *testing.T) {
 // Parts that the encoder announces are not announced again when the belt runs back.
 func TestTheEncoderAnnouncesPartsByTheirDistance(t *testing.T) {
 	text := strings.Replace(conveyorConfig, "kind = \"gpio\"\nmin_interval = \"100ms\"", "kind = \"encoder\"\nevery_mm = 100.0", 1)
-	c := &conveyor{plant: startWith(t, text, oddIsBad)}
+	c := convey(t, text, oddIsBad)
 	announced := func(want uint64) {
 		t.Helper()
 		c.until("the announcement", func() bool { return c.line.Counts().Triggers+uint64(c.line.Open()) == want })
@@ -191,7 +206,7 @@ const sideActuator = `
 [[actuator]]
 name = "side"
 line = 10
-pulse = "10ms"
+pulse = "40ms"
 region = "32x64+0+0"
 `
 
@@ -208,7 +223,7 @@ func TestActuatorsByRegionOfADefectByTime(t *testing.T) {
 }
 
 func TestActuatorsByRegionOfADefectByEncoder(t *testing.T) {
-	c := &conveyor{plant: startWith(t, conveyorConfig+sideActuator+"distance_mm = 250.0\n", leftOrRight)}
+	c := convey(t, conveyorConfig+sideActuator+"distance_mm = 250.0\n", leftOrRight)
 	c.judged() // at 0: for the side
 	c.to(100, time.Millisecond)
 	c.judged() // at 100: for the first

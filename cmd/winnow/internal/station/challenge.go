@@ -47,7 +47,7 @@ func (s *Station) challenged(v *edge.Verdict) {
 		return
 	}
 	d := s.challenges.Detection()
-	s.log.Info("known-bad part", "part", v.ID.Seq, "verdict", v.Decision.String(), "reason", v.Reason, "caught", d.Caught, "of", d.N, "bound", d.Bound)
+	s.log.Info("known-bad part", "part", v.ID.Seq, "verdict", v.Decision.String(), "reason", v.Reason, "proved", d.String())
 	s.checkChallenge()
 }
 

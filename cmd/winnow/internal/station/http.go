@@ -92,6 +92,7 @@ func (s *Station) pages(token string) (http.Handler, error) {
 		reply(w, http.StatusOK, s.curve.Points(s.cfg.Recipe.RejectCost))
 	})
 	mux.HandleFunc("GET /ledger", s.showLedger)
+	mux.HandleFunc("GET /parts", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, s.Parts()) })
 	mux.Handle("GET /metrics", scrape)
 	gate := telemetry.NewGate(s.clock, s.boot)
 	mux.HandleFunc("POST /cmd/{verb}", func(w http.ResponseWriter, r *http.Request) {

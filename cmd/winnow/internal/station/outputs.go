@@ -176,6 +176,7 @@ func (o *outputs) Act(v *edge.Verdict) {
 	v.Late(o.s.clock.Now())
 	o.s.times.acted(v)
 	o.gates.Act(v)
+	o.s.times.decided(v)
 	o.s.plc.result(v.Decision)
 }
 

@@ -283,6 +283,19 @@ func TestMetricsStatusAndModbusShowTheSame(t *testing.T) {
 			t.Errorf("no %s in\n%s", want, text)
 		}
 	}
+	var parts []Part
+	if _, text := p.get("/parts"); json.Unmarshal([]byte(text), &parts) != nil || len(parts) != 4 {
+		t.Fatalf("%s", text)
+	}
+	for i, part := range parts { // the newest first: parts 4, 3, 2, 1
+		bad := part.Part%2 == 1
+		if part.Part != uint64(4-i) || (part.Verdict == edge.Reject) != bad || part.Frame == nil || part.Scored == nil || part.Due == nil || *part.Due != 1_900_000 {
+			t.Errorf("%+v", part)
+		}
+		if (part.On != nil) != bad || bad && (*part.Pulse != 2_000_000 || *part.On < *part.Pulse || *part.Off < *part.On || part.Outcome != "fired") {
+			t.Errorf("%+v", part)
+		}
+	}
 	var st Status
 	if _, text := p.get("/status"); json.Unmarshal([]byte(text), &st) == nil && st.Counts.Accept != 2 {
 		t.Errorf("%s", text)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"winnow/capture"
+	"winnow/capture/v4l2"
 	"winnow/cmd/winnow/internal/recalibrate"
 	"winnow/cmd/winnow/internal/watch"
 	"winnow/edge"
@@ -61,6 +62,8 @@ type Station struct {
 	wrap    func(gpio.PinIO) gpio.PinIO
 	source  capture.Source // nil: opened by open
 	open    capture.Opener // nil: the configured camera
+
+	camera atomic.Pointer[v4l2.Camera] // nil: none is open
 
 	outs      *outputs
 	plc       *plc
@@ -244,7 +247,7 @@ func (s *Station) inspect(ctx context.Context) error {
 		return err
 	}
 	s.helpers.begin(ctx)
-	for _, run := range []func(context.Context){s.outs.Run, s.pump.run, s.tellCounts, s.runPictures, s.keeper.run, s.runHTTP, s.runModbus, dog.run} {
+	for _, run := range []func(context.Context){s.outs.Run, s.pump.run, s.tellCounts, s.runPictures, s.watchControls, s.keeper.run, s.runHTTP, s.runModbus, dog.run} {
 		s.helpers.run(run)
 	}
 	s.model.Load().begin(s.helpers.ctx)
