@@ -69,6 +69,7 @@ type Score struct {
 	LatentShare    float64 `json:"latent_share"`   // share of Latent in Fused, 0..1
 	PValue         float64 `json:"p_value"`        // conformal p-value against held-out good parts, 0..1
 	Threshold      float64 `json:"threshold"`      // the calibrated threshold in force
+	Spread         float64 `json:"spread"`         // standard deviation of Fused between the members of an ensemble; 0 without one
 }
 
 // Region is one connected anomalous area.

@@ -49,7 +49,7 @@ func (v *Verdict) whyNot() string {
 func (v *Verdict) whyScored() string {
 	s := v.whyPlace() + fmt.Sprintf(" Score %.2f, threshold %.2f, p %.2g.", v.Score.Fused, v.Score.Threshold, v.Score.PValue)
 	if v.Decision == Unsure {
-		s = v.whyPlace() + fmt.Sprintf(" Score %.2f is just below the threshold %.2f, p %.2g.", v.Score.Fused, v.Score.Threshold, v.Score.PValue)
+		s = v.whyPlace() + fmt.Sprintf(" Score %.2f, give or take %.2f, is near the threshold %.2f, p %.2g.", v.Score.Fused, v.Score.Spread, v.Score.Threshold, v.Score.PValue)
 	}
 	latent := v.Score.LatentShare
 	s += fmt.Sprintf(" Evidence: %.0f %% local, %.0f %% latent.", 100*(1-latent), 100*latent)

@@ -11,7 +11,7 @@ import (
 func rejected() *edge.Verdict {
 	return &edge.Verdict{
 		Decision: edge.Reject, Reason: edge.ReasonScore, Judged: image.Rect(0, 0, 300, 300),
-		Score:   edge.Score{Fused: 7.25, Threshold: 4.5, PValue: 1.0 / 121, LatentShare: 0.18},
+		Score:   edge.Score{Fused: 7.25, Threshold: 4.5, PValue: 1.0 / 121, LatentShare: 0.18, Spread: 0.3},
 		Regions: []edge.Region{{Box: image.Rect(10, 20, 24, 29), Area: 90, Score: 3.2, Share: 0.41}, {Box: image.Rect(200, 200, 210, 210), Score: 2, Share: 0.3}},
 		Nearest: edge.Nearest{Part: "good-017.png", Distance: 2.3, Usual: 1},
 	}
@@ -38,7 +38,7 @@ func TestWhy(t *testing.T) {
 			"Score 7.25, threshold 4.50, p 0.0083. Evidence: 4 % local, 96 % latent. Nearest taught part: good-017.png, at 2.3 times the usual distance."},
 		{"unsure", change(func(v *edge.Verdict) {
 			v.Decision, v.Reason, v.Score.Fused, v.Regions, v.Nearest = edge.Unsure, edge.ReasonUnsure, 4.25, v.Regions[:1], edge.Nearest{}
-		}), "Deviation at the upper left, 14x9 px, 3.2 times the most that good parts show. Score 4.25 is just below the threshold 4.50, p 0.0083. Evidence: 82 % local, 18 % latent."},
+		}), "Deviation at the upper left, 14x9 px, 3.2 times the most that good parts show. Score 4.25, give or take 0.30, is near the threshold 4.50, p 0.0083. Evidence: 82 % local, 18 % latent."},
 		{"accepted", change(func(v *edge.Verdict) { v.Decision, v.Reason = edge.Accept, edge.ReasonNone }), ""},
 		{"late", change(func(v *edge.Verdict) { v.Reason, v.Due, v.Scored = edge.ReasonLate, 1e9, 1e9+12_300_000 }), "The verdict came 12.3 ms too late, so the part is rejected."},
 		{"never", change(func(v *edge.Verdict) { v.Reason, v.Due = edge.ReasonLate, 1e9 }), "There was no verdict in time, so the part is rejected."},

@@ -196,6 +196,7 @@ func (j *Judge) score(s *edge.Score) error {
 	d := j.stats.Standardize(raw)
 	s.Latent = d.Latent
 	s.Fused, s.Reconstruction, s.LatentShare = j.stats.Fusion.Fuse(d)
+	s.Spread = j.stats.Spread(j.scorer.Ensemble())
 	return nil
 }
 
@@ -219,7 +220,7 @@ func (j *Judge) Judge(f *edge.Frame, v *edge.Verdict) error {
 	cal := &j.pkg.Calibration
 	v.Score.Threshold = cal.Threshold
 	v.Score.PValue = PValue(cal.Scores, v.Score.Fused)
-	v.Decision, v.Reason = decide(cal, v.Score.Fused)
+	v.Decision, v.Reason = decide(cal, v.Score.Fused, v.Score.Spread)
 	if share, bad := j.pre.Missing(); share > 0 {
 		if v.Missing = share; bad {
 			v.Decision, v.Reason = edge.Reject, edge.ReasonBadFrame
@@ -229,12 +230,16 @@ func (j *Judge) Judge(f *edge.Frame, v *edge.Verdict) error {
 	return nil
 }
 
-// decide is written so that a score that is not a number is a reject.
-func decide(c *models.Calibration, fused float64) (edge.Decision, edge.Reason) {
+// decide is written so that a score that is not a number is a reject. A part is
+// unsure inside the band, and where the threshold lies within the score's spread,
+// which counts up to the calibrated reach: then another detector, as good as this
+// one, might decide otherwise.
+func decide(c *models.Calibration, fused, spread float64) (edge.Decision, edge.Reason) {
+	reach := min(spread, c.UnsureReach)
 	switch {
-	case fused <= c.UnsureAbove:
+	case fused <= c.UnsureAbove && fused+reach <= c.Threshold:
 		return edge.Accept, edge.ReasonNone
-	case fused <= c.Threshold:
+	case fused-reach <= c.Threshold:
 		return edge.Unsure, edge.ReasonUnsure
 	}
 	return edge.Reject, edge.ReasonScore

@@ -92,6 +92,7 @@ type Calibration struct {
 	FalseReject float64          `json:"false_reject"` // the rate that was asked for
 	Threshold   float64          `json:"threshold"`    // a part whose fused score is above it is rejected
 	UnsureAbove float64          `json:"unsure_above"` // above this and not above Threshold: unsure; equal to Threshold: no such band
+	UnsureReach float64          `json:"unsure_reach"` // unsure, too, if Threshold is no further away than the score's spread and this
 	MapScale    float64          `json:"map_scale"`    // anomaly-map value that a heatmap shows as "at the threshold"
 	Certificate edge.Certificate `json:"certificate"`
 }
@@ -295,6 +296,8 @@ func (c Calibration) check() error {
 		return fmt.Errorf("calibration: the threshold is not a number")
 	case math.IsNaN(c.UnsureAbove) || c.UnsureAbove > c.Threshold:
 		return fmt.Errorf("calibration: the unsure band starts at %g, above the threshold %g", c.UnsureAbove, c.Threshold)
+	case !(c.UnsureReach >= 0) || math.IsInf(c.UnsureReach, 0):
+		return fmt.Errorf("calibration: a part is unsure within %g of the threshold", c.UnsureReach)
 	case !(c.MapScale > 0) || math.IsInf(c.MapScale, 0):
 		return fmt.Errorf("calibration: map scale %g is not positive", c.MapScale)
 	}

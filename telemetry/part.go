@@ -33,6 +33,7 @@ type Score struct {
 	ReconstructionShare Number `json:"reconstruction_share"`
 	PValue              Number `json:"p_value"`
 	Threshold           Number `json:"threshold"`
+	Spread              Number `json:"spread"`
 }
 
 // PartOf returns v as written on the wire. A part that was never scored
@@ -81,7 +82,7 @@ func scoreOf(v *edge.Verdict) Score {
 	s := v.Score
 	if s == (edge.Score{}) {
 		nan := Number(math.NaN())
-		return Score{nan, nan, nan, nan, nan, nan, nan}
+		return Score{nan, nan, nan, nan, nan, nan, nan, nan}
 	}
 	return Score{
 		Fused:               Number(s.Fused),
@@ -91,6 +92,7 @@ func scoreOf(v *edge.Verdict) Score {
 		ReconstructionShare: Number(1 - s.LatentShare),
 		PValue:              Number(s.PValue),
 		Threshold:           Number(s.Threshold),
+		Spread:              Number(s.Spread),
 	}
 }
 

@@ -86,8 +86,8 @@ func scorePictures(ctx context.Context, j *infer.Judge, paths []string, heatmap 
 		}
 		results = append(results, r)
 		if !asJSON {
-			fmt.Fprintf(out, "%-7s %8.3f (threshold %.3f, p %.4f, latent share %2.0f %%)  %s\n",
-				v.Decision, v.Score.Fused, v.Score.Threshold, v.Score.PValue, 100*v.Score.LatentShare, path)
+			fmt.Fprintf(out, "%-7s %8.3f ± %.3f (threshold %.3f, p %.4f, latent share %2.0f %%)  %s\n",
+				v.Decision, v.Score.Fused, v.Score.Spread, v.Score.Threshold, v.Score.PValue, 100*v.Score.LatentShare, path)
 			if r.Why != "" {
 				fmt.Fprintf(out, "        %s\n", r.Why)
 			}

@@ -130,6 +130,7 @@ func (s *shot) describe(name, digest string) ([]byte, error) {
 			"fused": number(v.Score.Fused), "latent": number(v.Score.Latent),
 			"reconstruction": number(v.Score.Reconstruction), "latent_share": number(v.Score.LatentShare),
 			"p_value": number(v.Score.PValue), "threshold": number(v.Score.Threshold),
+			"spread": number(v.Score.Spread),
 		},
 		Regions: []aboutRegion{}, Heatmap: v.Heatmap[:], Recipe: v.Recipe, Model: v.Model,
 		Picture: name, SHA256: digest,

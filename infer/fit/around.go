@@ -195,6 +195,7 @@ func (ft *fitter) scoreLeft(m *normality, l *Learned, parts, drawn []int, held, 
 			if into[p].Raw, err = scorer.Raw([][]byte{nil, s.Output(0), features[p]}); err != nil {
 				return err
 			}
+			into[p].Members = *scorer.Ensemble()
 			if err := ft.tick("judging held-out parts"); err != nil {
 				return err
 			}

@@ -60,7 +60,7 @@ func newBasis(r *rows, g *mat.SymDense, at, idx []int, most int, kept *room) (*b
 		return nil
 	})
 	for i := 0; i < b.k && err == nil; i++ {
-		_, err = b.p.add(floatBytes(p[i*r.width : (i+1)*r.width]))
+		err = b.p.addFloats(p[i*r.width : (i+1)*r.width])
 	}
 	return b, err
 }
@@ -70,7 +70,7 @@ func (b *basis) rows(from, to int) blas32.General {
 	n := to - from
 	p := blas32.General{Rows: b.k, Cols: n, Stride: n, Data: make([]float32, b.k*n)}
 	for i := range b.k {
-		b.p.read(floatBytes(p.Data[i*n:(i+1)*n]), i, 4*from)
+		b.p.readFloats(p.Data[i*n:(i+1)*n], i, from)
 	}
 	return p
 }

@@ -138,7 +138,7 @@ func (c *composer) decode(code int, b *basis, r *residualModel) int {
 	t := make([]float32, b.k*width)
 	for j := range b.k {
 		row := make([]float32, width)
-		b.p.read(floatBytes(row), j, 0)
+		b.p.readFloats(row, j, 0)
 		for i, v := range row {
 			t[i*b.k+j] = v
 		}

@@ -188,7 +188,11 @@ func (lf *localFit) scoreWith(s infer.Session, m *infer.LocalModel, of []int, nu
 		if err := lf.run(s, number(p)); err != nil {
 			return err
 		}
-		into[p].Raw.Local = scorer.Peak(s.Output(0))
+		peak, members := scorer.Peak(s.Output(0))
+		into[p].Raw.Local = peak
+		for m, v := range members {
+			into[p].Members[m].Local = v
+		}
 		if err := lf.tick("judging held-out surroundings"); err != nil {
 			return err
 		}

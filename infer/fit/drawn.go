@@ -89,9 +89,9 @@ func (f *Features) keep(taps [][]byte) (int, error) {
 
 // evidence is what one part's raw deviations count, view by view: the columns
 // that a fusion weighs.
-func evidence(s *infer.Statistics, raw infer.Deviations) [3]float64 {
+func evidence(s *infer.Member, local bool, raw infer.Deviations) [3]float64 {
 	const most = 12 // scales: beyond that, more says no more
-	d := s.Standardize(raw)
+	d := s.Standardize(raw, local)
 	return [3]float64{
 		infer.Evidence(min(d.Reconstruction, most)),
 		infer.Evidence(min(d.Local, most)),

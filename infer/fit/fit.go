@@ -82,6 +82,8 @@ func (o *Options) count(weight []float64, grid [2]int) {
 // HeldOut is how one taught part scores under a model that never saw its fold.
 type HeldOut struct {
 	Raw     infer.Deviations
+	Members infer.Ensemble // the same for each member of the ensemble
+	Spread  float64        // of Fused
 	Fused   float64
 	MapPeak float64 // the most that the anomaly map can show
 }
@@ -365,6 +367,7 @@ func (ft *fitter) scoreFold(m *normality, parts, drawn []int, held, odd []HeldOu
 			if into[p].Raw, err = scorer.Raw([][]byte{s.Output(0), s.Output(1), s.Input(0)}); err != nil {
 				return err
 			}
+			into[p].Members = *scorer.Ensemble()
 			if err := ft.tick("judging held-out parts"); err != nil {
 				return err
 			}
@@ -416,39 +419,31 @@ func (ft *fitter) appendLocal(c *composer, taps []int, m *normality, stats *infe
 	return local
 }
 
-// calibrate standardizes the views by held-out parts, fuses, and draws the threshold.
+// calibrate standardizes the views by held-out parts, fuses, draws the threshold,
+// and says how sure a score is.
 func (ft *fitter) calibrate(r *Result, held, odd []HeldOut) error {
-	raw := func(of []HeldOut, v func(infer.Deviations) float64) (out []float64) {
-		for _, h := range of {
-			out = append(out, v(h.Raw))
-		}
-		return out
-	}
 	s := r.Statistics
-	s.Views = [2]infer.View{
-		view(raw(held, func(d infer.Deviations) float64 { return d.Reconstruction })),
-		view(raw(held, func(d infer.Deviations) float64 { return d.Latent })),
-	}
+	whole := standardized(s, held, odd, func(h HeldOut) infer.Deviations { return h.Raw })
+	s.Views, s.Fusion = whole.Views, whole.Fusion
 	if s.Local != nil {
-		s.Local.View = view(raw(held, func(d infer.Deviations) float64 { return d.Local }))
+		s.Local.View = whole.Local
 	}
-	if len(odd) > 0 {
-		s.Fusion = fuse(s, deviations(held), deviations(odd))
-	}
-	fused := make([]float64, len(held))
 	for _, of := range [][]HeldOut{held, odd} {
 		for i := range of {
 			of[i].Fused, _, _ = s.Fusion.Fuse(s.Standardize(of[i].Raw))
 			of[i].MapPeak = s.MapPeak(of[i].Raw)
 		}
 	}
+	ft.ensemble(s, held, odd)
+	fused, spread := make([]float64, len(held)), make([]float64, len(held))
 	for i, h := range held {
-		fused[i] = h.Fused
+		fused[i], spread[i] = h.Fused, h.Spread
 	}
 	cal, err := Calibrate(fused, ft.features.groups[:len(held)], ft.o.FalseReject, "cross", ft.o.Seed)
 	if err != nil {
 		return err
 	}
+	cal.UnsureReach = reach(cal, fused, spread)
 	cal.MapScale = 0
 	for _, h := range held {
 		if h.Fused <= cal.Threshold {
@@ -460,12 +455,4 @@ func (ft *fitter) calibrate(r *Result, held, odd []HeldOut) error {
 	}
 	r.Calibration, r.HeldOut, r.Drawn, r.Descriptors = cal, held, odd, ft.desc
 	return nil
-}
-
-func deviations(of []HeldOut) []infer.Deviations {
-	out := make([]infer.Deviations, len(of))
-	for i, h := range of {
-		out[i] = h.Raw
-	}
-	return out
 }

@@ -1,9 +1,10 @@
 package fit
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math"
 	"os"
-	"unsafe"
 )
 
 // MemoryRoom is how many bytes of features and bases one fit keeps in memory
@@ -119,10 +120,20 @@ func (s *shelf) close() {
 	*s = shelf{room: s.room}
 }
 
-// floatBytes are the bytes of v, which they share.
-func floatBytes(v []float32) []byte {
-	if len(v) == 0 {
-		return nil
+// addFloats keeps a row of numbers.
+func (s *shelf) addFloats(row []float32) error {
+	b := make([]byte, 0, 4*len(row))
+	for _, v := range row {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
 	}
-	return unsafe.Slice((*byte)(unsafe.Pointer(&v[0])), 4*len(v))
+	_, err := s.add(b)
+	return err
+}
+
+// readFloats is read for what addFloats kept.
+func (s *shelf) readFloats(dst []float32, i, from int) {
+	b := s.view(make([]byte, 4*len(dst)), i, 4*from, 4*(from+len(dst)))
+	for j := range dst {
+		dst[j] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*j:]))
+	}
 }
