@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"os"
 	"time"
@@ -24,8 +23,7 @@ func writeJSON(w io.Writer, v any) error {
 // progress shows a bar with the time left once work has lasted two seconds, on
 // a terminal only. The zero progress shows nothing.
 type progress struct {
-	log   io.Writer // for what is said in between; nil: nothing
-	out   *os.File  // nil: no terminal, no bar
+	out   *os.File
 	start time.Time
 	bar   *progressbar.ProgressBar
 	stage string
@@ -35,19 +33,9 @@ type progress struct {
 func newProgress(w io.Writer) *progress {
 	f, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return &progress{log: w}
+		return &progress{}
 	}
-	return &progress{log: w, out: f, start: time.Now()}
-}
-
-// say writes a line above the bar.
-func (p *progress) say(line string) {
-	if p.bar != nil {
-		_ = p.bar.Clear()
-	}
-	if p.log != nil {
-		fmt.Fprintln(p.log, line)
-	}
+	return &progress{out: f, start: time.Now()}
 }
 
 // update shows done of total units of the named stage.

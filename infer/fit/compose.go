@@ -100,15 +100,14 @@ func (c *composer) tail(features int, m *normality) (code, residual int, step fl
 // encode appends code = Pᵀ(x - mean).
 func (c *composer) encode(flat int, b *basis, codeMax float64) (int, error) {
 	width := len(b.mean)
-	p := b.rows(0, width).Data
-	w := c.weights("encode/weights", []int{b.k, width}, p, false)
+	w := c.weights("encode/weights", []int{b.k, width}, b.p, false)
 	if err := c.checkSums(w, b.k); err != nil {
 		return 0, err
 	}
 	bias := make([]float64, b.k)
 	for j := range bias {
 		for i, m := range b.mean {
-			bias[j] -= float64(p[j*width+i]) * float64(m)
+			bias[j] -= float64(b.p[j*width+i]) * float64(m)
 		}
 	}
 	q := tflite.Quant{Scale: float32(codeMax / 127)}
@@ -135,11 +134,9 @@ func (c *composer) checkSums(w, rows int) error {
 // decode appends Pz + mean + the residual's own mean.
 func (c *composer) decode(code int, b *basis, r *residualModel) int {
 	width := len(b.mean)
-	t := make([]float32, b.k*width)
+	t := make([]float32, len(b.p))
 	for j := range b.k {
-		row := make([]float32, width)
-		b.p.readFloats(row, j, 0)
-		for i, v := range row {
+		for i, v := range b.p[j*width : (j+1)*width] {
 			t[i*b.k+j] = v
 		}
 	}

@@ -61,7 +61,6 @@ func (lf *localFit) gather() error {
 	}
 	f := lf.features
 	lf.s = newSurround([2]int{lf.taps[0].Height, lf.taps[0].Width}, channels, lf.folds+lf.kept, f.Len())
-	lf.s.o = &lf.o
 	for i, p := range f.parts {
 		if err := lf.run(s, p); err != nil {
 			return err
@@ -72,7 +71,7 @@ func (lf *localFit) gather() error {
 		}
 	}
 	for i, d := range f.drawn {
-		if err := lf.run(s, d.number); err != nil {
+		if err := lf.run(s, d.taps); err != nil {
 			return err
 		}
 		lf.s.addOdd(i, s.Output(0), d.cover)
@@ -94,10 +93,10 @@ func (lf *localFit) inputs(name string) tapped {
 	return c
 }
 
-// run the taps of one picture.
-func (lf *localFit) run(s infer.Session, picture int) error {
+// run one picture's taps.
+func (lf *localFit) run(s infer.Session, taps [][]byte) error {
 	for i := range lf.taps {
-		lf.features.read(s.Input(i), picture, i)
+		copy(s.Input(i), taps[i])
 	}
 	return s.Run()
 }
@@ -144,7 +143,7 @@ func (lf *localFit) crossFit(f int, held, odd []HeldOut) error {
 	if err != nil {
 		return err
 	}
-	score := func(m *localModel, weigh bool, parts []int, number func(int) int, into []HeldOut) error {
+	score := func(m *localModel, weigh bool, parts []int, taps func(int) [][]byte, into []HeldOut) error {
 		s, step, err := lf.session(m)
 		if err != nil {
 			return err
@@ -155,9 +154,9 @@ func (lf *localFit) crossFit(f int, held, odd []HeldOut) error {
 				return err
 			}
 		}
-		return lf.scoreWith(s, lf.s.statistics(m, step), parts, number, into)
+		return lf.scoreWith(s, lf.s.statistics(m, step), parts, taps, into)
 	}
-	if err := score(m, true, inside, func(i int) int { return lf.features.parts[i] }, held); err != nil {
+	if err := score(m, true, inside, func(i int) [][]byte { return lf.features.parts[i] }, held); err != nil {
 		return err
 	}
 	for half := range 2 {
@@ -173,26 +172,21 @@ func (lf *localFit) crossFit(f int, held, odd []HeldOut) error {
 				mine = append(mine, i)
 			}
 		}
-		if err := score(other, false, mine, func(i int) int { return lf.features.drawn[i].number }, odd); err != nil {
+		if err := score(other, false, mine, func(i int) [][]byte { return lf.features.drawn[i].taps }, odd); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// scoreWith writes the local deviation of parts or drawn defects, whose pictures
-// number names, to into.
-func (lf *localFit) scoreWith(s infer.Session, m *infer.LocalModel, of []int, number func(int) int, into []HeldOut) error {
+// scoreWith writes the local deviation of pictures to into.
+func (lf *localFit) scoreWith(s infer.Session, m *infer.LocalModel, pictures []int, taps func(int) [][]byte, into []HeldOut) error {
 	scorer := infer.NewLocalScorer(m)
-	for _, p := range of {
-		if err := lf.run(s, number(p)); err != nil {
+	for _, p := range pictures {
+		if err := lf.run(s, taps(p)); err != nil {
 			return err
 		}
-		peak, members := scorer.Peak(s.Output(0))
-		into[p].Raw.Local = peak
-		for m, v := range members {
-			into[p].Members[m].Local = v
-		}
+		into[p].Raw.Local = scorer.Peak(s.Output(0))
 		if err := lf.tick("judging held-out surroundings"); err != nil {
 			return err
 		}

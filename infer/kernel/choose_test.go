@@ -51,7 +51,7 @@ func TestArgsLayout(t *testing.T) {
 		{"zero", unsafe.Offsetof(a.zero), 72}, {"lo", unsafe.Offsetof(a.lo), 76}, {"hi", unsafe.Offsetof(a.hi), 80},
 		{"hiF", unsafe.Offsetof(a.hiF), 84}, {"zero2", unsafe.Offsetof(a.zero2), 88}, {"lo4", unsafe.Offsetof(a.lo4), 92}, {"joined", unsafe.Offsetof(a.joined), 96},
 		{"mask", unsafe.Offsetof(a.mask), 104}, {"pitch", unsafe.Offsetof(a.pitch), 112},
-		{"step", unsafe.Offsetof(a.step), 120}, {"skip", unsafe.Offsetof(a.skip), 128}, {"length", unsafe.Offsetof(a.length), 136}, {"zipArgs.mask", unsafe.Offsetof(z.mask), 72}, {"more", unsafe.Offsetof(z.more), 80}, {"group", unsafe.Offsetof(z.group), 112},
+		{"step", unsafe.Offsetof(a.step), 120}, {"skip", unsafe.Offsetof(a.skip), 128}, {"length", unsafe.Offsetof(a.length), 136}, {"zipArgs.mask", unsafe.Offsetof(z.mask), 72}, {"more", unsafe.Offsetof(z.more), 80}, {"group", unsafe.Offsetof(z.group), 112}, {"plane", unsafe.Offsetof(z.plane), 120},
 		{"tail", unsafe.Offsetof(a.tail), 144}, {"ending", unsafe.Offsetof(a.ending), 152},
 		{"zipArgs.rows", unsafe.Offsetof(z.rows), 8}, {"n", unsafe.Offsetof(z.n), 40}, {"pixels", unsafe.Offsetof(z.pixels), 48},
 		{"srcStep", unsafe.Offsetof(z.srcStep), 56}, {"dstStep", unsafe.Offsetof(z.dstStep), 64},

@@ -23,6 +23,8 @@ type blockConv struct {
 	stage  int // bytes from pixel to pixel where panels are not full
 	phases []phase
 	tables []table
+	window *window // where windows are copied before
+	inLen  int     // elements of the input
 	info   Info
 }
 
@@ -37,6 +39,11 @@ type table struct {
 	rows, cols, tiles int
 	px                []int32 // in, out byte offsets, to write in place
 	staged            []int32 // the same, to write partial panels one after the other
+
+	// Where dense kernels may run:
+	tall   int                   // pixels of each stretch, else 0
+	rest   int                   // pixels behind them that go one by one
+	spread [2][2*maxMR + 2]int32 // the same offsets of the first pixels of stretches and of the rest, and staged
 }
 
 const (
@@ -62,6 +69,12 @@ func newBlockConv(s *Set, l *layout, d Conv) *blockConv {
 	if !d.fits() {
 		return nil
 	}
+	info := Info{MACs: d.macs(), Density: density(d.Weights, d.OutC, d.KH*d.KW, d.InC)}
+	inLen := d.InH * d.InW * d.InC
+	var w *window
+	if l.dense && d.gathers() {
+		w, d = newWindow(d)
+	}
 	if d.pointwise() {
 		d.InH, d.OutH, d.InW, d.OutW = d.InH*d.InW, d.OutH*d.OutW, 1, 1
 	}
@@ -72,8 +85,8 @@ func newBlockConv(s *Set, l *layout, d Conv) *blockConv {
 		}
 	}
 	best.d.Weights = nil
-	best.info.MACs = d.macs()
-	best.info.Density = density(d.Weights, d.OutC, d.KH*d.KW, d.InC)
+	best.info.MACs, best.info.Density = info.MACs, info.Density
+	best.window, best.inLen = w, inLen
 	best.band()
 	return best
 }
@@ -157,6 +170,9 @@ func (c *blockConv) band() {
 	if tile := c.lay.mr; c.x.count(0) == 1 && c.bands > 1 {
 		c.rows = (c.rows + tile - 1) / tile * tile
 	}
+	if w := c.window; w != nil {
+		c.rows = (c.rows + w.d.OutW - 1) / w.d.OutW * w.d.OutW
+	}
 	c.bands = (all + c.rows - 1) / c.rows
 	for _, p := range c.phases {
 		for _, b := range []int{0, c.bands - 1} {
@@ -185,6 +201,9 @@ func (c *blockConv) addTable(rows, cols int) {
 	}
 	n := rows * cols
 	t := table{rows: rows, cols: cols, tiles: (n + c.lay.mr - 1) / c.lay.mr}
+	if c.lay.dense && c.pointwise() && n >= c.lay.mr {
+		c.spread(&t)
+	}
 	staged := c.stage
 	outX := c.x.phases * c.x.group * c.d.OutC
 	outY := c.y.phases * c.d.OutW * c.d.OutC
@@ -197,6 +216,30 @@ func (c *blockConv) addTable(rows, cols int) {
 		}
 	}
 	c.tables = append(c.tables, t)
+}
+
+// spread cuts the pixels into one stretch for each pixel of a tile, which overlap
+// where one by one the rest would cost more than another tile.
+func (c *blockConv) spread(t *table) {
+	mr := c.lay.mr
+	t.tall, t.rest = t.rows/mr, t.rows%mr
+	if t.rest > c.lay.denseRest {
+		t.tall, t.rest = t.tiles, 0
+	}
+	for i := range mr + 1 {
+		first := i * t.tall
+		if i < mr {
+			first = min(first, t.rows-t.tall)
+		}
+		for k, skip := range []int{c.d.OutC, c.stage} {
+			t.spread[k][2*i], t.spread[k][2*i+1] = int32(first*c.pitch*c.lay.elem), int32(first*skip)
+		}
+	}
+}
+
+// pointwise says whether every row is one pixel that is read whole.
+func (c *blockConv) pointwise() bool {
+	return c.cols == 1 && c.reach == 1 && c.y.phases == 1 && c.y.step == 1 && c.d.OutW == 1 && c.pitch%4 == 0
 }
 
 func (c *blockConv) tableOf(rows, cols int) *table {
@@ -229,7 +272,11 @@ func (c *blockConv) Info() Info { return c.info }
 func (c *blockConv) Units() int { return c.bands * c.panels }
 
 func (c *blockConv) Scratch() int {
-	return 64 + c.packedBytes() + c.stageBytes()
+	n := 64 + c.packedBytes() + c.stageBytes()
+	if c.window != nil {
+		n += c.window.scratch(c.rows)
+	}
+	return n
 }
 
 func (c *blockConv) packedBytes() int {
@@ -245,7 +292,7 @@ func (c *blockConv) stageBytes() int {
 }
 
 func (c *blockConv) Run(dst, src []int8, scratch []byte, from, to int) {
-	dst, src = dst[:c.d.OutH*c.d.OutW*c.d.OutC], src[:c.d.InH*c.d.InW*c.d.InC]
+	dst, src = dst[:c.d.OutH*c.d.OutW*c.d.OutC], src[:c.inLen]
 	buf := align(scratch[:c.Scratch()])
 	packed := -1
 	var in []byte
@@ -268,6 +315,10 @@ func (c *blockConv) Run(dst, src []int8, scratch []byte, from, to int) {
 func (c *blockConv) pack(buf []byte, src []int8, b int) []byte {
 	first := b*c.rows*c.y.step + c.y0
 	n := c.inRows(c.bandRows(b, 0))
+	if c.window != nil {
+		c.window.gather(c.set, c.lay, buf, buf[c.packedBytes()+c.stageBytes():], src, first, n)
+		return buf
+	}
 	row := c.d.InW * c.d.InC
 	if c.cols == c.d.InW && c.x0 == 0 && c.pitch == row && first >= 0 && first+n <= c.d.InH {
 		rows := src[first*row : (first+n)*row]
@@ -278,25 +329,24 @@ func (c *blockConv) pack(buf []byte, src []int8, b int) []byte {
 		return buf
 	}
 	for i := range n {
-		c.packLine(buf, i*c.pitch, src, first+i)
+		c.set.packLine(c.lay, &c.d, buf, i*c.pitch, src, first+i, c.x0, c.cols)
 	}
 	return buf
 }
 
-// packLine packs the window's columns of input row iy at element at.
-func (c *blockConv) packLine(buf []byte, at int, src []int8, iy int) {
-	inC := c.d.InC
-	if iy < 0 || iy >= c.d.InH {
-		c.lay.fill(buf, at, c.cols*inC, c.d.InZero)
+// packLine packs cols columns from x0 on of input row iy of d at element at.
+func (s *Set) packLine(l *layout, d *Conv, buf []byte, at int, src []int8, iy, x0, cols int) {
+	if iy < 0 || iy >= d.InH {
+		l.fill(buf, at, cols*d.InC, d.InZero)
 		return
 	}
-	left := max(0, min(-c.x0, c.cols))
-	a := max(c.x0, 0)
-	z := max(a, min(c.d.InW, c.x0+c.cols))
-	c.lay.fill(buf, at, left*inC, c.d.InZero)
-	c.set.packRow(c.lay, buf, at+left*inC, src[(iy*c.d.InW+a)*inC:(iy*c.d.InW+z)*inC])
+	left := max(0, min(-x0, cols))
+	a := max(x0, 0)
+	z := max(a, min(d.InW, x0+cols))
+	l.fill(buf, at, left*d.InC, d.InZero)
+	s.packRow(l, buf, at+left*d.InC, src[(iy*d.InW+a)*d.InC:(iy*d.InW+z)*d.InC])
 	done := left + z - a
-	c.lay.fill(buf, at+done*inC, (c.cols-done)*inC, c.d.InZero)
+	l.fill(buf, at+done*d.InC, (cols-done)*d.InC, d.InZero)
 }
 
 // panel computes one panel of one phase of a band, from its packed rows in, with
@@ -310,13 +360,26 @@ func (c *blockConv) panel(dst []int8, in, stage []byte, b int, p *phase, q *pane
 	a := blockArgs{in: ptr(in), px: ptr(t.px), tiles: t.tiles, offs: ptr(q.offs), joined: q.joined, n: q.n,
 		w: ptr(q.w), bias: ptr(q.bias), scale: ptr(q.scale), tail: unsafe.Pointer(&q.tail), ending: q.ending}
 	a.requant(&c.d.Requant)
-	if q.valid == q.width || c.lay.masked {
-		a.out, a.mask = ptr(dst[base:]), partMask(q.valid, q.width)
+	whole, spread := q.valid == q.width || c.lay.masked, &t.spread[0]
+	if whole {
+		a.out, a.mask, a.skip = ptr(dst[base:]), partMask(q.valid, q.width), c.d.OutC
+	} else {
+		a.px, a.out, a.skip, spread = ptr(t.staged), ptr(stage), c.stage, &t.spread[1]
+	}
+	if t.tall > 0 && q.dense && 4*q.blocks(c.lay) == c.pitch && c.pitch >= 16 {
+		a.joined, a.n = c.pitch/16, c.pitch%16/4
+		a.px, a.tiles = ptr(spread[:]), t.tall
+		c.set.dense(q.width, &a)
+		if t.rest > 0 {
+			a.px, a.tiles = ptr(spread[2*c.lay.mr:]), t.rest
+			c.set.denseOne(q.width, &a)
+		}
+	} else {
 		c.set.blocks(q.width, q.wide, &a)
+	}
+	if whole {
 		return
 	}
-	a.px, a.out = ptr(t.staged), ptr(stage)
-	c.set.blocks(q.width, q.wide, &a)
 	unstage(dst[base:], int8s(stage), t, q.valid, c.stage)
 }
 

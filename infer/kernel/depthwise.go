@@ -40,8 +40,10 @@ type blockDW struct {
 	rows     int // q rows of a band
 	bands    int
 	cols     int       // packed columns
-	perGroup int       // elements of a packed group of rows
+	chunk    int       // channels that lie together
+	perGroup int       // elements of a packed group of rows of a chunk
 	groups   int       // groups of a band
+	plane    int       // elements of a chunk's groups
 	weights  [][]panel // [phase][channels / width]
 	tables   []table
 	info     Info
@@ -96,8 +98,13 @@ func (o *blockDW) plan() {
 	o.bands = (all + o.rows - 1) / o.rows
 	o.rows = (all + o.bands - 1) / o.bands
 	o.bands = (all + o.rows - 1) / o.rows
-	o.perGroup = o.cols * o.block * l.dwRows
+	o.chunk = o.block
+	if l.dwPlanes {
+		o.chunk = l.dwWidth
+	}
+	o.perGroup = o.cols * o.chunk * l.dwRows
 	o.groups = o.bandGroups(o.rows)
+	o.plane = o.groups * o.perGroup
 }
 
 // bandGroups is the number of row groups that q rows read.
@@ -134,7 +141,7 @@ func (o *blockDW) packChannels(phase, c0 int) panel {
 			next++
 		}
 		for kx := range d.KW {
-			off := group*o.perGroup + kx*d.DilationW*o.block*l.dwRows
+			off := group*o.perGroup + kx*d.DilationW*o.chunk*l.dwRows
 			w = o.appendTap(w, &p, off, ky, next, kx, phase*d.StrideH-group*dwEvery)
 		}
 		ky = next
@@ -145,16 +152,39 @@ func (o *blockDW) packChannels(phase, c0 int) panel {
 		}
 	}
 	p.w = aligned(len(w))
-	copy(p.w, w)
-	p.finish(d.Bias, &d.Requant, sums, d.InZero+l.offset(), d.OutC)
 	p.n = len(p.offs)
+	if l.dwPairs {
+		p.pairTaps(w, l.dwWidth*l.dwRows)
+	} else {
+		copy(p.w, w)
+	}
+	p.finish(d.Bias, &d.Requant, sums, d.InZero+l.offset(), d.OutC)
 	if l.dwSteps {
 		p.offs = steps(p.offs)
 	}
 	px := int64((d.OutH-phase+o.phases-1)/o.phases) * int64(d.OutW)
-	o.info.Done += px * int64(p.n*l.dwWidth*l.dwRows)
+	o.info.Done += px * int64((p.n+2*p.joined)*l.dwWidth*l.dwRows)
 	o.info.Packed += len(w) + 4*len(p.offs) + 8*p.width
 	return p
+}
+
+// pairTaps puts pairs of taps whose activations follow each other first; size is
+// the bytes of a tap's weights and activations, w all weights in the order of p.offs.
+func (p *panel) pairTaps(w []byte, size int) {
+	var first, singles []int32
+	var rest []byte
+	joined := p.w[:0]
+	for i := 0; i < len(p.offs); {
+		if i+1 < len(p.offs) && p.offs[i+1] == p.offs[i]+int32(size) {
+			first, joined = append(first, p.offs[i]), append(joined, w[i*size:(i+2)*size]...)
+			i += 2
+			continue
+		}
+		singles, rest = append(singles, p.offs[i]), append(rest, w[i*size:(i+1)*size]...)
+		i++
+	}
+	copy(p.w[len(joined):], rest)
+	p.offs, p.joined, p.n = append(first, singles...), len(first), len(singles)
 }
 
 // appendTap appends the weights of rows from..to-1 of column kx, once for each
@@ -188,7 +218,7 @@ func (o *blockDW) addTable(rows int) {
 	t := table{rows: rows, cols: d.OutW, tiles: (n + l.dwMR - 1) / l.dwMR}
 	for i := range t.tiles * l.dwMR {
 		q, x := min(i, n-1)/d.OutW, min(i, n-1)%d.OutW
-		in := (q*o.advance*o.perGroup + x*d.StrideW*o.block*l.dwRows) * l.elem
+		in := (q*o.advance*o.perGroup + x*d.StrideW*o.chunk*l.dwRows) * l.elem
 		t.px = append(t.px, int32(in), int32((q*o.phases*d.OutW+x)*d.OutC))
 		if d.OutC%l.dwWidth != 0 {
 			t.staged = append(t.staged, int32(in), int32(i*l.dwWidth))
@@ -220,8 +250,11 @@ func (o *blockDW) region(u int) (c0, c1, y0, y1 int) {
 // Scratch: packed groups, a line of zero points, staged outputs.
 func (o *blockDW) Scratch() int { return 64 + o.packedBytes() + o.lineBytes() + o.stageBytes() }
 
-func (o *blockDW) packedBytes() int { return (o.groups*o.perGroup*o.lay.elem + slack + 63) &^ 63 }
-func (o *blockDW) lineBytes() int   { return (o.d.InW*o.d.InC + 63) &^ 63 }
+func (o *blockDW) packedBytes() int {
+	return (o.block/o.chunk*o.plane*o.lay.elem + slack + 63) &^ 63
+}
+
+func (o *blockDW) lineBytes() int { return (o.d.InW*o.d.InC + 63) &^ 63 }
 func (o *blockDW) stageBytes() int {
 	n := 0
 	for _, t := range o.tables {
@@ -247,13 +280,14 @@ func (o *blockDW) sides() (left, right int) {
 	return left, max(left, min(o.cols, left+o.d.InW))
 }
 
-// padSides fills what lies beside the picture, in the same place for every unit.
+// padSides fills what lies beside the picture, in the same place for every unit:
+// before the first row, and from the end of each to the next.
 func (o *blockDW) padSides(buf []byte) {
 	left, right := o.sides()
-	px := o.block * o.lay.dwRows
-	for at := 0; at < o.groups*o.perGroup; at += o.perGroup {
-		o.lay.fill(buf, at, left*px, o.d.InZero)
-		o.lay.fill(buf, at+right*px, (o.cols-right)*px, o.d.InZero)
+	px := o.chunk * o.lay.dwRows
+	o.lay.fill(buf, 0, left*px, o.d.InZero)
+	for at, all := 0, o.block/o.chunk*o.plane; at < all; at += o.perGroup {
+		o.lay.fill(buf, at+right*px, min((o.cols-right+left)*px, all-at-right*px), o.d.InZero)
 	}
 }
 
@@ -261,14 +295,8 @@ func (o *blockDW) padSides(buf []byte) {
 func (o *blockDW) unit(dst, src []int8, buf []byte, line []int8, c0, b int) {
 	d, l := &o.d, o.lay
 	n := min(o.block, d.OutC-c0)
-	first := b*o.rows*o.phases*d.StrideH - d.PadTop
-	for g, all := 0, o.bandGroups(o.bandRows(b, 0)); g < all; {
-		k := 1
-		if l.dwThree && all-g >= 3 {
-			k = 3
-		}
-		o.packGroups(buf, g*o.perGroup, k, src, line, first+g*dwEvery, c0, n)
-		g += k
+	if left, right := o.sides(); left < right {
+		o.packRows(buf, src, line, b, c0, n)
 	}
 	for p, ps := range o.weights {
 		t := o.tableOf(o.bandRows(b, p))
@@ -276,15 +304,15 @@ func (o *blockDW) unit(dst, src []int8, buf []byte, line []int8, c0, b int) {
 			continue
 		}
 		base := (b*o.rows*o.phases + p) * d.OutW * d.OutC
-		for c := c0; c < c0+n; c += l.dwWidth {
-			in := buf[(c-c0)*l.dwRows*l.elem:]
-			o.channels(dst[base+c:], in, buf, t, &ps[c/l.dwWidth])
+		for c := 0; c < n; c += l.dwWidth {
+			in := buf[(c/o.chunk*o.plane+c%o.chunk*l.dwRows)*l.elem:]
+			o.channels(dst[base+c0+c:], in, buf, t, &ps[(c0+c)/l.dwWidth])
 		}
 	}
 }
 
 func (o *blockDW) channels(dst []int8, in, buf []byte, t *table, q *panel) {
-	a := blockArgs{in: ptr(in), px: ptr(t.px), tiles: t.tiles, offs: ptr(q.offs), n: q.n,
+	a := blockArgs{in: ptr(in), px: ptr(t.px), tiles: t.tiles, offs: ptr(q.offs), joined: q.joined, n: q.n,
 		w: ptr(q.w), bias: ptr(q.bias), scale: ptr(q.scale), tail: unsafe.Pointer(&q.tail), ending: q.ending}
 	a.requant(&o.d.Requant)
 	if q.valid == q.width {
@@ -310,56 +338,76 @@ type zipArgs struct {
 	mask    uint64            // 72: flipPixels: the last n%64 bytes of a pixel
 	more    [4]unsafe.Pointer // 80, 88, 96, 104: zipThree: rows 4..7
 	group   int               // 112: bytes from a group of rows to the next
+	plane   int               // 120: bytes from 16 channels to the next, where the layout has planes
 }
 
-// packGroups interleaves the rows from iy on in one group or three, n channels from
-// c0 on.
-func (o *blockDW) packGroups(buf []byte, at, groups int, src, line []int8, iy, c0, n int) {
+// packRows interleaves the rows of band b, n channels from c0 on, one group or three
+// at a time.
+func (o *blockDW) packRows(buf []byte, src, line []int8, b, c0, n int) {
 	d, l := &o.d, o.lay
 	left, right := o.sides()
-	px := o.block * l.dwRows
-	if right == left {
-		return
-	}
-	var rows [8][]int8
-	row := d.InW * d.InC
-	for i := range l.dwRows + dwEvery*(groups-1) {
-		if y := iy + i; uint(y) < uint(d.InH) {
-			rows[i] = src[y*row+c0:]
-		} else {
-			rows[i] = line[c0:]
-		}
-	}
+	px := o.chunk * l.dwRows
 	fast := n &^ (o.set.zipStep() - 1)
-	at += left * px
-	if fast > 0 {
-		a := zipArgs{dst: ptr(buf[at*l.elem:]), n: fast, pixels: right - left, srcStep: d.InC, dstStep: px * l.elem}
-		if fast == d.InC && fast == o.block {
-			a.n, a.pixels = fast*a.pixels, 1 // they follow each other without a gap
-		}
-		a.rows = [4]unsafe.Pointer{ptr(rows[0]), ptr(rows[1]), ptr(rows[2]), ptr(rows[3])}
-		if groups == 3 {
-			a.more = [4]unsafe.Pointer{ptr(rows[4]), ptr(rows[5]), ptr(rows[6]), ptr(rows[7])}
-			a.group = o.perGroup * l.elem
-			o.set.zipThree(&a)
-		} else {
-			o.set.zip(&a)
-		}
+	a := zipArgs{n: fast, pixels: right - left, srcStep: d.InC, dstStep: px * l.elem, group: o.perGroup * l.elem, plane: o.plane * l.elem}
+	if fast == d.InC && fast == o.block && !l.dwPlanes {
+		a.n, a.pixels = fast*a.pixels, 1 // they follow each other without a gap
 	}
-	for g := 0; g < groups && fast < n; g++ {
-		l.zip(buf, at+g*o.perGroup, rows[g*dwEvery:], d.InC, px, right-left, fast, n)
+	iy := b*o.rows*o.phases*d.StrideH - d.PadTop
+	for g, all := 0, o.bandGroups(o.bandRows(b, 0)); g < all; {
+		k := 1
+		if l.dwThree && all-g >= 3 {
+			k = 3
+		}
+		at, y := g*o.perGroup+left*px, iy+g*dwEvery
+		if fast > 0 {
+			a.dst = ptr(buf[at*l.elem:])
+			for i := range l.dwRows + dwEvery*(k-1) {
+				*a.row(i) = ptr(o.inputRow(src, line, y+i)[c0:])
+			}
+			if k == 3 {
+				o.set.zipThree(&a)
+			} else {
+				o.set.zip(&a)
+			}
+		}
+		for i := 0; i < k && fast < n; i++ {
+			o.zipRest(buf, at+i*o.perGroup, src, line, y+i*dwEvery, c0, fast, n)
+		}
+		g += k
 	}
 }
 
-// zip is the plain form of the zip kernels, for channels c..n-1.
-func (l *layout) zip(buf []byte, at int, rows [][]int8, srcStep, dstStep, pixels, c, n int) {
-	for x := range pixels {
-		for i := c; i < n; i++ {
-			for r := range l.dwRows {
-				l.put(buf, at+x*dstStep+i*l.dwRows+r, rows[r][x*srcStep+i])
+// inputRow is row y of the picture, or zero points outside of it.
+func (o *blockDW) inputRow(src, line []int8, y int) []int8 {
+	if uint(y) >= uint(o.d.InH) {
+		return line
+	}
+	return src[y*len(line):][:len(line)]
+}
+
+// zipRest is the plain form of the zip kernels for what they leave, channels
+// c0+from..c0+to-1 of the rows from y on.
+func (o *blockDW) zipRest(buf []byte, at int, src, line []int8, y, c0, from, to int) {
+	l := o.lay
+	left, right := o.sides()
+	px := o.chunk * l.dwRows
+	at += from/o.chunk*o.plane + from%o.chunk*l.dwRows
+	for r := range l.dwRows {
+		row := o.inputRow(src, line, y+r)[c0:]
+		for x := range right - left {
+			for i := from; i < to; i++ {
+				l.put(buf, at+x*px+(i-from)*l.dwRows+r, row[x*o.d.InC+i])
 			}
 		}
 	}
+}
+
+// row is where the pointer to row i of a zip kernel is.
+func (a *zipArgs) row(i int) *unsafe.Pointer {
+	if i >= len(a.rows) {
+		return &a.more[i-len(a.rows)]
+	}
+	return &a.rows[i]
 }
 
 // put writes one activation at element at.

@@ -43,14 +43,21 @@
 //   - Transposed convolutions, likewise, as StrideH*StrideW plain ones.
 //   - Sums that a packed weight cannot hold become several blocks with one offset
 //     (layout.cut), or on NEON a panel of 16-bit weights (layout.wide).
+//   - Few input channels, on arm64: windows are copied side by side (window), which
+//     makes a pointwise convolution.
 //   - Few output channels: neighbouring pixels become channels of one (axis.group).
+//
+// Pointwise convolutions whose panels have no zero block need neither list nor table
+// on arm64: dense kernels walk as many stretches of pixels as a tile has, and what is
+// left goes pixel by pixel.
 //
 // Requantizing costs as much as thin layers' products do, so arm64 kernels know
 // three endings: what saturates on the way is left out where the weights prove that
 // scaled sums fit 16 bits, and clamping where there is nothing to clamp (ending).
 //
 // Depthwise kernels (blockDW) take interleaved rows: two (or four) rows of a channel
-// side by side, so that one multiply-add sums a column of the window. With
+// side by side, so that one multiply-add sums a column of the window. On arm64, 16
+// channels of a unit lie together (a plane), so that two columns are one load. With
 // AVX512-VNNI rows are only padded, and four places of the window are interleaved in
 // registers (quadDW); in windows of 3x3 and 5x5 a column is interleaved once and
 // stays in registers until the window has passed it. Matrix-vector products read

@@ -15,9 +15,9 @@ const (
 // and the magic number make one whose low bits are the integer, halves rounded to
 // even. That stays true with an even zero point added, too.
 type tail struct {
-	magic  [4]float32
 	zero   [8]int16 // the zero point where it is odd
 	lo, hi [16]int8
+	magic  [4]float32
 }
 
 const (

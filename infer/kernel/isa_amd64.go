@@ -173,6 +173,10 @@ func (s *Set) weave(a *zipArgs) {
 // depthwise runs the depthwise kernel of interleaved rows.
 func (s *Set) depthwise(a *blockArgs) { depthwiseAVX2(a) }
 
+func (s *Set) dense(width int, a *blockArgs)    { panic("kernel: no dense kernels") }
+func (s *Set) denseOne(width int, a *blockArgs) { panic("kernel: no dense kernels") }
+func (s *Set) gather(a *zipArgs)                { panic("kernel: no gather kernel") }
+
 // zipStep is the number of channels that the zip kernel takes at a time.
 func (s *Set) zipStep() int { return 8 }
 

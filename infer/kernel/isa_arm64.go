@@ -14,11 +14,11 @@ func available() []isa {
 func (i isa) layout() *layout {
 	switch i {
 	case isaDot:
-		return &layout{elem: 1, wElem: 1, wMin: -128, wMax: 127, pair: 4, mr: 5, widths: []int{16, 8}, join: 4,
-			dwRows: 4, dwWidth: 16, dwMR: 6, dwSteps: true, dwThree: true}
+		return &layout{elem: 1, wElem: 1, wMin: -128, wMax: 127, pair: 4, mr: 5, widths: []int{16, 8}, join: 4, dense: true, denseRest: 3,
+			dwRows: 4, dwWidth: 16, dwMR: 6, dwSteps: true, dwPlanes: true, dwThree: true}
 	case isaNEON:
-		return &layout{elem: 1, wElem: 1, wMin: -127, wMax: 127, pair: 2, mr: 4, widths: []int{16, 8}, join: 2, steps: true,
-			dwRows: 2, dwWidth: 16, dwMR: 5, dwSteps: true,
+		return &layout{elem: 1, wElem: 1, wMin: -127, wMax: 127, pair: 2, mr: 4, widths: []int{16, 8}, join: 2, steps: true, dense: true, denseRest: 3,
+			dwRows: 2, dwWidth: 16, dwMR: 5, dwSteps: true, dwPlanes: true, dwPairs: true, dwThree: true,
 			wide: &layout{elem: 1, wElem: 2, wMin: -32768, wMax: 32767, pair: 1, mr: 4, join: 2}}
 	}
 	return nil
@@ -29,6 +29,18 @@ func blocks16Dot(a *blockArgs)
 
 //go:noescape
 func blocks8Dot(a *blockArgs)
+
+//go:noescape
+func dense16Dot(a *blockArgs)
+
+//go:noescape
+func dense8Dot(a *blockArgs)
+
+//go:noescape
+func denseOne16Dot(a *blockArgs)
+
+//go:noescape
+func denseOne8Dot(a *blockArgs)
 
 //go:noescape
 func depthwiseDot(a *blockArgs)
@@ -55,6 +67,18 @@ func wide8NEON(a *blockArgs)
 func blocks8NEON(a *blockArgs)
 
 //go:noescape
+func dense16NEON(a *blockArgs)
+
+//go:noescape
+func dense8NEON(a *blockArgs)
+
+//go:noescape
+func denseOne16NEON(a *blockArgs)
+
+//go:noescape
+func denseOne8NEON(a *blockArgs)
+
+//go:noescape
 func depthwiseNEON(a *blockArgs)
 
 //go:noescape
@@ -62,6 +86,12 @@ func vectorNEON(a *blockArgs)
 
 //go:noescape
 func zipNEON(a *zipArgs)
+
+//go:noescape
+func zipThreeNEON(a *zipArgs)
+
+//go:noescape
+func gatherNEON(a *zipArgs)
 
 //go:noescape
 func addNEON(dst, a, b *int8, n int, p *Add)
@@ -84,6 +114,34 @@ func (s *Set) blocks(width int, wide bool, a *blockArgs) {
 		blocks16NEON(a)
 	default:
 		blocks8NEON(a)
+	}
+}
+
+// dense runs the kernel of a panel that reads every input of its pixels.
+func (s *Set) dense(width int, a *blockArgs) {
+	switch {
+	case s.isa == isaDot && width == 16:
+		dense16Dot(a)
+	case s.isa == isaDot:
+		dense8Dot(a)
+	case width == 16:
+		dense16NEON(a)
+	default:
+		dense8NEON(a)
+	}
+}
+
+// denseOne is dense with tiles of one pixel.
+func (s *Set) denseOne(width int, a *blockArgs) {
+	switch {
+	case s.isa == isaDot && width == 16:
+		denseOne16Dot(a)
+	case s.isa == isaDot:
+		denseOne8Dot(a)
+	case width == 16:
+		denseOne16NEON(a)
+	default:
+		denseOne8NEON(a)
 	}
 }
 
@@ -125,7 +183,16 @@ func (s *Set) zip(a *zipArgs) {
 }
 
 // zipThree interleaves three groups of rows, each two rows after the one before.
-func (s *Set) zipThree(a *zipArgs) { zipThreeDot(a) }
+func (s *Set) zipThree(a *zipArgs) {
+	if s.isa == isaDot {
+		zipThreeDot(a)
+		return
+	}
+	zipThreeNEON(a)
+}
+
+// gather copies windows of three rows.
+func (s *Set) gather(a *zipArgs) { gatherNEON(a) }
 
 func (s *Set) widenHead(dst []int16, src []int8) int { return 0 }
 func (s *Set) flipHead(dst, src []byte, _ byte) int  { return 0 }

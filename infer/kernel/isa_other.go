@@ -8,6 +8,9 @@ func (i isa) layout() *layout { return nil }
 
 func (s *Set) blocks(width int, _ bool, a *blockArgs) { panic("kernel: no block kernels") }
 
+func (s *Set) dense(width int, a *blockArgs)               { panic("kernel: no dense kernels") }
+func (s *Set) denseOne(width int, a *blockArgs)            { panic("kernel: no dense kernels") }
+func (s *Set) gather(a *zipArgs)                           { panic("kernel: no gather kernel") }
 func (s *Set) depthwise(a *blockArgs)                      { panic("kernel: no depthwise kernel") }
 func (s *Set) depthwiseQuads(width int, a *blockArgs)      { panic("kernel: no depthwise kernel") }
 func (s *Set) slide(side, stride, width int, a *blockArgs) { panic("kernel: no such depthwise kernel") }

@@ -160,6 +160,34 @@ func TestConvOdd(t *testing.T) {
 	}
 }
 
+// TestConvPointwise tries every number of pixels and inputs that kernels of whole
+// panels tell apart, with weights that all of them pack in one block.
+func TestConvPointwise(t *testing.T) {
+	for _, s := range fast(t) {
+		for i := range rounds(4000) {
+			r := newRNG(uint64(i))
+			d := Conv{InH: r.between(1, 9), InW: r.between(1, 9), InC: 4 * r.between(3, 20), OutC: r.between(1, 40),
+				KH: 1, KW: 1, StrideH: 1, StrideW: 1, InZero: int32(r.between(-128, 127))}
+			d.OutH, d.OutW = d.InH, d.InW
+			r.fillConv(&d)
+			for i := range d.Weights {
+				d.Weights[i] = max(d.Weights[i], -127)
+			}
+			checkConv(t, s, r, d)
+		}
+	}
+}
+
+// TestConvWindows tries first layers: few inputs, windows of three rows.
+func TestConvWindows(t *testing.T) {
+	for _, s := range fast(t) {
+		for i := range rounds(2000) {
+			r := newRNG(uint64(i))
+			checkConv(t, s, r, r.firstLayer())
+		}
+	}
+}
+
 // TestConcurrentUnits runs the units of one operator from four goroutines at once.
 func TestConcurrentUnits(t *testing.T) {
 	for _, s := range fast(t) {

@@ -22,15 +22,24 @@ type layout struct {
 	join   int   // so many blocks in a row are taken at once, where not 0
 	steps  bool  // block kernels walk from block to block: offsets but the first are relative, and a last 0 follows
 
+	dense bool // there are kernels for panels that read every input of every pixel
+
+	denseRest int // most pixels beyond whole tiles that their kernels of one pixel take
+
 	wide *layout // for panels whose weights are mostly too large for one block; nil: none
 
-	dwQuads bool // depthwise convolutions are quadDW ones, else:
-	dwRows  int  // input rows that are interleaved for depthwise kernels
-	dwWidth int  // channels a depthwise tile
-	dwMR    int  // pixels a depthwise tile
-	dwThree bool // three groups of four rows are interleaved at once
-	dwSteps bool // the same for taps of depthwise kernels
+	dwQuads  bool // depthwise convolutions are quadDW ones, else:
+	dwRows   int  // input rows that are interleaved for depthwise kernels
+	dwWidth  int  // channels a depthwise tile
+	dwMR     int  // pixels a depthwise tile
+	dwPlanes bool // dwWidth channels of all pixels of a unit lie together
+	dwPairs  bool // depthwise kernels take two taps at once whose activations follow each other: joined counts them
+	dwThree  bool // three groups of rows are interleaved at once
+	dwSteps  bool // the same for taps of depthwise kernels
 }
+
+// maxMR is the most pixels of a block kernel's tile.
+const maxMR = 8
 
 // offset is what packing adds to every activation, as the kernels see it.
 func (l *layout) offset() int32 { return int32(l.flip) }
@@ -60,7 +69,7 @@ type blockArgs struct {
 	joined int            // 96
 	mask   uint64         // 104: channels to store where the panel is not full, else 0; only where the layout is masked
 
-	// Sliding depthwise kernels only, all in bytes but length.
+	// Sliding depthwise kernels only, all in bytes but length; of these, dense ones use skip.
 	pitch  int // 112: from packed row to packed row
 	step   int // 120: from packed pixel to packed pixel
 	skip   int // 128: from output pixel to output pixel

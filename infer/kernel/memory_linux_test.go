@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"errors"
 	"syscall"
 	"testing"
 	"unsafe"
@@ -44,16 +45,18 @@ func TestNothingOutside(t *testing.T) {
 	for _, s := range fast(t) {
 		for i := range rounds(600) {
 			r := newRNG(uint64(i))
-			c, d, f, p := r.conv(), r.depthwise(), r.fullyConnected(), r.avgPool()
+			c, d, f, p, l := r.conv(), r.depthwise(), r.fullyConnected(), r.avgPool(), r.firstLayer()
 			t.Run(s.Name(), func(t *testing.T) {
 				conv, err1 := s.Conv(c)
 				dw, err2 := s.Depthwise(d)
 				fc, err3 := s.FullyConnected(f)
 				pool, err4 := s.AvgPool(p)
-				if err1 != nil || err2 != nil || err3 != nil || err4 != nil {
-					t.Fatal(err1, err2, err3, err4)
+				first, err5 := s.Conv(l)
+				if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
+					t.Fatal(err)
 				}
 				guardRun(t, conv, c.InH*c.InW*c.InC, c.OutH*c.OutW*c.OutC)
+				guardRun(t, first, l.InH*l.InW*l.InC, l.OutH*l.OutW*l.OutC)
 				guardRun(t, dw, d.InH*d.InW*d.InC, d.OutH*d.OutW*d.OutC)
 				guardRun(t, fc, f.Rows*f.In, f.Rows*f.Out)
 				guardRun(t, pool, p.InH*p.InW*p.C, p.OutH*p.OutW*p.C)

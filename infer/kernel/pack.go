@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"encoding/binary"
 	"maps"
 	"slices"
 	"unsafe"
@@ -13,6 +14,7 @@ type panel struct {
 	joined, n           int     // how many of offs stand for layout.join blocks each, and for one
 	quads               int     // groups of four places of a quadDW panel
 	wide                bool
+	dense               bool    // every block of one pixel, in order
 	w                   []byte  // the blocks, on a cache line
 	bias                []int32 // width of them, zero points folded in
 	scale               []float32
@@ -165,12 +167,23 @@ func (b *blockList) finish(l *layout, p *panel) {
 		all = append(all, w...)
 	}
 	p.offs, p.n = offs, len(offs)
+	p.dense = l.dense && inOrder(offs)
 	if l.join > 0 {
 		p.join(l, slices.Clone(all))
 	}
 	if l.steps {
 		p.offs = steps(p.offs)
 	}
+}
+
+// inOrder says whether blocks follow each other from 0 on.
+func inOrder(offs []int32) bool {
+	for i, v := range offs {
+		if v != int32(4*i) {
+			return false
+		}
+	}
+	return true
 }
 
 // join puts blocks whose activations follow each other first; w are all blocks in
@@ -334,11 +347,15 @@ func (l *layout) fill(buf []byte, at, n int, zero int32) {
 
 // fillWith fills b with v.
 func fillWith(b []byte, v byte) {
-	if len(b) == 0 {
-		return
+	done := min(len(b), 64)
+	i := 0
+	for ; i+8 <= done; i += 8 {
+		binary.LittleEndian.PutUint64(b[i:], uint64(v)*0x0101010101010101)
 	}
-	b[0] = v
-	for done := 1; done < len(b); done *= 2 {
+	for ; i < done; i++ {
+		b[i] = v
+	}
+	for ; done < len(b); done *= 2 {
 		copy(b[done:], b[:done])
 	}
 }

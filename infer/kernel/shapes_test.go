@@ -130,6 +130,16 @@ func (r rng) outSide(d Conv, in, k, stride, dil, pad int) int {
 }
 
 // fillConv draws weights, bias and requantization.
+// firstLayer draws a convolution of few inputs with three rows of weights.
+func (r rng) firstLayer() Conv {
+	d := Conv{InH: r.between(1, 14), InW: r.between(1, 40), InC: r.between(2, 3), OutC: r.between(9, 40), KH: 3, KW: r.between(1, 8),
+		StrideH: r.between(1, 3), StrideW: r.between(1, 3), DilationH: 1, DilationW: 1, InZero: int32(r.between(-128, 127))}
+	d.PadTop, d.PadLeft = r.IntN(d.KH+1), r.IntN(d.KW+1)
+	d.OutH, d.OutW = r.outSide(d, d.InH, d.KH, d.StrideH, 1, d.PadTop), r.outSide(d, d.InW, d.KW, d.StrideW, 1, d.PadLeft)
+	r.fillConv(&d)
+	return d
+}
+
 func (r rng) fillConv(d *Conv) {
 	d.Weights = r.int8s(d.OutC * d.KH * d.KW * d.InC)
 	if r.IntN(2) == 0 {

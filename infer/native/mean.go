@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"winnow/infer/graph"
+	"winnow/infer/kernel"
 )
 
 // meanStep averages over some dimensions: XNNPACK's integer sum, then
@@ -39,8 +40,36 @@ func (l *lowering) mean(n *graph.Node) (layer, error) {
 	s.sums = make([]int32, len(s.dst))
 	s.bias = -int32(count) * x.ZeroPoint()
 	s.scale = meanScale(x.Scale(), y.Scale(), count)
+	if op := l.meanWindow(s, x.ZeroPoint(), count); op != nil {
+		return l.kernelLayer(n, op, n.In[0], x.Shape[0], ""), nil
+	}
 	return layer{step: s, kernel: "generic"}, nil
 }
+
+// meanWindow is the mean over height and width as a depthwise convolution of weights
+// 1, whose arithmetic is the same; nil for other dimensions and large pictures.
+func (l *lowering) meanWindow(s *meanStep, zero int32, count int) kernel.Op {
+	if !slices.Equal(s.gone, []bool{false, true, true, false}) || count > maxMeanWindow {
+		return nil
+	}
+	d := kernel.Depthwise{InH: s.in[1], InW: s.in[2], InC: s.in[3], OutH: 1, OutW: 1, OutC: s.in[3], KH: s.in[1], KW: s.in[2],
+		StrideH: 1, StrideW: 1, InZero: zero, Weights: make([]int8, count*s.in[3]),
+		Requant: kernel.Requant{Scale: make([]float32, s.in[3]), Zero: s.zero, Min: -128, Max: 127}}
+	for i := range d.Weights {
+		d.Weights[i] = 1
+	}
+	for i := range d.Scale {
+		d.Scale[i] = s.scale
+	}
+	op, err := l.set.Depthwise(d)
+	if err != nil {
+		return nil
+	}
+	return op
+}
+
+// maxMeanWindow is the largest picture that a depthwise kernel takes as one window.
+const maxMeanWindow = 128
 
 func meanScale(in, out float32, count int) float32 {
 	return float32(in/out) / float32(count)

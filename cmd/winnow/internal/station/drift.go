@@ -9,21 +9,19 @@ import (
 
 // certificate of the model in force, void where its tests say so.
 func (s *Station) certificate() edge.Certificate {
-	m := s.model.Load()
-	if m.Watch == nil {
-		return m.Certificate
+	if s.model.Watch == nil {
+		return s.model.Certificate
 	}
-	return m.Watch.Certificate()
+	return s.model.Watch.Certificate()
 }
 
 // tellDrift publishes what the tests have come to since seen, and returns what it
 // has published.
 func (s *Station) tellDrift(seen *watch.Status) *watch.Status {
-	m := s.model.Load()
-	if m.Watch == nil {
+	if s.model.Watch == nil {
 		return nil
 	}
-	now := m.Watch.Status()
+	now := s.model.Watch.Status()
 	if now == seen {
 		return seen
 	}

@@ -31,7 +31,6 @@ func (s *Station) clearAlarms() {
 	for _, code := range stopCodes {
 		s.health.Clear(code)
 	}
-	s.health.Clear("trigger-too-soon")
 }
 
 // Problems returns what is unwell, the longest-standing first.

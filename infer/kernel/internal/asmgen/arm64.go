@@ -38,6 +38,7 @@ const (
 	opFADD     = 0x4E20D400 // 4S
 	opFCVTNS   = 0x4E21A800 // 4S
 	opUZP1H    = 0x4E401800 // 8H: the low halves of two 4S
+	opUZP2H    = 0x4E405800 // 8H: the high halves of two 4S
 	opSQXTN4   = 0x0E614800 // 4H from 4S
 	opSQXTN42  = 0x4E614800
 	opSQXTN8   = 0x0E214800 // 8B from 8H
@@ -51,6 +52,7 @@ const (
 	opSXTL42   = 0x4F10A400
 	opMLA      = 0x4EA09400 // 4S
 	opSSHL     = 0x4EA04400 // 4S, by a register
+	opSSHLH    = 0x4E604400 // 8H
 	opTBL4     = 0x4E006000 // 16B, four registers
 	opTBX4     = 0x4E007000
 	opSUB16    = 0x6E208400 // 16B
@@ -58,18 +60,33 @@ const (
 
 const armPlan = `R0 args, R1 pixel table, R2 activations, R3 output, R4 tiles left, R5 weights,
 R6 blocks left, R7 offsets, R8..R13 pixels of the tile, R14 block offset, R15 temporary,
-R16 biases, R17 scales, R19..R24 outputs of the pixels, R25 ending, R26 tail.
+R16 biases, R17 scales, R19..R24 outputs of the pixels, R25 ending (0 plain), R26 tail.
 Sums of pixel i, channels 4j.. in V(i*vectors+j), or V(16+i*vectors+j) in wide kernels.`
+
+const densePlan = `R0 args, R1 output from tile to tile, R2 blocks beyond the loop's, R3 output of the first pixel,
+R4 tiles left, R5 weights, R6 end of the loop's weights, R7 weights of the panel, R8..R12 pixels:
+what lies between the first and them, or their addresses; R14 activations of the first pixel,
+R15 temporary, R16 biases, R17 scales, R19..R23 from the first output to the others,
+R25 ending (0 plain), R26 tail. Sums of pixel i, channels 4j.. in V(i*vectors+j).`
 
 // armRegs says where a kernel has its sums and, when the blocks are added, its
 // constants: scales from scale on; zero point, least and greatest value from k on,
-// or the tail.
-type armRegs struct{ acc, scale, k int }
+// or the tail. Where kept, the tail's last, the magic number, is there all the time.
+type armRegs struct {
+	acc, scale, k int
+	kept          bool
+}
 
 var (
-	lowSums  = armRegs{0, 24, 28}
-	highSums = armRegs{16, 0, 4} // by-element instructions on 16 bits want V0..V15
+	lowSums  = armRegs{acc: 0, scale: 24, k: 28}
+	keptSums = armRegs{acc: 0, scale: 24, k: 28, kept: true}
+	highSums = armRegs{acc: 16, scale: 0, k: 4} // by-element instructions on 16 bits want V0..V15
 )
+
+// magic is the register of the tail's magic number.
+func (r armRegs) magic() int { return r.k + 3 }
+
+const tailMagic = 48 // its offset
 
 // armISA is what differs between the two instruction sets.
 type armISA struct {
@@ -78,12 +95,16 @@ type armISA struct {
 	// block adds the block at offset R14 of nv*4 channels to the sums of all pixels.
 	block func(f *file, nv int)
 	// joined adds as many neighbouring blocks as the layout joins.
-	joined func(f *file, nv int)
-	steps  bool // block and joined move the pixels by R14, as rows does
-	dwMR   int  // pixels of a depthwise tile
+	joined       func(f *file, nv int)
+	steps        bool    // block and joined move the pixels by R14, as rows does
+	sums, dwSums armRegs // of block and dense kernels, and of depthwise ones
+	// dense adds four blocks to mr pixels in a dense kernel, rest the R2 other ones, 1 to 3.
+	dense, rest func(f *file, mr, nv int)
+	dwMR        int // pixels of a depthwise tile
 	// rows adds one tap of 16 channels x rows to the sums of all pixels and moves
-	// these by R14; rowPair, where it is not nil, adds two.
-	rows, rowPair func(f *file)
+	// these by R14; rowPair, where it is not nil, adds two, and nextTo two whose
+	// activations follow each other.
+	rows, rowPair, nextTo func(f *file)
 	// vector adds one block of 16 outputs to V0..V3; activations in V28.
 	vector func(f *file)
 	zip    func(f *file)
@@ -91,8 +112,12 @@ type armISA struct {
 
 func arm(isa armISA) *file {
 	f := newFile()
-	armBlocks(f, "blocks16"+isa.name, armTile{lowSums, isa.mr, 4}, isa.steps, isa.block, isa.joined)
-	armBlocks(f, "blocks8"+isa.name, armTile{lowSums, isa.mr, 2}, isa.steps, isa.block, isa.joined)
+	armBlocks(f, "blocks16"+isa.name, armTile{isa.sums, isa.mr, 4}, isa.steps, isa.block, isa.joined)
+	armBlocks(f, "blocks8"+isa.name, armTile{isa.sums, isa.mr, 2}, isa.steps, isa.block, isa.joined)
+	armDense(f, "dense16"+isa.name, armTile{isa.sums, isa.mr, 4}, isa)
+	armDense(f, "dense8"+isa.name, armTile{isa.sums, isa.mr, 2}, isa)
+	armDense(f, "denseOne16"+isa.name, armTile{isa.sums, 1, 4}, isa)
+	armDense(f, "denseOne8"+isa.name, armTile{isa.sums, 1, 2}, isa)
 	armDepthwise(f, isa)
 	armVector(f, isa)
 	isa.zip(f)
@@ -130,13 +155,69 @@ func armBlocks(f *file, name string, t armTile, steps bool, block, joined func(*
 	t.next(f)
 }
 
+// armDense writes the kernel of a panel of whole blocks, which reads every input of
+// its pixels, 16 or more: joined fours of blocks and n more. A tile is one pixel each of mr stretches of tiles pixels, so that the
+// end of one tile's activations is where the next one's begin. The stretches' first
+// pixels come from px; skip bytes lie from output to output.
+func armDense(f *file, name string, t armTile, isa armISA) {
+	f.text(name, 8, densePlan)
+	f.p("MOVD a+0(FP), R0")
+	for i, off := range []int{argSkip, argN, argOut, argTiles} {
+		f.p("MOVD %d(R0), R%d", off, 1+i)
+	}
+	f.p("MOVD %d(R0), R7", argW)
+	f.p("MOVD %d(R0), R14", argIn)
+	f.p("MOVD %d(R0), R15", argPx)
+	for i := range t.mr {
+		f.p("LDPSW %d(R15), (R%d, R%d)", 8*i, 8+i, 19+i)
+	}
+	if isa.steps {
+		for i := range t.mr {
+			f.p("ADD R14, R%d, R%d", 8+i, 8+i)
+		}
+	}
+	f.p("MOVD %d(R0), R6", argJoined)
+	f.p("LSL $%d, R6, R6", 6+t.nv/2) // four blocks each
+	f.p("ADD R7, R6, R6")
+	t.constants(f)
+	f.label("tile")
+	f.p("MOVD R7, R5")
+	for i := range t.mr {
+		f.p("VLD1 (R16), %s", regs(t.sums(i), t.nv))
+	}
+	f.label("blocks")
+	isa.dense(f, t.mr, t.nv)
+	f.p("CMP R5, R6")
+	f.p("BNE blocks")
+	f.p("CBNZ R2, rest")
+	f.label("done")
+	t.plain(f)
+	f.label("next")
+	f.p("ADD R1, R3, R3")
+	f.p("SUBS $1, R4, R4")
+	f.p("BNE tile")
+	f.p("RET")
+	f.label("rest")
+	isa.rest(f, t.mr, t.nv)
+	f.p("B done")
+	t.others(f)
+}
+
 // armDepthwise writes the depthwise kernel of 6 pixels x 16 channels, which walks
 // from tap to tap.
 func armDepthwise(f *file, isa armISA) {
-	t := armTile{lowSums, isa.dwMR, 4}
+	t := armTile{isa.dwSums, isa.dwMR, 4}
 	t.begin(f, "depthwise"+isa.name)
 	t.place(f, true)
 	if isa.rowPair != nil {
+		f.p("MOVD %d(R0), R15", argJoined)
+		f.p("CBZ R15, apart")
+		f.label("joined")
+		f.p("MOVW.P 4(R7), R14")
+		isa.nextTo(f)
+		f.p("SUBS $1, R15, R15")
+		f.p("BNE joined")
+		f.label("apart")
 		f.p("SUBS $2, R6, R6")
 		f.p("BMI last")
 		f.label("pair")
@@ -165,10 +246,7 @@ func (t armTile) begin(f *file, name string) {
 	f.p("MOVD %d(R0), R2", argIn)
 	f.p("MOVD %d(R0), R3", argOut)
 	f.p("MOVD %d(R0), R4", argTiles)
-	f.p("MOVD %d(R0), R16", argBias)
-	f.p("MOVD %d(R0), R17", argScale)
-	f.p("MOVD %d(R0), R26", argTail)
-	f.p("MOVD %d(R0), R25", argEnd)
+	t.constants(f)
 	f.label("tile")
 	for i := range t.mr {
 		f.p("LDPSW %d(R1), (R%d, R%d)", 8*i, 8+i, 19+i)
@@ -178,6 +256,18 @@ func (t armTile) begin(f *file, name string) {
 	f.p("MOVD %d(R0), R7", argOffs)
 	for i := range t.mr {
 		f.p("VLD1 (R16), %s", regs(t.sums(i), t.nv))
+	}
+}
+
+// constants loads what stays the same for all tiles.
+func (t armTile) constants(f *file) {
+	f.p("MOVD %d(R0), R16", argBias)
+	f.p("MOVD %d(R0), R17", argScale)
+	f.p("MOVD %d(R0), R26", argTail)
+	f.p("MOVD %d(R0), R25", argEnd)
+	f.p("EOR $1, R25, R25")
+	if t.kept {
+		f.p("FMOVQ %d(R26), F%d", tailMagic, t.magic())
 	}
 }
 
@@ -197,29 +287,37 @@ func (t armTile) place(f *file, steps bool) {
 
 // next ends the loop over tiles.
 func (t armTile) next(f *file) {
-	t.endings(f)
+	t.plain(f)
+	f.label("next")
 	f.p("ADD $%d, R1, R1", 8*t.mr)
 	f.p("SUBS $1, R4, R4")
 	f.p("BNE tile")
 	f.p("RET")
+	t.others(f)
 }
 
-// endings requantizes and stores the sums of a tile in one of the ways of ending
-// in package kernel.
-func (t armTile) endings(f *file) {
-	f.p("CBZ R25, saturating")
+// plain requantizes and stores the sums of a tile in the way of endPlain of package
+// kernel, and leaves the other ways to others.
+func (t armTile) plain(f *file) {
 	f.p("VLD1 (R17), %s", regs(t.scale, t.nv))
-	f.p("VLD1 (R26), %s", regs(t.k, 4))
-	f.p("TBNZ $1, R25, shifted")
+	f.p("CBNZ R25, other")
+	if !t.kept {
+		f.p("FMOVQ %d(R26), F%d", tailMagic, t.magic())
+	}
 	t.store(f, func(a int) { armShort(f, t.armRegs, a, t.nv, false) })
-	f.p("B next")
-	f.label("shifted")
+}
+
+// others writes the other two ways, which lead to label next.
+func (t armTile) others(f *file) {
+	f.label("other")
+	f.p("TBZ $1, R25, saturating")
+	f.p("VLD1 (R26), %s", regs(t.k, 4))
 	t.store(f, func(a int) { armShort(f, t.armRegs, a, t.nv, true) })
 	f.p("B next")
 	f.label("saturating")
 	armConsts(f, t.armRegs, t.nv)
 	t.store(f, func(a int) { armSaturate(f, t.armRegs, a, t.nv) })
-	f.label("next")
+	f.p("B next")
 }
 
 // store requantizes every pixel's sums in Va.. to Va and writes them to the output.
@@ -245,18 +343,18 @@ func armShort(f *file, r armRegs, a, nv int, shifted bool) {
 		f.op3(opFMUL, "FMUL", r.scale+j, a+j, a+j)
 	}
 	for j := range nv {
-		f.op3(opFADD, "FADD", r.k, a+j, a+j)
+		f.op3(opFADD, "FADD", r.magic(), a+j, a+j)
 	}
 	for j := 0; j < nv; j += 2 {
 		f.op3(opUZP1H, "UZP1", a+j+1, a+j, a+j)
 		if shifted {
-			f.op3(opSQADD, "SQADD", r.k+1, a+j, a+j)
+			f.op3(opSQADD, "SQADD", r.k, a+j, a+j)
 		}
 	}
 	armNarrow(f, a, nv)
 	if shifted {
-		f.op3(opSMAX, "SMAX", r.k+2, a, a)
-		f.op3(opSMIN, "SMIN", r.k+3, a, a)
+		f.op3(opSMAX, "SMAX", r.k+1, a, a)
+		f.op3(opSMIN, "SMIN", r.k+2, a, a)
 	}
 }
 
@@ -356,16 +454,22 @@ V16..V18 keep the constants of V28..V30 while blocks are added.`)
 	f.p("RET")
 }
 
-// armZip writes rows side by side, 16 channels at a time, in one group of rows or
-// in several that start two rows after each other.
+// armZip writes rows side by side, 16 channels of all pixels at a time, in one group
+// of rows or in several that start two rows after each other.
 func armZip(f *file, name string, rows, groups int) {
-	f.text(name, 8, `R0 args, R1 destination of the pixel, R2 pixels left, R3 minus channels, R4, R5 steps,
-R6 channel less channels, R8.. ends of the pixel in the rows, R19.. destinations of the channel in
-the groups, R22 from group to group. V0.. rows.`)
+	f.text(name, 8, `R0 args, R1 destination, R2 pixels left, R3 sixteens of channels left, R4, R5 from pixel
+to pixel, R6 from the end of sixteen channels to the next in the destination, R7 in the rows;
+R8.. rows, R19.. destinations in the groups, R22 from group to group, R23 pixels. V0.. rows.`)
 	f.p("MOVD a+0(FP), R0")
-	for i, off := range []int{zipDst, zipPixels, zipN, zipSrcStep, zipDstStep} {
+	for i, off := range []int{zipDst, zipPixels, zipN, zipSrcStep, zipDstStep, zipPlane} {
 		f.p("MOVD %d(R0), R%d", off, 1+i)
 	}
+	f.p("MOVD %d(R0), R22", zipGroup)
+	f.p("MOVD R2, R23")
+	f.p("LSR $4, R3, R3")
+	f.p("MSUB R5, R6, R2, R6")
+	f.p("MUL R4, R2, R7")
+	f.p("SUB $16, R7, R7")
 	all := rows + 2*(groups-1)
 	for i := range all {
 		off := zipRow + 8*i
@@ -373,31 +477,31 @@ the groups, R22 from group to group. V0.. rows.`)
 			off = zipMore + 8*(i-4)
 		}
 		f.p("MOVD %d(R0), R%d", off, 8+i)
-		f.p("ADD R3, R%d, R%d", 8+i, 8+i)
 	}
-	f.p("MOVD %d(R0), R22", zipGroup)
-	f.p("NEG R3, R3")
-	f.label("pixel")
-	f.p("MOVD R3, R6")
 	f.p("MOVD R1, R19")
 	for g := 1; g < groups; g++ {
 		f.p("ADD R22, R%d, R%d", 19+g-1, 19+g)
 	}
-	f.label("channels")
+	f.label("pixel")
 	for i := range all {
-		f.load16(8+i, 6, i)
+		f.p("VLD1.P (R%d)(R4), [V%d.B16]", 8+i, i)
 	}
 	for g := range groups {
-		f.p("VST%d.P %s, %d(R%d)", rows, regs(2*g, rows), 16*rows, 19+g)
-	}
-	f.p("ADDS $16, R6, R6")
-	f.p("BMI channels")
-	f.p("ADD R5, R1, R1")
-	for i := range all {
-		f.p("ADD R4, R%d, R%d", 8+i, 8+i)
+		f.p("VST%d.P %s, (R%d)(R5)", rows, regs(2*g, rows), 19+g)
 	}
 	f.p("SUBS $1, R2, R2")
 	f.p("BNE pixel")
+	f.p("SUBS $1, R3, R3")
+	f.p("BEQ end")
+	f.p("MOVD R23, R2")
+	for i := range all {
+		f.p("SUB R7, R%d, R%d", 8+i, 8+i)
+	}
+	for g := range groups {
+		f.p("ADD R6, R%d, R%d", 19+g, 19+g)
+	}
+	f.p("B pixel")
+	f.label("end")
 	f.p("RET")
 }
 
@@ -406,7 +510,33 @@ func armElementwise() *file {
 	f := newFile()
 	armMap(f)
 	armAdd(f)
+	armGather(f)
 	return f
+}
+
+// armGather writes the rows of windows of three rows one after the other, 16 bytes
+// for each of which the next overwrites what is too much.
+func armGather(f *file) {
+	f.text("gatherNEON", 8, `R0 args, R1 destination, R2 pixels left, R3 bytes of a window's row, R4 from pixel to pixel,
+R5 from window to window, then from its last row to the next; R8..R10 rows, V0..V2 what they hold.`)
+	f.p("MOVD a+0(FP), R0")
+	for i, off := range []int{zipDst, zipPixels, zipN, zipSrcStep, zipDstStep} {
+		f.p("MOVD %d(R0), R%d", off, 1+i)
+	}
+	for i := range 3 {
+		f.p("MOVD %d(R0), R%d", zipRow+8*i, 8+i)
+	}
+	f.p("SUB R3<<1, R5, R5")
+	f.label("next")
+	for i := range 3 {
+		f.p("VLD1.P (R%d)(R4), [V%d.B16]", 8+i, i)
+	}
+	f.p("VST1.P [V0.B16], (R1)(R3)")
+	f.p("VST1.P [V1.B16], (R1)(R3)")
+	f.p("VST1.P [V2.B16], (R1)(R5)")
+	f.p("SUBS $1, R2, R2")
+	f.p("BNE next")
+	f.p("RET")
 }
 
 // armMap writes the table lookup of n bytes, a multiple of 16: TBL gives 0 and
@@ -437,7 +567,7 @@ func armMap(f *file) {
 // armAdd writes the quantized addition of n elements, a multiple of 16.
 func armAdd(f *file) {
 	f.text("addNEON", 40, `R0 dst, R1 a, R2 b, R3 elements left, R4 parameters. V16 multiplier of a, V17 of b,
-V18 bias, V19 minus shift, V28 zero point, V29 least, V30 greatest value; V0..V3 sums.`)
+V18 bias, V19 minus shift, or 16 less, V28 zero point, V29 least, V30 greatest value; V0..V3 sums.`)
 	for i, n := range []string{"dst+0", "a+8", "b+16", "n+24", "p+32"} {
 		f.p("MOVD %s(FP), R%d", n, i)
 	}
@@ -445,16 +575,40 @@ V18 bias, V19 minus shift, V28 zero point, V29 least, V30 greatest value; V0..V3
 		f.p("MOVW %d(R4), R5", off)
 		f.p("VDUP R5, V%d.S4", 16+i)
 	}
-	f.p("MOVW %d(R4), R5", addShift)
-	f.p("NEG R5, R5")
-	f.p("VDUP R5, V19.S4")
 	f.p("MOVW %d(R4), R5", addZero)
 	f.p("VDUP R5, V28.H8")
 	f.p("MOVB %d(R4), R5", addMin)
 	f.p("VDUP R5, V29.B16")
 	f.p("MOVB %d(R4), R5", addMax)
 	f.p("VDUP R5, V30.B16")
-	f.label("next")
+	f.p("MOVW %d(R4), R5", addShift)
+	f.p("NEG R5, R5")
+	f.p("ADDS $16, R5, R6")
+	f.p("BGT near")
+	f.p("VDUP R6, V19.H8")
+	armAddLoop(f, "far", func() {
+		for j := 0; j < 4; j += 2 { // shifts from 16 on begin with the high halves
+			f.op3(opUZP2H, "UZP2", j+1, j, j)
+			f.op3(opSSHLH, "SSHL", 19, j, j)
+		}
+	})
+	f.label("near")
+	f.p("VDUP R5, V19.S4")
+	armAddLoop(f, "nearby", func() {
+		for j := range 4 {
+			f.op3(opSSHL, "SSHL", 19, j, j)
+		}
+		for j := 0; j < 4; j += 2 {
+			f.op2(opSQXTN4, "SQXTN", j, j)
+			f.op2(opSQXTN42, "SQXTN2", j+1, j)
+		}
+	})
+}
+
+// armAddLoop writes the loop over the elements; shift brings the sums to 16 bits in
+// V0 and V2.
+func armAddLoop(f *file, label string, shift func()) {
+	f.label(label)
 	f.p("VLD1.P 16(R1), [V20.B16]")
 	f.p("VLD1.P 16(R2), [V21.B16]")
 	for j := range 4 {
@@ -470,12 +624,8 @@ V18 bias, V19 minus shift, V28 zero point, V29 least, V30 greatest value; V0..V3
 			f.op3(opMLA, "MLA", 16+i, 25, 2*h+1)
 		}
 	}
-	for j := range 4 {
-		f.op3(opSSHL, "SSHL", 19, j, j)
-	}
+	shift()
 	for j := 0; j < 4; j += 2 {
-		f.op2(opSQXTN4, "SQXTN", j, j)
-		f.op2(opSQXTN42, "SQXTN2", j+1, j)
 		f.op3(opSQADD, "SQADD", 28, j, j)
 	}
 	f.op2(opSQXTN8, "SQXTN", 0, 0)
@@ -484,6 +634,6 @@ V18 bias, V19 minus shift, V28 zero point, V29 least, V30 greatest value; V0..V3
 	f.op3(opSMIN, "SMIN", 30, 0, 0)
 	f.p("VST1.P [V0.B16], 16(R0)")
 	f.p("SUBS $16, R3, R3")
-	f.p("BNE next")
+	f.p("BNE %s", label)
 	f.p("RET")
 }

@@ -11,6 +11,7 @@ const (
 	zipMask    = 72
 	zipMore    = 80 // 88, 96, 104
 	zipGroup   = 112
+	zipPlane   = 120
 )
 
 // avx2Depthwise writes the kernel of 8 pixels x 8 channels over pairs of rows.

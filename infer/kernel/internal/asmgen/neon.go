@@ -1,10 +1,12 @@
 package main
 
+import "fmt"
+
 // The kernels for cores without dot product: SMULL and SMLAL sum two products of
 // bytes in 16 bits, which is exact because packed weights lie in -127..127
 // (2*127*128 < 2^15); SADALP adds neighbouring lanes to 32 bits. A block is
 // [2][channels][2]: V16.. inputs 0, 1 of the channels, then inputs 2, 3. V24..V27
-// pairs of activations in all lanes, V28..V31 products.
+// pairs of activations in all lanes, V28..V30 products, V31 the magic number.
 
 const neonMR = 4
 
@@ -57,48 +59,85 @@ func (f *file) mlaElem(op uint32, name string, m, k, n, d int) {
 
 func neonBytes() *file {
 	return arm(armISA{
-		name:  "NEON",
-		mr:    neonMR,
-		steps: true,
-		block: func(f *file, nv int) {
-			f.p("VLD1.P %d(R5), %s", 16*nv, regs(16, nv))
-			for i := range neonMR {
-				f.p("VLD2R.P (R%d)(R14), [V24.H8, V25.H8]", 8+i)
-				neonDot(f, i*nv, nv, 16, 24, 28)
-			}
-		},
-		joined: func(f *file, nv int) {
-			f.p("VLD1.P %d(R5), %s", 16*nv, regs(16, nv))
-			f.p("VLD1.P %d(R5), %s", 16*nv, regs(20, nv))
-			for i := range neonMR {
-				f.p("VLD4R.P (R%d)(R14), [V24.H8, V25.H8, V26.H8, V27.H8]", 8+i)
-				neonDot(f, i*nv, nv, 16, 24, 28)
-				neonDot(f, i*nv, nv, 20, 26, 28)
-			}
-		},
+		name:    "NEON",
+		mr:      neonMR,
+		steps:   true,
+		sums:    keptSums,
+		dwSums:  keptSums,
+		block:   func(f *file, nv int) { neonOne(f, neonMR, nv, "(R14)") },
+		joined:  func(f *file, nv int) { neonPair(f, neonMR, nv, "(R14)") },
+		dense:   neonDense,
+		rest:    neonRest,
 		dwMR:    neonDW,
 		rows:    neonRows,
 		rowPair: neonRowPair,
+		nextTo:  neonNextTo,
 		vector: func(f *file) { // V24..V27 weights, V28 activations
 			f.p("VDUP V28.H[1], V29.H8")
 			f.p("VDUP V28.H[0], V28.H8")
 			neonDot(f, 0, 4, 24, 28, 30)
 		},
-		zip: func(f *file) { armZip(f, "zipNEON", 2, 1) },
+		zip: func(f *file) {
+			armZip(f, "zipNEON", 2, 1)
+			armZip(f, "zipThreeNEON", 2, 3)
+		},
 	})
 }
 
+// neonOne adds a block and moves the pixels on.
+func neonOne(f *file, mr, nv int, step string) {
+	f.p("VLD1.P %d(R5), %s", 16*nv, regs(16, nv))
+	for i := range mr {
+		f.p("VLD2R.P "+neonStep(4, step)+", [V24.H8, V25.H8]", 8+i)
+		neonDot(f, i*nv, nv, 16, 24, 28)
+	}
+}
+
+// neonPair adds two blocks that follow each other and moves the pixels on.
+func neonPair(f *file, mr, nv int, step string) {
+	f.p("VLD1.P %d(R5), %s", 16*nv, regs(16, nv))
+	f.p("VLD1.P %d(R5), %s", 16*nv, regs(20, nv))
+	for i := range mr {
+		f.p("VLD4R.P "+neonStep(8, step)+", [V24.H8, V25.H8, V26.H8, V27.H8]", 8+i)
+		neonDot(f, i*nv, nv, 16, 24, 28)
+		neonDot(f, i*nv, nv, 20, 26, 28)
+	}
+}
+
+// neonStep is the address of register %d, which moves by a register, or by n.
+func neonStep(n int, register string) string {
+	if register == "" {
+		return fmt.Sprintf("%d(R%%d)", n)
+	}
+	return "(R%d)" + register
+}
+
+// neonDense adds four blocks.
+func neonDense(f *file, mr, nv int) {
+	neonPair(f, mr, nv, "")
+	neonPair(f, mr, nv, "")
+}
+
+// neonRest adds two blocks and one.
+func neonRest(f *file, mr, nv int) {
+	f.p("TBZ $1, R2, one")
+	neonPair(f, mr, nv, "")
+	f.p("TBZ $0, R2, done")
+	f.label("one")
+	neonOne(f, mr, nv, "")
+}
+
 // neonDot adds the block in Vw.. times the activations in Va, Va+1 to Vacc.., by
-// products in Vp..V31.
+// products in Vp.. or V30 and Vp+1.
 func neonDot(f *file, acc, nv, w, a, p int) {
 	for j := range nv / 2 {
 		lo, hi, q := w+j, w+nv/2+j, min(p+2*j, 30)
 		f.op3(opSMULL, "SMULL", a, lo, q)
-		f.op3(opSMULL2, "SMULL2", a, lo, q+1)
+		f.op3(opSMULL2, "SMULL2", a, lo, p+1)
 		f.op3(opSMLAL, "SMLAL", a+1, hi, q)
-		f.op3(opSMLAL2, "SMLAL2", a+1, hi, q+1)
+		f.op3(opSMLAL2, "SMLAL2", a+1, hi, p+1)
 		f.op2(opSADALP, "SADALP", q, acc+2*j)
-		f.op2(opSADALP, "SADALP", q+1, acc+2*j+1)
+		f.op2(opSADALP, "SADALP", p+1, acc+2*j+1)
 	}
 }
 
@@ -113,9 +152,9 @@ func neonRows(f *file) {
 		for j := range 2 {
 			q := 28 + 2*j
 			f.op3(opSMULL, "SMULL", 24+j, 20+j, q)
-			f.op3(opSMULL2, "SMULL2", 24+j, 20+j, q+1)
+			f.op3(opSMULL2, "SMULL2", 24+j, 20+j, 29)
 			f.op2(opSADALP, "SADALP", q, i*4+2*j)
-			f.op2(opSADALP, "SADALP", q+1, i*4+2*j+1)
+			f.op2(opSADALP, "SADALP", 29, i*4+2*j+1)
 		}
 	}
 }
@@ -128,14 +167,28 @@ func neonRowPair(f *file) {
 	for i := range neonDW {
 		f.p("VLD1.P (R%d)(R14), %s", 8+i, regs(24, 2))
 		f.p("VLD1.P (R%d)(R15), %s", 8+i, regs(26, 2))
-		for j := range 2 {
-			q := 28 + 2*j
-			f.op3(opSMULL, "SMULL", 24+j, 20+j, q)
-			f.op3(opSMULL2, "SMULL2", 24+j, 20+j, q+1)
-			f.op3(opSMLAL, "SMLAL", 26+j, 22+j, q)
-			f.op3(opSMLAL2, "SMLAL2", 26+j, 22+j, q+1)
-			f.op2(opSADALP, "SADALP", q, i*4+2*j)
-			f.op2(opSADALP, "SADALP", q+1, i*4+2*j+1)
-		}
+		neonTwoTaps(f, i)
+	}
+}
+
+// neonNextTo adds two taps whose activations follow each other.
+func neonNextTo(f *file) {
+	f.p("VLD1.P 64(R5), %s", regs(20, 4))
+	for i := range neonDW {
+		f.p("VLD1.P (R%d)(R14), %s", 8+i, regs(24, 4))
+		neonTwoTaps(f, i)
+	}
+}
+
+// neonTwoTaps adds the taps in V24, V25 and V26, V27 to pixel i's sums.
+func neonTwoTaps(f *file, i int) {
+	for j := range 2 {
+		q := 28 + 2*j
+		f.op3(opSMULL, "SMULL", 24+j, 20+j, q)
+		f.op3(opSMULL2, "SMULL2", 24+j, 20+j, 29)
+		f.op3(opSMLAL, "SMLAL", 26+j, 22+j, q)
+		f.op3(opSMLAL2, "SMLAL2", 26+j, 22+j, 29)
+		f.op2(opSADALP, "SADALP", q, i*4+2*j)
+		f.op2(opSADALP, "SADALP", 29, i*4+2*j+1)
 	}
 }
