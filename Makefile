@@ -74,11 +74,12 @@ certificate: build ## do certificates keep their promise? 300 draws on the drawn
 	@if [ -d $(DATA)/mtd ]; then bin/winnow eval certificate --trials 60 --data $(DATA)/mtd --split $(DATA)/mtd/split-disjoint.csv --side 128; else echo "NOT HERE: $(DATA)/mtd"; fi
 	@if [ -d $(DATA)/deeppcb ]; then bin/winnow eval certificate --trials 60 --data $(DATA)/deeppcb --side 128; else echo "NOT HERE: $(DATA)/deeppcb"; fi
 
-RECIPES ?= conv-ae,denoising,feature-ae,feature-ae-pruned,multi-level,student,variational
-SETS    ?= aliens,mtd-disjoint,mtd,deeppcb
+RECIPES ?= feature-ae,denoising,variational,multi-level,student,conv-ae
+SETS    ?= aliens,mtd-disjoint,deeppcb,mtd
+TABLE   ?= families
 
-accuracy-train: build-tf ## train and evaluate every family on every set that is there (RECIPES=, SETS=; hours), and write models/library/README.md
-	$(GO) run ./cmd/accuracytrain --data $(DATA) --recipes $(RECIPES) --sets $(SETS)
+accuracy-train: build-tf ## train and evaluate every family on every set that is there (RECIPES=, SETS=, TABLE=families|pruned|ablation, ITEMS=; hours, kept in a cache), and write models/library/README.md
+	$(GO) run ./cmd/accuracytrain --data $(DATA) --table $(TABLE) --recipes $(RECIPES) --items '$(ITEMS)' --sets $(SETS)
 
 fuzz: ## a minute of fuzzing for each decoder
 	@.ci/fuzz

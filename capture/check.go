@@ -23,13 +23,20 @@ type Checker struct {
 	// before while the upper part is new: a buffer handed over half written.
 	// Leave it off for material without sensor noise.
 	Torn bool
+	// LearnTorn is Torn once the source has shown that it has noise: for livelyAfter
+	// frames in a row no band was the one before.
+	LearnTorn bool
 	// Gaps finds frames whose Seq does not follow the one before.
 	Gaps bool
 
 	seen    bool
 	lastSeq uint64
 	last    [bands]uint64
+	lively  int // frames in a row without a band that was the one before
 }
+
+// livelyAfter is after how many frames a source is believed to have noise.
+const livelyAfter = 32
 
 // bands is the number of horizontal slices that are hashed on their own.
 const bands = 16
@@ -41,11 +48,11 @@ func (c *Checker) Check(f *edge.Frame) edge.FrameFlags {
 		f.Flags |= edge.FrameShort
 		return f.Flags
 	}
-	flat := isFlat(f, c.FlatRange)
+	flat := isFlat(f, 0, f.Height, c.FlatRange)
 	if flat {
 		f.Flags |= edge.FrameFlat
 	}
-	if c.Repeats || c.Torn {
+	if c.Repeats || c.Torn || c.LearnTorn {
 		c.compare(f, flat)
 	}
 	if c.Gaps && c.seen && f.Seq != c.lastSeq+1 {
@@ -56,37 +63,61 @@ func (c *Checker) Check(f *edge.Frame) edge.FrameFlags {
 }
 
 // Reset forgets the frame before, as after a source was opened again.
-func (c *Checker) Reset() { c.seen = false }
+func (c *Checker) Reset() { c.seen, c.lively = false, 0 }
+
+// torn reports whether torn frames are looked for by now.
+func (c *Checker) torn() bool { return c.Torn || c.LearnTorn && c.lively >= livelyAfter }
 
 func (c *Checker) compare(f *edge.Frame, flat bool) {
 	now := bandHashes(f)
-	same, tail := 0, 0
+	same, tail, plain := 0, 0, 0
 	for i := range now {
-		if now[i] == c.last[i] {
+		switch {
+		case now[i] != c.last[i]:
+			tail = 0
+		case isPlain(f, i): // nothing but white or black: it says nothing
+			plain++
+		default:
 			same++
 			tail++
-		} else {
-			tail = 0
 		}
 	}
 	c.last = now
 	switch {
 	case !c.seen:
-	case c.Repeats && same == bands:
+		return
+	case c.Repeats && same+plain == bands:
 		f.Flags |= edge.FrameRepeat
-	case c.Torn && !flat && tail > 0 && tail == same:
+	case c.torn() && !flat && tail > 0 && tail == same:
 		f.Flags |= edge.FrameTorn
+	}
+	switch {
+	case same == 0 && plain < bands:
+		c.lively = min(c.lively+1, livelyAfter)
+	case c.lively < livelyAfter:
+		c.lively = 0
 	}
 }
 
-// isFlat reports whether all bytes lie within span of each other. A good frame
-// ends the search after a few pixels.
-func isFlat(f *edge.Frame, span uint8) bool {
-	lo, hi := f.Pix[0], f.Pix[0]
-	for y := range f.Height {
+// isPlain reports whether the i-th band is all of one value, or empty.
+func isPlain(f *edge.Frame, i int) bool {
+	from, to := rowsOf(f, i)
+	return isFlat(f, from, to, 0)
+}
+
+// rowsOf returns the rows of the i-th band.
+func rowsOf(f *edge.Frame, i int) (from, to int) {
+	return i * f.Height / bands, (i + 1) * f.Height / bands
+}
+
+// isFlat reports whether all bytes of some rows lie within span of each other. A
+// good frame ends the search after a few pixels.
+func isFlat(f *edge.Frame, from, to int, span uint8) bool {
+	lo, hi := uint8(255), uint8(0)
+	for y := from; y < to; y++ {
 		for _, v := range f.Row(y) {
 			lo, hi = min(lo, v), max(hi, v)
-			if hi-lo > span {
+			if hi > lo && hi-lo > span {
 				return false
 			}
 		}
@@ -100,7 +131,8 @@ func bandHashes(f *edge.Frame) [bands]uint64 {
 	var h [bands]uint64
 	for i := range h {
 		h[i] = hashSeed ^ uint64(f.Width)<<32 ^ uint64(f.Height)
-		for y := i * f.Height / bands; y < (i+1)*f.Height/bands; y++ {
+		from, to := rowsOf(f, i)
+		for y := from; y < to; y++ {
 			h[i] = hashRow(h[i], f.Row(y))
 		}
 	}

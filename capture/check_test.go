@@ -52,6 +52,50 @@ func TestCheckerFlags(t *testing.T) {
 	}
 }
 
+// A source that has shown noise is watched for torn frames; one whose pictures have
+// parts in common, as drawn ones do, is not.
+func TestCheckerLearnsToFindTornFrames(t *testing.T) {
+	tear := func(seed uint64) *edge.Frame { // the lower half is the frame before's
+		f := exposure(seed, 32, 32, edge.Gray8)
+		copy(f.Pix[16*f.Stride:], exposure(seed-1, 32, 32, edge.Gray8).Pix[16*f.Stride:])
+		return f
+	}
+	still := func(seed uint64) *edge.Frame { // the middle never changes
+		return with(exposure(seed, 32, 32, edge.Gray8), func(f *edge.Frame) { copy(f.Pix[16*32:18*32], exposure(0, 32, 2, edge.Gray8).Pix) })
+	}
+	backlit := func(f *edge.Frame) *edge.Frame { // the lowest quarter is white, in every frame
+		return with(f, func(f *edge.Frame) {
+			for i := 24 * 32; i < len(f.Pix); i++ {
+				f.Pix[i] = 255
+			}
+		})
+	}
+	plain := func(seed uint64) *edge.Frame { return exposure(seed, 32, 32, edge.Gray8) }
+	for name, c := range map[string]struct {
+		before func(seed uint64) *edge.Frame
+		frames uint64
+		last   *edge.Frame
+		want   edge.FrameFlags
+	}{
+		"noise":                 {plain, 40, tear(41), edge.FrameTorn},
+		"too few frames":        {plain, 20, tear(21), 0},
+		"drawn":                 {still, 40, tear(41), 0},
+		"backlit":               {func(seed uint64) *edge.Frame { return backlit(plain(seed)) }, 40, backlit(plain(41)), 0},
+		"backlit and torn":      {func(seed uint64) *edge.Frame { return backlit(plain(seed)) }, 40, backlit(tear(41)), edge.FrameTorn},
+		"repeated when backlit": {func(seed uint64) *edge.Frame { return backlit(plain(seed)) }, 40, backlit(plain(40)), edge.FrameRepeat},
+	} {
+		ch := capture.Checker{Repeats: true, LearnTorn: true}
+		for seed := uint64(1); seed <= c.frames; seed++ {
+			if got := ch.Check(c.before(seed)); got != 0 {
+				t.Errorf("%s: frame %d has flags %b", name, seed, got)
+			}
+		}
+		if got := ch.Check(c.last); got != c.want {
+			t.Errorf("%s: flags %b, want %b", name, got, c.want)
+		}
+	}
+}
+
 func TestCheckerKeepsFlagsAndIgnoresPadding(t *testing.T) {
 	f := exposure(1, 30, 8, edge.Gray8)
 	f.Width, f.Flags = 20, edge.FrameError

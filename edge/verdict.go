@@ -69,6 +69,7 @@ type Score struct {
 	LatentShare    float64 `json:"latent_share"`   // share of Latent in Fused, 0..1
 	PValue         float64 `json:"p_value"`        // conformal p-value against held-out good parts, 0..1
 	Threshold      float64 `json:"threshold"`      // the calibrated threshold in force
+	Spread         float64 `json:"spread"`         // standard deviation of Fused between the members of an ensemble; 0 without one
 }
 
 // Region is one connected anomalous area.
@@ -77,6 +78,14 @@ type Region struct {
 	Area  int             `json:"area"`  // pixels
 	Score float64         `json:"score"` // peak of the anomaly map inside it, in threshold units
 	Share float64         `json:"share"` // of the map's excess over the threshold, 0..1
+}
+
+// Nearest is the taught part that is most like a judged one. The zero value is
+// none.
+type Nearest struct {
+	Part     string  `json:"part"`     // name of its picture, or its number
+	Distance float64 `json:"distance"` // in latent space: root mean square over its directions, in standard deviations of taught parts
+	Usual    float64 `json:"usual"`    // the median taught part's distance to its own nearest
 }
 
 // HeatmapSide is the number of rows and of columns of a Heatmap.
@@ -96,6 +105,9 @@ type Verdict struct {
 	Score    Score
 	Regions  []Region // at most MaxRegions, largest share first
 	Heatmap  Heatmap
+	Missing  float64         // share of the frame that held no picture, 0..1: dead pixels and lines, which are bridged, or lost rows
+	Judged   image.Rectangle // the part of the frame that was looked at, in its pixels
+	Nearest  Nearest         // of rejected and unsure parts whose package knows its taught parts
 
 	Trigger Instant // the part was announced
 	Frame   Instant // its first frame was exposed

@@ -25,6 +25,9 @@ type BeltConfig struct {
 	UnsureFires bool
 	UnsureGate  int
 	Capacity    int // parts between trigger and last gate; 0: 256
+	// TopSpeed of the belt, in counts a second: what seems faster is a shaking
+	// encoder, and fires no earlier. 0: not known.
+	TopSpeed float64
 	// Lost is told of a part that will not be fired at as it should be: the
 	// register or the scheduler had no room, or its verdict came behind its gate.
 	// The line must be stopped. It is called with the belt locked: it must neither
@@ -42,6 +45,9 @@ func (c BeltConfig) Check() error {
 	}
 	if c.UnsureGate < 0 || c.UnsureGate >= max(len(c.Gates), 1) {
 		errs = append(errs, fmt.Errorf("unsure gate %d: there are %d gates", c.UnsureGate, len(c.Gates)))
+	}
+	if c.TopSpeed < 0 {
+		errs = append(errs, fmt.Errorf("top speed %v counts a second", c.TopSpeed))
 	}
 	for i, g := range c.Gates {
 		if g.Distance < 2 || g.Width <= 0 || g.Advance < 0 {
@@ -64,17 +70,11 @@ type Belt struct {
 	sched *Scheduler
 	clock edge.Clock
 
-	mu      sync.Mutex
-	parts   []beltPart // in the order of announcement
-	count   int64
-	history [16]tick // the latest encoder events, a ring
-	ticks   int
-	stats   BeltStats
-}
-
-type tick struct {
-	at    edge.Instant
-	count int64
+	mu    sync.Mutex
+	parts []beltPart          // in the order of announcement
+	open  map[uint64]struct{} // announced, and neither decided on nor forgotten
+	track Track
+	stats BeltStats
 }
 
 type beltPart struct {
@@ -90,7 +90,7 @@ type beltPart struct {
 // BeltStats count what went wrong; the line should be stopped for any of it.
 type BeltStats struct {
 	Undecided uint64 `json:"undecided"` // parts that reached the first gate without a verdict, and were fired at
-	TooLate   uint64 `json:"too_late"`  // verdicts that fire, of parts already beyond their gate
+	TooLate   uint64 `json:"too_late"`  // verdicts that fire, of parts already beyond their gate, and triggers heard of too late
 	Full      uint64 `json:"full"`      // parts that the register had no room for
 	Lost      uint64 `json:"lost"`      // pulses that the scheduler had no room for
 }
@@ -100,7 +100,7 @@ func NewBelt(c BeltConfig, s *Scheduler, clock edge.Clock) (*Belt, error) {
 	if err := c.Check(); err != nil {
 		return nil, fmt.Errorf("belt: %w", err)
 	}
-	b := &Belt{cfg: c, sched: s, clock: clock, route: RejectConfig{UnsureGate: c.UnsureGate}}
+	b := &Belt{cfg: c, sched: s, clock: clock, route: RejectConfig{UnsureGate: c.UnsureGate}, open: map[uint64]struct{}{}}
 	for i, g := range c.Gates {
 		if g.Channel < 0 || g.Channel >= len(s.channels) {
 			return nil, fmt.Errorf("belt: gate %d: no channel %d", i, g.Channel)
@@ -131,47 +131,61 @@ func (b *Belt) Parts() int {
 	return len(b.parts)
 }
 
+// Count is where the encoder is.
+func (b *Belt) Count() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.track.Count()
+}
+
 // Announce enters a part at the position that the encoder had at its trigger.
 func (b *Belt) Announce(seq uint64, trigger edge.Instant) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.enter(seq, trigger)
+	if b.enter(seq, trigger) != nil {
+		b.open[seq] = struct{}{}
+	}
 }
 
+// enter puts a part where the belt was at its trigger; gates that it is beyond
+// have passed it.
 func (b *Belt) enter(seq uint64, trigger edge.Instant) *beltPart {
-	if len(b.parts) == cap(b.parts) {
+	pos, known := b.track.At(trigger)
+	switch {
+	case len(b.parts) == cap(b.parts):
 		b.stats.Full++
 		b.lost(seq, errFull)
 		return nil
+	case !known:
+		b.stats.TooLate++
+		b.lost(seq, errOld)
+		return nil
 	}
-	b.parts = append(b.parts, beltPart{seq: seq, pos: b.countAt(trigger)})
+	p := beltPart{seq: seq, pos: pos}
+	for i, g := range b.cfg.Gates {
+		if b.track.Count() > pos+g.Distance+slack {
+			p.passed |= 1 << i
+		}
+	}
+	b.parts = append(b.parts, p)
 	return &b.parts[len(b.parts)-1]
 }
 
-// countAt looks up where the encoder was at t; before the history it is the
-// oldest known.
-func (b *Belt) countAt(t edge.Instant) int64 {
-	count := b.count
-	for i := range min(b.ticks, len(b.history)) {
-		h := b.history[(b.ticks-1-i)%len(b.history)]
-		count = h.count
-		if !h.at.After(t) {
-			break
-		}
-	}
-	return count
-}
-
-// Act marks the part for the gates that its verdict calls for.
+// Act marks the part for the gates that its verdict calls for. A part that was
+// fired at before its verdict came is a late reject, whatever that says.
 func (b *Belt) Act(v *edge.Verdict) {
 	v.Late(b.clock.Now())
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	seq := v.ID.Seq
 	fires := v.Fires(b.cfg.UnsureFires || b.cfg.UnsureGate > 0)
-	p := b.find(v.ID.Seq)
-	if p == nil && fires {
-		p = b.enter(v.ID.Seq, v.Trigger)
+	p := b.find(seq)
+	if _, announced := b.open[seq]; p == nil && fires && !announced {
+		p = b.enter(seq, v.Trigger)
+	} else if announced && (p == nil || p.decided) && !fires {
+		v.Decision, v.Reason = edge.Reject, edge.ReasonLate
 	}
+	delete(b.open, seq)
 	if p == nil || p.decided {
 		return
 	}
@@ -183,7 +197,7 @@ func (b *Belt) Act(v *edge.Verdict) {
 	}
 	if p.gates&p.passed != 0 {
 		b.stats.TooLate++
-		b.lost(v.ID.Seq, errBehind)
+		b.lost(seq, errBehind)
 	}
 }
 
@@ -200,6 +214,7 @@ func (b *Belt) find(seq uint64) *beltPart {
 func (b *Belt) Forget(seq uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	delete(b.open, seq)
 	if p := b.find(seq); p != nil {
 		p.decided, p.gates = true, 0
 	}
@@ -210,30 +225,15 @@ func (b *Belt) Forget(seq uint64) {
 func (b *Belt) Move(count int64, at edge.Instant) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.count = count
-	b.history[b.ticks%len(b.history)] = tick{at, count}
-	b.ticks++
-	speed := b.speed()
+	b.track.Move(count, at)
+	speed := b.track.Speed()
+	if b.cfg.TopSpeed > 0 {
+		speed = min(speed, b.cfg.TopSpeed)
+	}
 	for i := range b.parts {
 		b.advance(&b.parts[i], at, speed)
 	}
 	b.drop()
-}
-
-// speed is the highest of the latest intervals, in counts a second: after a
-// stop the last one says nothing, and to fire too early is made good by firing
-// again.
-func (b *Belt) speed() float64 {
-	var top float64
-	n := min(b.ticks, len(b.history))
-	for i := range n - 1 {
-		newer := b.history[(b.ticks-1-i)%len(b.history)]
-		older := b.history[(b.ticks-2-i)%len(b.history)]
-		if d := newer.at.Sub(older.at); d > 0 {
-			top = max(top, float64(newer.count-older.count)/d.Seconds())
-		}
-	}
-	return top
 }
 
 // slack is by how many counts trigger and gate may be misjudged: each lies
@@ -246,7 +246,7 @@ func (b *Belt) advance(p *beltPart, at edge.Instant, speed float64) {
 		bit := uint32(1) << i
 		target := p.pos + g.Distance
 		lead := slack + int64(speed*g.Advance.Seconds())
-		if p.passed&bit != 0 || b.count+lead < target {
+		if p.passed&bit != 0 || b.track.Count()+lead < target {
 			continue
 		}
 		if !p.decided && i == 0 {
@@ -258,7 +258,7 @@ func (b *Belt) advance(p *beltPart, at edge.Instant, speed float64) {
 			p.again = at.Add(g.Width / 2)
 			b.fire(g, p.seq, at)
 		}
-		if b.count > target+slack {
+		if b.track.Count() > target+slack {
 			p.passed |= bit
 		}
 	}
@@ -275,6 +275,7 @@ func (b *Belt) fire(g BeltGate, seq uint64, at edge.Instant) {
 var (
 	errFull   = errors.New("too many parts are between trigger and gate")
 	errBehind = errors.New("its verdict came when it was beyond its gate")
+	errOld    = errors.New("its trigger was heard of so late that nobody knows where it is")
 )
 
 func (b *Belt) lost(seq uint64, err error) {

@@ -118,6 +118,85 @@ func TestBeltPlacesATriggerByItsTime(t *testing.T) {
 	}
 }
 
+// A belt that stands and trembles on an edge of its encoder gives edges faster
+// than it ever ran: parts on their way are not fired at for that.
+func TestBeltTremblesWhileItStands(t *testing.T) {
+	c := newConveyor(t)
+	c.belt.Announce(1, c.clock.now)
+	c.verdict(1, edge.Reject)
+	c.run(50, ms(2))
+	for range 200 {
+		c.run(1, 5*time.Microsecond)
+		c.run(-1, 5*time.Microsecond)
+	}
+	if n := c.pin.Rises(pgpio.High); n != 0 {
+		t.Errorf("%d pulses half way to the gate", n)
+	}
+	c.run(50, ms(2))
+	if c.pin.Read() != pgpio.High {
+		t.Error("off while the part passes the gate")
+	}
+}
+
+// A light barrier is debounced, so its trigger is heard of many counts later.
+func TestBeltPlacesATriggerThatIsHeardOfLate(t *testing.T) {
+	c := newConveyor(t)
+	c.run(10, ms(0.5))
+	seen := c.clock.now
+	c.run(80, ms(0.5))
+	c.belt.Announce(1, seen)
+	c.verdict(1, edge.Reject)
+	c.run(int(110-c.count), ms(0.5))
+	if c.pin.Read() != pgpio.High {
+		t.Error("off while the part passes the gate")
+	}
+}
+
+func TestBeltSaysSoOfATriggerTooOldToPlace(t *testing.T) {
+	c := newConveyor(t)
+	c.run(1, ms(1))
+	seen := c.clock.now
+	c.run(20_000, ms(0.1))
+	c.belt.Announce(1, seen)
+	if s := c.belt.Stats(); s.TooLate != 1 || c.belt.Parts() != 0 {
+		t.Errorf("%+v, %d parts", s, c.belt.Parts())
+	}
+}
+
+// A part that has been fired at for want of a verdict is done with: a verdict that
+// comes then, once it is off the register too, fires at nobody else.
+func TestBeltFiresOnceAtAPartWhoseVerdictComesAfterIt(t *testing.T) {
+	for _, d := range []edge.Decision{edge.Accept, edge.Reject} {
+		c := newConveyor(t)
+		c.belt.Announce(1, c.clock.now)
+		c.run(150, ms(1))
+		if c.pin.Rises(pgpio.High) != 1 || c.belt.Parts() != 0 {
+			t.Fatalf("%d pulses, %d parts", c.pin.Rises(pgpio.High), c.belt.Parts())
+		}
+		v := edge.Verdict{ID: edge.EventID{Seq: 1}, Decision: d, Reason: edge.ReasonScore, Trigger: at(0)}
+		c.belt.Act(&v)
+		c.run(300, ms(1))
+		if n := c.pin.Rises(pgpio.High); n != 1 {
+			t.Errorf("%v after the gate: %d pulses", d, n)
+		}
+		if v.Decision != edge.Reject {
+			t.Errorf("a part that was fired at is booked as %v", v.Decision)
+		}
+	}
+}
+
+// A part that nobody announced, since the actuators were held, and that is beyond
+// the gate when its reject comes has escaped: nobody else is fired at for it.
+func TestBeltSaysSoOfAPartThatIsBeyondItsGate(t *testing.T) {
+	c := newConveyor(t)
+	c.run(150, ms(1))
+	c.belt.Act(&edge.Verdict{ID: edge.EventID{Seq: 1}, Decision: edge.Reject, Trigger: at(1)})
+	c.run(150, ms(1))
+	if s := c.belt.Stats(); s.TooLate != 1 || c.pin.Rises(pgpio.High) != 0 {
+		t.Errorf("%+v, %d pulses", s, c.pin.Rises(pgpio.High))
+	}
+}
+
 func TestQuadrature(t *testing.T) {
 	phases := [4][2]bool{{false, false}, {true, false}, {true, true}, {false, true}}
 	var q gpio.Quadrature

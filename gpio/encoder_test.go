@@ -115,6 +115,8 @@ func TestHeldPulsesDoNotReachTheOutput(t *testing.T) {
 		{"automatic pulses held", gpio.HoldAutomatic, false, nil},
 		{"a hand fires", gpio.HoldAutomatic, true, []float64{100, 120}},
 		{"a hand may be inside", gpio.HoldAll, true, nil},
+		{"parts pass", gpio.HoldManual, false, []float64{100, 120}},
+		{"a hand fires while parts pass", gpio.HoldManual, true, nil},
 	} {
 		r := newRig(t, gpio.ChannelConfig{})
 		r.Hold(c.hold)

@@ -46,6 +46,10 @@ type Filter struct {
 	ActiveLow   bool
 	// Initial has Watch tell of an input that is active when the watch begins.
 	Initial bool
+	// Missed is told of what may have been an activation and was not accepted: n
+	// edges that the kernel's queue had no room for, or one (n is 0) that came
+	// sooner than MinInterval. It must not block. May be nil.
+	Missed func(lost uint32)
 
 	stable  bool // the accepted state: active
 	burst   bool // raw edges since the last stable level
@@ -63,6 +67,9 @@ type Filter struct {
 // Edge takes a raw edge. It returns an accepted event that was still waiting
 // for its debounce time when e came.
 func (f *Filter) Edge(e Event) (Change, bool) {
+	if e.Lost > 0 && f.Missed != nil {
+		f.Missed(e.Lost)
+	}
 	c, ok := f.Poll(e.At)
 	if !f.burst {
 		f.burst, f.first = true, e.At
@@ -106,6 +113,9 @@ func (f *Filter) accept(c Change) (Change, bool) {
 	if f.any && c.At.Sub(f.last) < f.MinInterval {
 		f.TooSoon++
 		f.refused = true
+		if f.Missed != nil {
+			f.Missed(0)
+		}
 		return Change{}, false
 	}
 	f.any, f.last = true, c.At

@@ -69,9 +69,12 @@ const (
 	HoldNone      Hold = iota
 	HoldAutomatic      // only manual pulses pass
 	HoldAll            // somebody's hand may be in the machine
+	HoldManual         // only automatic pulses pass
 )
 
-func (h Hold) stops(p Pulse) bool { return h == HoldAll || h == HoldAutomatic && !p.Manual }
+func (h Hold) stops(p Pulse) bool {
+	return h == HoldAll || h == HoldAutomatic && !p.Manual || h == HoldManual && p.Manual
+}
 
 // Outcome of a pulse.
 type Outcome uint8

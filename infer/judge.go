@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"image"
 	"sort"
 
 	"winnow/edge"
@@ -20,6 +21,7 @@ type Judge struct {
 	scorer  *Scorer
 	outputs [][]byte
 	finder  regionFinder
+	taught  *gallery // nil: the package does not know its taught parts
 }
 
 // Tolerant is implemented by engines whose outputs may differ from the golden
@@ -60,7 +62,25 @@ func newJudge(p *models.Package, e Engine, o Options) (*Judge, error) {
 		pre:    NewPreprocessor(m.Width, m.Height, m.ROI),
 		scorer: NewScorer(stats),
 	}
+	mask, err := maskOf(p)
+	if err == nil {
+		err = j.pre.SetMask(mask)
+	}
+	if err != nil {
+		session.Close()
+		return nil, err
+	}
+	sensor, err := j.Sensor()
+	if err != nil {
+		session.Close()
+		return nil, err
+	}
+	j.pre.SetSensor(sensor)
 	j.finder.h, j.finder.w = j.scorer.Grid()
+	if j.taught, err = newGallery(p.Exemplars, &stats.Latent); err != nil {
+		session.Close()
+		return nil, err
+	}
 	if err := j.checkShapes(); err != nil {
 		session.Close()
 		return nil, err
@@ -126,12 +146,23 @@ func (j *Judge) Package() *models.Package { return j.pkg }
 // Recalibrate lets the judge decide by p from now on: the same package with
 // another calibration. Call it where Judge is called.
 func (j *Judge) Recalibrate(p *models.Package) error {
-	if p.Manifest.GraphDigest != j.pkg.Manifest.GraphDigest || !bytes.Equal(p.Statistics, j.pkg.Statistics) {
+	if p.Manifest.GraphDigest != j.pkg.Manifest.GraphDigest || !bytes.Equal(p.Statistics, j.pkg.Statistics) || !bytes.Equal(p.Sensor, j.pkg.Sensor) || !bytes.Equal(p.Mask, j.pkg.Mask) {
 		return errors.New("this package differs from the one in use in more than its calibration")
 	}
 	j.pkg = p
 	return nil
 }
+
+// Sensor is what the package says of the camera; nil where it says nothing.
+func (j *Judge) Sensor() (*Sensor, error) {
+	if j.pkg.Sensor == nil {
+		return nil, nil
+	}
+	return ParseSensor(j.pkg.Sensor)
+}
+
+// SetSensor tells what is known of the camera instead of what the package says.
+func (j *Judge) SetSensor(s *Sensor) { j.pre.SetSensor(s) }
 
 // Session under the judge, for measurements.
 func (j *Judge) Session() Session { return j.session }
@@ -165,6 +196,7 @@ func (j *Judge) score(s *edge.Score) error {
 	d := j.stats.Standardize(raw)
 	s.Latent = d.Latent
 	s.Fused, s.Reconstruction, s.LatentShare = j.stats.Fusion.Fuse(d)
+	s.Spread = j.stats.Spread(j.scorer.Ensemble())
 	return nil
 }
 
@@ -173,6 +205,8 @@ func (j *Judge) score(s *edge.Score) error {
 // reject. A frame with any flag is never judged.
 func (j *Judge) Judge(f *edge.Frame, v *edge.Verdict) error {
 	v.Decision, v.Reason, v.Model = edge.Unknown, edge.ReasonFault, j.pkg.ShortDigest()
+	v.Nearest, v.Missing = edge.Nearest{}, 0
+	j.taught.forget()
 	if f.Flags != 0 {
 		v.Decision, v.Reason = edge.Reject, edge.ReasonBadFrame
 		return nil
@@ -186,29 +220,43 @@ func (j *Judge) Judge(f *edge.Frame, v *edge.Verdict) error {
 	cal := &j.pkg.Calibration
 	v.Score.Threshold = cal.Threshold
 	v.Score.PValue = PValue(cal.Scores, v.Score.Fused)
-	v.Decision, v.Reason = decide(cal, v.Score.Fused)
+	v.Decision, v.Reason = decide(cal, v.Score.Fused, v.Score.Spread)
+	if share, bad := j.pre.Missing(); share > 0 {
+		if v.Missing = share; bad {
+			v.Decision, v.Reason = edge.Reject, edge.ReasonBadFrame
+		}
+	}
 	j.explain(f, v)
 	return nil
 }
 
-// decide is written so that a score that is not a number is a reject.
-func decide(c *models.Calibration, fused float64) (edge.Decision, edge.Reason) {
+// decide is written so that a score that is not a number is a reject. A part is
+// unsure inside the band, and where the threshold lies within the score's spread,
+// which counts up to the calibrated reach: then another detector, as good as this
+// one, might decide otherwise.
+func decide(c *models.Calibration, fused, spread float64) (edge.Decision, edge.Reason) {
+	reach := min(spread, c.UnsureReach)
 	switch {
-	case fused <= c.UnsureAbove:
+	case fused <= c.UnsureAbove && fused+reach <= c.Threshold:
 		return edge.Accept, edge.ReasonNone
-	case fused <= c.Threshold:
+	case fused-reach <= c.Threshold:
 		return edge.Unsure, edge.ReasonUnsure
 	}
 	return edge.Reject, edge.ReasonScore
 }
 
-// explain fills heatmap and regions from the anomaly map.
+// explain fills heatmap and regions from the anomaly map, and names the nearest
+// taught part of what is not accepted.
 func (j *Judge) explain(f *edge.Frame, v *edge.Verdict) {
 	m, scale := j.scorer.Map(), j.pkg.Calibration.MapScale
 	fillHeatmap(&v.Heatmap, m, j.finder.h, j.finder.w, scale)
 	x0, y0, x1, y1 := 0, 0, f.Width, f.Height
 	if r := j.pkg.Manifest.Preprocess.ROI; r != nil {
 		x0, y0, x1, y1 = r[0], r[1], r[2], r[3]
+	}
+	v.Judged = image.Rect(x0, y0, x1, y1)
+	if v.Decision != edge.Accept {
+		v.Nearest = j.taught.find(j.scorer.along)
 	}
 	v.Regions = j.finder.find(v.Regions[:0], m, scale, box{x0, y0, x1, y1}, v.Decision != edge.Accept)
 }
@@ -219,6 +267,10 @@ func (j *Judge) explain(f *edge.Frame, v *edge.Verdict) {
 func (j *Judge) Map() (m []float64, h, w int) {
 	return j.scorer.Map(), j.finder.h, j.finder.w
 }
+
+// Nearest is the taught part that the last verdict names, or nil. It must not be
+// written to.
+func (j *Judge) Nearest() *Exemplar { return j.taught.last() }
 
 // MapScale is the value of Map that is "at the threshold".
 func (j *Judge) MapScale() float64 { return j.pkg.Calibration.MapScale }

@@ -120,12 +120,31 @@ func TestJudgeNeverAcceptsWhatItCannotJudge(t *testing.T) {
 func TestScoreThatIsNoNumberIsRejected(t *testing.T) {
 	c := &models.Calibration{Threshold: 1, UnsureAbove: 0.5}
 	for s, want := range map[float64]edge.Decision{0.5: edge.Accept, 0.7: edge.Unsure, 1: edge.Unsure, 1.1: edge.Reject, math.Inf(1): edge.Reject} {
-		if d, _ := decide(c, s); d != want {
+		if d, _ := decide(c, s, 0.9); d != want {
 			t.Errorf("score %g: %v, want %v", s, d, want)
 		}
 	}
-	if d, _ := decide(c, math.NaN()); d != edge.Reject {
-		t.Errorf("NaN: %v", d)
+	for _, s := range [][2]float64{{math.NaN(), 0}, {0, math.NaN()}} {
+		if d, _ := decide(c, s[0], s[1]); d == edge.Accept {
+			t.Errorf("score %g with spread %g: %v", s[0], s[1], d)
+		}
+	}
+}
+
+// TestUnsureWhereTheDecisionMightFlip: within the spread of a score, up to the
+// calibrated reach, on either side of the threshold.
+func TestUnsureWhereTheDecisionMightFlip(t *testing.T) {
+	c := &models.Calibration{Threshold: 1, UnsureAbove: 1, UnsureReach: 0.2}
+	for _, k := range []struct {
+		score, spread float64
+		want          edge.Decision
+	}{
+		{1, 0, edge.Accept}, {0.9, 0.05, edge.Accept}, {0.9, 0.15, edge.Unsure}, {0.7, 5, edge.Accept},
+		{1.1, 0.05, edge.Reject}, {1.1, 0.15, edge.Unsure}, {1.3, 5, edge.Reject}, {1.0001, 0, edge.Reject},
+	} {
+		if d, _ := decide(c, k.score, k.spread); d != k.want {
+			t.Errorf("score %g with spread %g: %v, want %v", k.score, k.spread, d, k.want)
+		}
 	}
 }
 

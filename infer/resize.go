@@ -72,6 +72,11 @@ func normalize(raw []int64, sum int64) []int32 {
 type Preprocessor struct {
 	width, height int
 	roi           *[4]int
+	mask          *Mask // nil: everything counts
+	veil          *veil // of the mask, for the last frame size
+	repair        *repairer
+	missing       float64 // of the last frame
+	bad           bool    // so much that it cannot be judged
 
 	srcW, srcH int
 	format     edge.PixelFormat
@@ -85,7 +90,45 @@ type Preprocessor struct {
 // NewPreprocessor for graphs of width x height pixels; roi (x0,y0,x1,y1 in
 // frame pixels) may be nil for the whole frame.
 func NewPreprocessor(width, height int, roi *[4]int) *Preprocessor {
-	return &Preprocessor{width: width, height: height, roi: roi}
+	return &Preprocessor{width: width, height: height, roi: roi, repair: newRepairer(nil)}
+}
+
+// SetSensor tells what is known of the camera, from the next frame on; nil is
+// nothing.
+func (p *Preprocessor) SetSensor(s *Sensor) { p.repair = newRepairer(s) }
+
+// Missing is the share of the last frame that held no picture: dead pixels and
+// lines, which are bridged, or rows that never came. Where bad is true it is too
+// much to judge the frame.
+func (p *Preprocessor) Missing() (share float64, bad bool) { return p.missing, p.bad }
+
+// SetMask makes the preprocessor ignore what m says, from the next frame on; nil
+// is nothing. m's mean picture must have the input's size.
+func (p *Preprocessor) SetMask(m *Mask) error {
+	if m != nil && (m.fillW != p.width || m.fillH != p.height) {
+		return fmt.Errorf("a mask for inputs of %dx%d, the graph takes %dx%d", m.fillW, m.fillH, p.width, p.height)
+	}
+	p.mask, p.veil, p.xs = m, nil, nil
+	return nil
+}
+
+// Hide lays the mask over a graph's input that was changed after Run, and over
+// cover, which says how much of each pixel the change covers (0..255). It reports
+// what share of the cover is left.
+func (p *Preprocessor) Hide(in, cover []byte) float64 {
+	if p.veil == nil {
+		return 1
+	}
+	p.veil.lay(in, p.mask.fill)
+	all, left := 0, 0
+	for i, c := range cover {
+		cover[i] = uint8(int(c) * int(p.veil.keep[i]) / 255)
+		all, left = all+int(c), left+int(cover[i])
+	}
+	if all == 0 {
+		return 0
+	}
+	return float64(left) / float64(all)
 }
 
 // MinSide is the smallest frame, in pixels a side, that can be judged.
@@ -109,9 +152,13 @@ func (p *Preprocessor) Run(f *edge.Frame, dst []byte) error {
 	if len(dst) != p.width*p.height*3 {
 		return fmt.Errorf("graph input has %d bytes, %dx%dx3 are needed", len(dst), p.width, p.height)
 	}
+	f, p.missing, p.bad = p.repair.run(f)
 	p.prepare(x1-x0, y1-y0, f.Format)
 	p.horizontal(f, x0, y0)
 	p.vertical(dst)
+	if p.veil != nil {
+		p.veil.lay(dst, p.mask.fill)
+	}
 	return nil
 }
 
@@ -122,6 +169,9 @@ func (p *Preprocessor) prepare(w, h int, format edge.PixelFormat) {
 	p.srcW, p.srcH, p.format = w, h, format
 	p.xs, p.ys = triangle(w, p.width), triangle(h, p.height)
 	p.same = w == p.width
+	if p.mask != nil {
+		p.veil = p.mask.veil(p.xs, p.ys, w, h)
+	}
 	p.rows = make([]uint8, h*p.width*format.BytesPerPixel())
 	p.sums = make([]int32, p.width*format.BytesPerPixel())
 	p.line = make([]uint8, len(p.sums))

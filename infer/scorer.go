@@ -19,13 +19,15 @@ type Scorer struct {
 	desc   []float64  // standardized pooled descriptor
 	sum    []int64    // per channel: sum of features
 	sqr    []int64    // and of their squares
+	along  []float64  // the descriptor along the latent basis
+	parts  Ensemble   // of the last part
 }
 
 // NewScorer for graphs that the statistics were fitted to.
 func NewScorer(s *Statistics) *Scorer {
 	c := &Scorer{
 		s: s, coarse: newSurface(s.Grid, s.Channels), desc: make([]float64, len(s.Latent.Mean)),
-		sum: make([]int64, s.Channels), sqr: make([]int64, s.Channels),
+		sum: make([]int64, s.Channels), sqr: make([]int64, s.Channels), along: make([]float64, len(s.Latent.Basis)),
 	}
 	if m := s.Local; m != nil {
 		c.fine = newSurface(m.Grid, m.Channels)
@@ -81,19 +83,32 @@ func (c *Scorer) Raw(outputs [][]byte) (Deviations, error) {
 	if len(outputs) < numOutputs || len(outputs[OutResidual]) != n || len(outputs[OutFeatures]) != n {
 		return Deviations{}, fmt.Errorf("the graph's outputs do not fit the statistics: %dx%dx%d is needed", c.s.Grid[0], c.s.Grid[1], c.s.Channels)
 	}
-	step := c.s.ResidualScale
-	d := Deviations{Reconstruction: c.coarse.peak(outputs[OutResidual], mul(step, step)/float64(c.s.Channels), c.s.PositionWeight)}
+	step := mul(c.s.ResidualScale, c.s.ResidualScale) / float64(c.s.Channels)
+	peak, at := c.coarse.peak(outputs[OutResidual], step, c.s.PositionWeight)
+	d := Deviations{Reconstruction: peak}
+	for m, v := range c.coarse.without(outputs[OutResidual], step, c.s.PositionWeight, at) {
+		c.parts[m] = Deviations{Reconstruction: v}
+	}
 	if m := c.s.Local; m != nil {
 		if len(outputs) <= OutLocal || len(outputs[OutLocal]) != len(c.fused)*m.Channels {
 			return Deviations{}, fmt.Errorf("the graph's local output does not fit the statistics: %dx%dx%d is needed", m.Grid[0], m.Grid[1], m.Channels)
 		}
-		d.Local = c.fine.peak(outputs[OutLocal], mul(m.Step, m.Step), m.PositionWeight)
+		d.Local, at = c.fine.peak(outputs[OutLocal], mul(m.Step, m.Step), m.PositionWeight)
+		for i, v := range c.fine.without(outputs[OutLocal], mul(m.Step, m.Step), m.PositionWeight, at) {
+			c.parts[i].Local = v
+		}
 		c.fuse()
 	}
 	c.descriptor(outputs[OutFeatures])
 	d.Latent = max(c.latent(), 1e-6)
+	for m := range c.parts {
+		c.parts[m].Latent = d.Latent
+	}
 	return d, nil
 }
+
+// Ensemble is what the members make of the last part, valid until the next Raw.
+func (c *Scorer) Ensemble() *Ensemble { return &c.parts }
 
 // fuse writes the fused map on the fine grid.
 func (c *Scorer) fuse() {
@@ -148,6 +163,7 @@ func (c *Scorer) latent() float64 {
 		for j, v := range c.desc {
 			z += mul(v, b[j])
 		}
+		c.along[i] = z
 		z2 := mul(z, z)
 		rest -= z2
 		sum += z2 / m.Variance[i]

@@ -39,6 +39,8 @@ type Statistics struct {
 	Latent LatentModel `json:"latent"`
 	Views  [2]View     `json:"views"` // reconstruction, latent
 	Fusion Fusion      `json:"fusion"`
+
+	Members []Member `json:"members,omitempty"` // none, or Members: how sure the score is
 }
 
 // LocalModel is how OutLocal becomes a map of local novelty: the root of the
@@ -118,6 +120,14 @@ func (s *Statistics) check() error {
 	if s.Local != nil {
 		if err := s.Local.check(); err != nil {
 			return fmt.Errorf("local model: %w", err)
+		}
+	}
+	if n := len(s.Members); n != 0 && n != Members {
+		return fmt.Errorf("an ensemble of %d members, %d are known", n, Members)
+	}
+	for i := range s.Members {
+		if err := s.Members[i].check(s.Local != nil); err != nil {
+			return fmt.Errorf("member %d: %w", i, err)
 		}
 	}
 	return s.checkNumbers()

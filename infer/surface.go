@@ -13,9 +13,9 @@ func newSurface(grid [2]int, channels int) surface {
 	return surface{h: grid[0], w: grid[1], ch: channels, raw: make([]float64, n), blur: make([]float64, n)}
 }
 
-// peak maps out and returns the largest value of the blurred map, above 0. A
-// cell is the root of k times its sum of squares, times its weight.
-func (s *surface) peak(out []byte, k float64, weight []float64) float64 {
+// peak maps out and returns the largest value of the blurred map, above 0, and
+// its cell. A cell is the root of k times its sum of squares, times its weight.
+func (s *surface) peak(out []byte, k float64, weight []float64) (peak float64, at int) {
 	for p := range s.raw {
 		sum := int64(0)
 		for _, b := range out[p*s.ch : (p+1)*s.ch] {
@@ -25,11 +25,13 @@ func (s *surface) peak(out []byte, k float64, weight []float64) float64 {
 		s.raw[p] = mul(math.Sqrt(mul(float64(sum), k)), weight[p])
 	}
 	s.smooth()
-	peak := 1e-6
-	for _, v := range s.blur {
-		peak = max(peak, v)
+	peak = 1e-6
+	for i, v := range s.blur {
+		if v > peak {
+			peak, at = v, i
+		}
 	}
-	return peak
+	return peak, at
 }
 
 // smooth is half the map and half its 3x3 mean (edges repeated): one noisy
@@ -81,7 +83,10 @@ func NewLocalScorer(m *LocalModel) *LocalScorer {
 	return &LocalScorer{m, newSurface(m.Grid, m.Channels)}
 }
 
-// Peak is the raw local deviation of the part with this output.
-func (l *LocalScorer) Peak(out []byte) float64 {
-	return l.s.peak(out, mul(l.m.Step, l.m.Step), l.m.PositionWeight)
+// Peak is the raw local deviation of the part with this output, and what the
+// members of an ensemble find.
+func (l *LocalScorer) Peak(out []byte) (float64, [Members]float64) {
+	k := mul(l.m.Step, l.m.Step)
+	peak, at := l.s.peak(out, k, l.m.PositionWeight)
+	return peak, l.s.without(out, k, l.m.PositionWeight, at)
 }

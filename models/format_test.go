@@ -4,6 +4,8 @@ import (
 	"archive/zip"
 	"bytes"
 	"errors"
+	"image"
+	"image/png"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -123,6 +125,9 @@ func TestRules(t *testing.T) {
 		"P10": manifest(t, `"width": 64`, `"width": 9`),
 		"P11": recoded(t, CalibrationFile, []byte(`{"scores":[2,1],"threshold":2,"unsure_above":2,"map_scale":1}`)),
 		"P13": recoded(t, DriftFile, []byte("{")),
+		"P16": recoded(t, SensorFile, []byte("{")),
+		"P15": recoded(t, MaskFile, []byte("no picture")),
+		"P14": recoded(t, ExemplarsFile, []byte("{")),
 		"P12": recoded(t, "golden/2.input", []byte{1}),
 	}
 	var many bytes.Buffer
@@ -137,6 +142,26 @@ func TestRules(t *testing.T) {
 	cases["P4"] = many.Bytes()
 	if p, err := Read(recoded(t, DriftFile, []byte(`{"schema":1}`))); err != nil || len(p.Drift) == 0 {
 		t.Errorf("a package with a drift reference: %v", err)
+	}
+	for what, p := range map[string]*Package{
+		"a mask without a reference": withPictures(grey(9, 9), nil), "a large mask": withPictures(grey(MaxSide+1, 1), grey(64, 64)),
+		"a reference of another size": withPictures(grey(9, 9), grey(64, 63)), "no PNG": withPictures([]byte("x"), grey(64, 64)),
+	} {
+		b, err := p.Bytes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var r *RuleError
+		if _, err := Read(b); !errors.As(err, &r) || r.Rule != "P15" {
+			t.Errorf("%s: error %v", what, err)
+		}
+	}
+	b, err := withPictures(grey(9, 9), grey(64, 64)).Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err := Read(b); err != nil || len(p.Mask) == 0 || len(p.Reference) == 0 || *p.Manifest.Preprocess.Ignored != 0.25 {
+		t.Errorf("a package with a mask: %v", err)
 	}
 	for rule, b := range cases {
 		_, err := Read(b)
@@ -154,6 +179,21 @@ func TestRules(t *testing.T) {
 			t.Errorf("rule %s of FORMAT.md has no case here", m[1])
 		}
 	}
+}
+
+// withPictures is the sample with a mask and a reference.
+func withPictures(mask, reference []byte) *Package {
+	p, ignored := sample(), 0.25
+	p.Mask, p.Reference, p.Manifest.Preprocess.Ignored = mask, reference, &ignored
+	return p
+}
+
+func grey(w, h int) []byte {
+	var b bytes.Buffer
+	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, w, h))); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
 }
 
 func flip(b []byte, i int) []byte {

@@ -22,7 +22,11 @@ const (
 	StatisticsFile  = "statistics.json"
 	CalibrationFile = "calibration.json"
 	ReportFile      = "report.html"
-	DriftFile       = "drift.json" // may be missing
+	DriftFile       = "drift.json"     // may be missing
+	ExemplarsFile   = "exemplars.json" // may be missing
+	SensorFile      = "sensor.json"    // may be missing
+	MaskFile        = "mask.png"       // may be missing
+	ReferenceFile   = "reference.png"  // there where something needs it
 	goldenDir       = "golden/"
 )
 
@@ -64,6 +68,10 @@ type Package struct {
 	Golden      []Golden
 	Report      []byte // HTML, may be nil
 	Drift       []byte // what live parts are compared with beside the verdict: infer/drift; may be nil
+	Exemplars   []byte // taught parts to name the nearest of: infer.Exemplars; may be nil
+	Sensor      []byte // what is known of the camera: infer.Sensor; may be nil
+	Mask        []byte // grey PNG over the picture, 0 ignored, 255 counts; may be nil
+	Reference   []byte // PNG: the mean taught picture, as large as the graph's input; nil where nothing needs it
 
 	digest string
 }
@@ -72,7 +80,10 @@ type Package struct {
 func (p *Package) Digest() string { return p.digest }
 
 // ShortDigest is what verdicts and topics carry.
-func (p *Package) ShortDigest() string { return p.digest[:min(12, len(p.digest))] }
+func (p *Package) ShortDigest() string { return Short(p.digest) }
+
+// Short is the short form of a digest.
+func Short(digest string) string { return digest[:min(12, len(digest))] }
 
 // ReadFile reads and checks the package at path.
 func ReadFile(path string) (*Package, error) {
@@ -123,7 +134,8 @@ func Read(b []byte) (*Package, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Package{Graph: slices.Clone(graph), Statistics: files[StatisticsFile], Report: files[ReportFile], Drift: files[DriftFile]}
+	p := &Package{Graph: slices.Clone(graph), Statistics: files[StatisticsFile], Report: files[ReportFile], Drift: files[DriftFile], Exemplars: files[ExemplarsFile],
+		Sensor: files[SensorFile], Mask: files[MaskFile], Reference: files[ReferenceFile]}
 	sum := sha256.Sum256(b)
 	p.digest = hex.EncodeToString(sum[:])
 	if err := p.decode(files); err != nil {

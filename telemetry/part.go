@@ -14,7 +14,9 @@ type Part struct {
 	Record    uint64        `json:"record"`  // number in the outbox; a gap is a lost record
 	Verdict   edge.Decision `json:"verdict"` // readers treat "unknown" as a reject
 	Reason    edge.Reason   `json:"reason"`
+	Why       string        `json:"why"` // in plain sentences; "" for an accepted part
 	Score     Score         `json:"score"`
+	Nearest   *Nearest      `json:"nearest"`       // taught part, null where none is named
 	FrameUS   *int64        `json:"frame_us"`      // trigger to exposure, null without a frame
 	LatencyUS *int64        `json:"latency_us"`    // trigger to decision, null without one
 	MarginUS  *int64        `json:"due_margin_us"` // decision to due, below 0 when late, null without a due
@@ -31,6 +33,7 @@ type Score struct {
 	ReconstructionShare Number `json:"reconstruction_share"`
 	PValue              Number `json:"p_value"`
 	Threshold           Number `json:"threshold"`
+	Spread              Number `json:"spread"`
 }
 
 // PartOf returns v as written on the wire. A part that was never scored
@@ -41,13 +44,30 @@ func PartOf(v *edge.Verdict, record uint64) Part {
 		Record:    record,
 		Verdict:   knownDecision(v.Decision),
 		Reason:    v.Reason,
+		Why:       clip(v.Why()),
 		Score:     scoreOf(v),
+		Nearest:   nearestOf(v),
 		FrameUS:   micros(v.Trigger, v.Frame),
 		LatencyUS: micros(v.Trigger, v.Scored),
 		MarginUS:  micros(v.Scored, v.Due),
 		Recipe:    clip(v.Recipe),
 		Model:     clip(v.Model),
 	}
+}
+
+// Nearest is edge.Nearest on the wire.
+type Nearest struct {
+	Part     string  `json:"part"`
+	Distance Rounded `json:"distance"`
+	Usual    Rounded `json:"usual"`
+}
+
+func nearestOf(v *edge.Verdict) *Nearest {
+	n := v.Nearest
+	if n.Part == "" || v.Decision == edge.Accept {
+		return nil
+	}
+	return &Nearest{clip(n.Part), Rounded(n.Distance), Rounded(n.Usual)}
 }
 
 // knownDecision turns what is no decision into Unknown, which is a reject.
@@ -62,7 +82,7 @@ func scoreOf(v *edge.Verdict) Score {
 	s := v.Score
 	if s == (edge.Score{}) {
 		nan := Number(math.NaN())
-		return Score{nan, nan, nan, nan, nan, nan, nan}
+		return Score{nan, nan, nan, nan, nan, nan, nan, nan}
 	}
 	return Score{
 		Fused:               Number(s.Fused),
@@ -72,6 +92,7 @@ func scoreOf(v *edge.Verdict) Score {
 		ReconstructionShare: Number(1 - s.LatentShare),
 		PValue:              Number(s.PValue),
 		Threshold:           Number(s.Threshold),
+		Spread:              Number(s.Spread),
 	}
 }
 

@@ -47,6 +47,11 @@ func (r *Reporter) Part(v *edge.Verdict) bool {
 	return ok
 }
 
+// Online reports again that the station is there, with the model now in force.
+func (r *Reporter) Online() {
+	r.sink.Retain(r.station.topics.Status(), r.station.EncodeStatus(Online))
+}
+
 // Counts reports the ledger.
 func (r *Reporter) Counts(c edge.Counts) {
 	o := r.outbox.Stats()

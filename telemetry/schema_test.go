@@ -24,7 +24,7 @@ var rules = map[string]func(*testing.T){
 	"T1": ruleIDs, "T2": ruleEveryPayload, "T3": ruleSequence, "T4": ruleTimes, "T5": ruleNumbers,
 	"T6": ruleVerdicts, "T7": ruleRecordNumbers, "T8": ruleMicroseconds, "T9": ruleNotScored,
 	"T10": ruleHeatmapSize, "T11": ruleRegions, "T12": ruleCounts, "T13": ruleAlarms, "T14": ruleText,
-	"T15": ruleStatus, "T16": ruleStates, "T17": ruleCommands, "T18": ruleAcks, "T19": ruleBounds, "T20": ruleAcknowledged,
+	"T15": ruleStatus, "T16": ruleStates, "T17": ruleCommands, "T18": ruleAcks, "T19": ruleBounds, "T20": ruleAcknowledged, "T21": ruleWhy,
 }
 
 func TestRules(t *testing.T) {
@@ -101,6 +101,7 @@ func fullVerdict() *edge.Verdict {
 		Decision: edge.Reject, Reason: edge.ReasonScore,
 		Score:   edge.Score{Fused: 1.0 / 3, Latent: 2, Reconstruction: 3, LatentShare: 0.25, PValue: 0.001, Threshold: 0.2},
 		Regions: []edge.Region{{Box: image.Rect(1, 2, 11, 22), Area: 50, Score: 1.5, Share: 0.75}},
+		Judged:  image.Rect(0, 0, 64, 64), Nearest: edge.Nearest{Part: "good-7.png", Distance: 3, Usual: 1.5},
 		Trigger: 1000, Frame: 6_000, Scored: 3_001_999, Due: 2_001_000,
 		Wall: edge.WallTime{Time: noon, Quality: edge.WallNTP}, Recipe: "bolt", Model: "abc",
 	}
@@ -134,6 +135,27 @@ func must(t *testing.T) func(b []byte, err error) []byte {
 			t.Fatal(err)
 		}
 		return b
+	}
+}
+
+func ruleWhy(t *testing.T) {
+	v := fullVerdict()
+	b := must(t)(telemetry.EncodePart(v, 1))
+	if got := at(t, b, "why"); got != v.Why() || !strings.Contains(v.Why(), "at the upper left, 10x20 px") {
+		t.Errorf("why: %v", got)
+	}
+	if at(t, b, "nearest.part") != "good-7.png" || at(t, b, "nearest.distance") != 3.0 || at(t, b, "nearest.usual") != 1.5 {
+		t.Errorf("nearest: %v", at(t, b, "nearest"))
+	}
+	v.Decision, v.Reason = edge.Accept, edge.ReasonNone
+	b = must(t)(telemetry.EncodePart(v, 1))
+	if at(t, b, "why") != "" || at(t, b, "nearest") != nil {
+		t.Errorf("an accepted part: %s", b)
+	}
+	v.Decision, v.Reason, v.Nearest = edge.Reject, edge.ReasonNoFrame, edge.Nearest{}
+	b = must(t)(telemetry.EncodePart(v, 1))
+	if why := at(t, b, "why").(string); !strings.Contains(why, "no frame") || at(t, b, "nearest") != nil {
+		t.Errorf("a part without a frame: %s", b)
 	}
 }
 

@@ -51,7 +51,7 @@ type Config struct {
 	Frames         int // frames that may be out at once; 0: 4
 	// Patience is the silence that means ErrStuck; 0: two frame periods.
 	Patience time.Duration
-	Torn     bool // look for torn frames too; real sensors only, see capture.Checker
+	Torn     bool // look for torn frames from the first on; else once the camera has shown noise, see capture.Checker
 }
 
 // Camera is an open, streaming camera. Next is for one goroutine; Release and
@@ -138,7 +138,7 @@ func start(cfg Config, clock edge.Clock, k kernel, info Info) (*Camera, error) {
 		return nil, err
 	}
 	c := &Camera{cfg: cfg, clock: clock, info: info, layout: layout, k: k}
-	c.checker = capture.Checker{Repeats: true, Gaps: true, Torn: cfg.Torn}
+	c.checker = capture.Checker{Repeats: true, Gaps: true, Torn: cfg.Torn, LearnTorn: true}
 	c.describe(framePeriod(k))
 	w, h := layout.Width, layout.Height
 	if !cfg.ROI.Empty() {

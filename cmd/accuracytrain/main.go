@@ -1,50 +1,31 @@
-// Command accuracytrain measures the trained families: it trains and evaluates
-// with the built program, as a user would, and writes the table between markers
-// into models/library/README.md. Results are kept in a cache by the digest of
-// the program, the recipe and the set, so an interrupted run goes on. It is a
-// developer's tool and no part of Winnow.
+// Command accuracytrain measures trained families: it trains and evaluates with
+// the built program, as a user would (`winnow train curve`), and writes tables
+// between markers into models/library/README.md. What was measured is kept in a
+// cache by the digest of the sources that decide it, the recipe, the seed and the
+// pictures, so it can be run in pieces; lines of what a run does not measure stay
+// as they are. It is a developer's tool and no part of Winnow.
 //
 //	make accuracy-train                                  every recipe on every set: hours
-//	make accuracy-train RECIPES=feature-ae SETS=aliens   some; the table has what the cache has of this program
+//	make accuracy-train RECIPES=feature-ae SETS=aliens   some
+//	make accuracy-train TABLE=pruned SETS=aliens         density against accuracy, three seeds
+//	make accuracy-train TABLE=ablation SETS=mtd-disjoint each objective and regime item on or off
 package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
-	"time"
-
-	"winnow/edge/evaluate"
-	"winnow/edge/store"
 )
 
-const (
-	begin = "<!-- accuracy-train: written by `make accuracy-train` -->"
-	end   = "<!-- accuracy-train ends -->"
-)
+type options struct{ winnow, data, cache, readme, recipes, sets, table, items string }
 
-// row is one recipe on one set.
-type row struct {
-	Recipe, Set string
-	Date        string
-	Eval        evaluate.Result
-	Trained     struct {
-		MACs         int64   `json:"macs"`
-		TrainSeconds float64 `json:"train_seconds"`
-		Parts        int     `json:"parts"`
-		HeldOut      int     `json:"held_out"`
-	}
-}
-
-type options struct{ winnow, data, cache, readme, recipes, sets string }
+// tables that can be written.
+var tables = map[string]func(*bench) error{"families": families, "pruned": pruned, "ablation": ablation}
 
 func main() {
 	var o options
@@ -54,10 +35,12 @@ func main() {
 	}
 	flag.StringVar(&o.winnow, "winnow", "bin/winnow-tf", "program to measure")
 	flag.StringVar(&o.data, "data", "../shared/data", "folder of sets in MVTec layout")
-	flag.StringVar(&o.cache, "cache", filepath.Join(cache, "winnow", "accuracy-train"), "folder of finished results")
+	flag.StringVar(&o.cache, "cache", filepath.Join(cache, "winnow", "accuracy-train"), "folder of what was measured")
 	flag.StringVar(&o.readme, "readme", "models/library/README.md", "document to write; empty to print only")
-	flag.StringVar(&o.recipes, "recipes", "feature-ae", "names of recipes in infer/train/recipes, with commas")
-	flag.StringVar(&o.sets, "sets", "aliens,mtd-disjoint,mtd,deeppcb", "sets, with commas")
+	flag.StringVar(&o.recipes, "recipes", "feature-ae", "for families: names of recipes in infer/train/recipes, with commas")
+	flag.StringVar(&o.items, "items", "", "for the ablation: names of its changes, with semicolons; empty for all")
+	flag.StringVar(&o.sets, "sets", "aliens,mtd-disjoint,deeppcb,mtd", "sets, with commas")
+	flag.StringVar(&o.table, "table", "families", "families, pruned or ablation")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -68,127 +51,32 @@ func main() {
 }
 
 func run(ctx context.Context, o options) error {
+	table, ok := tables[o.table]
+	if !ok {
+		return fmt.Errorf("there is no table %q: families, pruned or ablation", o.table)
+	}
 	if err := os.MkdirAll(o.cache, 0o755); err != nil {
 		return err
 	}
-	program, err := os.ReadFile(o.winnow)
+	sources, err := digestSources(".")
 	if err != nil {
-		return fmt.Errorf("%w: build it with `make build-tf`", err)
+		return err
 	}
-	var rows []row
+	return table(&bench{o: o, ctx: ctx, sources: sources, sets: here(o)})
+}
+
+// here are the sets that are there.
+func here(o options) (sets []string) {
 	for set := range strings.SplitSeq(o.sets, ",") {
-		if _, err := os.Stat(filepath.Join(o.data, folder(set))); err != nil {
+		_, err := os.Stat(filepath.Join(o.data, folder(set)))
+		if errors.Is(err, os.ErrNotExist) {
 			fmt.Printf("NOT HERE: %s\n", set)
 			continue
 		}
-		for recipe := range strings.SplitSeq(o.recipes, ",") {
-			r, err := measured(ctx, o, program, recipe, set)
-			if err != nil {
-				return fmt.Errorf("%s on %s: %w", recipe, set, err)
-			}
-			fmt.Println(r.line())
-			rows = append(rows, *r)
-		}
+		sets = append(sets, set)
 	}
-	if o.readme == "" || len(rows) == 0 {
-		return nil
-	}
-	return rewrite(o.readme, document(rows))
+	return sets
 }
 
 // folder of a set: mtd-disjoint is mtd under its other split.
 func folder(set string) string { return strings.TrimSuffix(set, "-disjoint") }
-
-// measured takes a row from the cache or makes it.
-func measured(ctx context.Context, o options, program []byte, recipe, set string) (*row, error) {
-	text, err := os.ReadFile(filepath.Join("infer", "train", "recipes", recipe+".toml"))
-	if err != nil {
-		return nil, err
-	}
-	h := sha256.New()
-	h.Write(program)
-	h.Write(text)
-	path := filepath.Join(o.cache, fmt.Sprintf("%s-%s-%x.json", recipe, set, h.Sum(nil)[:8]))
-	r := new(row)
-	if b, err := os.ReadFile(path); err == nil {
-		return r, json.Unmarshal(b, r)
-	} else if !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
-	if err := r.measure(ctx, o, recipe, set); err != nil {
-		return nil, err
-	}
-	b, err := json.Marshal(r)
-	if err != nil {
-		return nil, err
-	}
-	return r, store.WriteFile(path, b, 0o644)
-}
-
-func (r *row) measure(ctx context.Context, o options, recipe, set string) error {
-	r.Recipe, r.Set, r.Date = recipe, set, time.Now().Format(time.DateOnly)
-	data := filepath.Join(o.data, folder(set))
-	var split []string
-	if folder(set) != set {
-		split = []string{"--split", filepath.Join(data, "split-disjoint.csv")}
-	}
-	model := filepath.Join(o.cache, recipe+"-"+set+".tflite")
-	defer os.Remove(model)
-	args := append([]string{"train", "--from", data, "--recipe", recipe, "--out", model, "--restart", "--json"}, split...)
-	if err := winnow(ctx, o.winnow, &r.Trained, args...); err != nil {
-		return err
-	}
-	args = append([]string{"eval", "--model", model, "--data", data, "--engine", "native", "--json", "-"}, split...)
-	return winnow(ctx, o.winnow, &r.Eval, args...)
-}
-
-func winnow(ctx context.Context, program string, into any, args ...string) error {
-	c := exec.CommandContext(ctx, program, args...)
-	c.Stderr = os.Stderr
-	out, err := c.Output()
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal(out, into)
-}
-
-func pc(n evaluate.Number) string {
-	b, err := n.MarshalJSON()
-	if err != nil || string(b) == "null" {
-		return "-"
-	}
-	return fmt.Sprintf("%.1f", 100*float64(n))
-}
-
-func (r *row) line() string {
-	e := &r.Eval
-	iv := e.Intervals["image_auroc"]
-	return fmt.Sprintf("| %s | %s | %d + %d | %s (%s to %s) | %s | %s | %s | %.0f | %.1f | %.0f |", r.Set, r.Recipe, r.Trained.Parts, r.Trained.HeldOut,
-		pc(e.ImageAUROC), pc(iv[0]), pc(iv[1]), pc(e.PixelAUROC), pc(e.AUPRO), pc(e.CaughtAt1),
-		float64(r.Trained.MACs)/1e6, e.LatencyMS.P50, r.Trained.TrainSeconds)
-}
-
-func document(rows []row) string {
-	var w strings.Builder
-	fmt.Fprintf(&w, "Measured with `make accuracy-train` between %s and %s, int8 on the native engine, seed 1. Percentages with 95 %% intervals; parts are those\n", rows[0].Date, rows[len(rows)-1].Date)
-	w.WriteString("that weights learned from and those held out; MMAC and ms (median, machine shared) are of the whole part, encoder included.\n\n")
-	w.WriteString("| set | recipe | parts | image AUROC | pixel AUROC | AUPRO | caught at 1 % | MMAC | ms | s to train |\n|---|---|---|---|---|---|---|---|---|---|\n")
-	for i := range rows {
-		w.WriteString(rows[i].line() + "\n")
-	}
-	return w.String()
-}
-
-// rewrite replaces what stands between the markers of a file.
-func rewrite(path, text string) error {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	head, rest, ok := strings.Cut(string(b), begin)
-	_, tail, ok2 := strings.Cut(rest, end)
-	if !ok || !ok2 {
-		return fmt.Errorf("%s lacks the markers %q and %q", path, begin, end)
-	}
-	return store.WriteFile(path, []byte(head+begin+"\n\n"+text+"\n"+end+tail), 0o644)
-}

@@ -70,11 +70,13 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// FuzzSchedules looks for a seed whose schedule goes wrong.
+// FuzzSchedules looks for a schedule that goes wrong: the fuzzer writes when the
+// belt stops and how fast it runs, how parts are spaced, and when they are exposed.
 func FuzzSchedules(f *testing.F) {
-	f.Add(uint64(1), uint16(300))
-	f.Fuzz(func(t *testing.T, seed uint64, parts uint16) {
-		r, err := simulate(plan{Parts: int64(parts%2000) + 1, Seed: seed})
+	f.Add(uint64(1), uint16(300), []byte(nil))
+	f.Add(uint64(2), uint16(100), bytes.Repeat([]byte{0, 255, 0, 8, 255, 16, 128}, 40))
+	f.Fuzz(func(t *testing.T, seed uint64, parts uint16, tape []byte) {
+		r, err := simulate(plan{Parts: int64(parts%500) + 1, Seed: seed, Tape: tape})
 		if err != nil || !r.ok() {
 			t.Errorf("%v %+v", err, r.Wrong)
 		}

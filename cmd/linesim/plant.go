@@ -12,6 +12,23 @@ import (
 type plan struct {
 	Parts int64
 	Seed  uint64
+	Tape  []byte // choices of the plant that come before those drawn from Seed
+}
+
+// tape is a source of chances that somebody has written: a byte is a choice, from
+// the least (0) to the most. After its end they are drawn.
+type tape struct {
+	left []byte
+	then rand.Source
+}
+
+func (t *tape) Uint64() uint64 {
+	if len(t.left) == 0 {
+		return t.then.Uint64()
+	}
+	b := t.left[0]
+	t.left = t.left[1:]
+	return uint64(b) * 0x0101010101010101 // whichever bits are looked at
 }
 
 // The plant. Lengths in micrometres, times in nanoseconds.

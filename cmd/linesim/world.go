@@ -63,7 +63,7 @@ type world struct {
 }
 
 func newWorld(p plan) (*world, error) {
-	w := &world{plan: p, clock: &virtual{now: 1e9}, rnd: rand.New(rand.NewPCG(p.Seed, 0))}
+	w := &world{plan: p, clock: &virtual{now: 1e9}, rnd: rand.New(&tape{p.Tape, rand.NewPCG(p.Seed, 0)})}
 	w.belt = belt{rnd: w.rnd, from: w.clock.now, until: w.clock.now}
 	w.next = toGate
 	w.wire = sim.NewChip(w.clock).Line(0)
@@ -76,7 +76,7 @@ func newWorld(p plan) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.tracker, err = gpio.NewBelt(gpio.BeltConfig{UnsureFires: true, Gates: []gpio.BeltGate{
+	w.tracker, err = gpio.NewBelt(gpio.BeltConfig{UnsureFires: true, TopSpeed: topSpeed / resolution, Gates: []gpio.BeltGate{
 		{Distance: toGate / resolution, Advance: pulse / 2, Width: pulse}}}, w.sched, w.clock)
 	if err != nil {
 		return nil, err

@@ -77,7 +77,8 @@ type calibratedReport struct {
 	From        string           `json:"from"` // digest of the package before
 	Parts       int              `json:"parts"`
 	Groups      int              `json:"groups"`
-	Joined      int              `json:"joined"` // groups joined because they hold near-duplicates
+	DeadPixels  int              `json:"dead_pixels"` // of the camera, that are bridged
+	Joined      int              `json:"joined"`      // groups joined because they hold near-duplicates
 	Skipped     []string         `json:"skipped"`
 	Before      float64          `json:"threshold_before"`
 	Threshold   float64          `json:"threshold"`
@@ -103,6 +104,9 @@ func runCalibrate(ctx context.Context, f calibrateFlags, out, log io.Writer) err
 	}
 	if len(ds.Teach) == 0 {
 		return fmt.Errorf("%s holds no pictures to calibrate on (png, jpg, bmp or gif): put fresh good parts there, or in train/good below it", f.from)
+	}
+	if err := renewSensor(ctx, p, ds.Teach); err != nil {
+		return err
 	}
 	j, _, err := openJudge(p, f.engine, "", judgeThreads(f.threads))
 	if err != nil {
@@ -133,6 +137,26 @@ func runCalibrate(ctx context.Context, f calibrateFlags, out, log io.Writer) err
 	return calibrated(f.out, p, c, n, skipped).print(out, f.json)
 }
 
+// renewSensor puts into p what fresh pictures say of the camera: pixels that have
+// died since are bridged from now on, in the fresh parts too.
+func renewSensor(ctx context.Context, p *models.Package, ps []evaluate.Picture) error {
+	s, err := learnSensor(ctx, ps)
+	if err != nil {
+		return err
+	}
+	if p.Sensor != nil {
+		old, err := infer.ParseSensor(p.Sensor)
+		if err != nil {
+			return err
+		}
+		if s.Top, s.Bottom = max(s.Top, old.Top), max(s.Bottom, old.Bottom); s.Width == 0 { // nothing new is known of pixels
+			s.Width, s.Height, s.Dead = old.Width, old.Height, old.Dead
+		}
+	}
+	p.Sensor, err = s.Encode()
+	return err
+}
+
 // takePictures judges files; those that cannot be used are named and left out.
 func takePictures(ctx context.Context, c *recalibrate.Collector, j *infer.Judge, ps []evaluate.Picture, bar *progress) (skipped []string, err error) {
 	groups := evaluate.GroupNumbers(ps)
@@ -160,8 +184,13 @@ func takePictures(ctx context.Context, c *recalibrate.Collector, j *infer.Judge,
 
 func calibrated(path string, old *models.Package, c *recalibrate.Collector, n *recalibrate.Result, skipped []string) *calibratedReport {
 	m, cal := n.Package.Manifest.Calibrated, n.Package.Calibration
+	dead := 0
+	if s, err := infer.ParseSensor(n.Package.Sensor); err == nil {
+		dead = s.Count()
+	}
 	return &calibratedReport{
-		Model: path, Digest: n.Package.Digest(), From: m.Package, Parts: m.Parts, Groups: m.Groups, Joined: n.Joined,
+		DeadPixels: dead,
+		Model:      path, Digest: n.Package.Digest(), From: m.Package, Parts: m.Parts, Groups: m.Groups, Joined: n.Joined,
 		Skipped: skipped, Before: old.Calibration.Threshold, Threshold: cal.Threshold, Above: c.Above(old.Calibration.Threshold),
 		Certificate: cal.Certificate, Promise: fit.Promise(cal),
 	}
@@ -179,6 +208,9 @@ func (r *calibratedReport) print(w io.Writer, asJSON bool) error {
 	}
 	fmt.Fprintf(w, "calibrated on %d fresh good parts in %d groups: %s\n", r.Parts, r.Groups, r.Model)
 	fmt.Fprintf(w, "threshold %.3f, was %.3f; %d of these parts lay above it\n", r.Threshold, r.Before, r.Above)
+	if r.DeadPixels > 0 {
+		fmt.Fprintf(w, "%d dead pixels of the camera are bridged: they held one value in every picture\n", r.DeadPixels)
+	}
 	_, err := fmt.Fprintf(w, "%s\n", r.Promise)
 	return err
 }

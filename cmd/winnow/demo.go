@@ -213,8 +213,7 @@ func (d *demoLine) Record(v *edge.Verdict, f *edge.Frame) bool {
 	if v.Decision == edge.Accept {
 		return ok
 	}
-	fmt.Fprintf(d.say, "part %4d  %-7s score %7.2f  threshold %.2f  p %.4f  %s  %s\n",
-		f.Seq, v.Decision, v.Score.Fused, v.Score.Threshold, v.Score.PValue, place(v), t.verdict())
+	fmt.Fprintf(d.say, "part %4d  %-7s %s  %s\n", f.Seq, v.Decision, t.verdict(), v.Why())
 	d.keep(f, v, t)
 	return ok
 }
@@ -234,15 +233,6 @@ func (d *demoLine) keep(f *edge.Frame, v *edge.Verdict, t truth) {
 		return
 	}
 	d.written++
-}
-
-// place says where on the part the largest anomaly is.
-func place(v *edge.Verdict) string {
-	if len(v.Regions) == 0 {
-		return "whole part"
-	}
-	b := v.Regions[0].Box
-	return fmt.Sprintf("at %d,%d (%dx%d)", b.Min.X, b.Min.Y, b.Dx(), b.Dy())
 }
 
 // inspectExhibit passes the exhibit's parts under the line.

@@ -168,10 +168,59 @@ func (x *examiner) corruptions(all []evaluate.Picture, limit int) ([]evaluate.Co
 		}
 		x.bar.update("judging corrupted pictures", i+1, len(ps))
 	}
+	known, err := x.knownDead(ps)
+	if err != nil {
+		return nil, err
+	}
 	out := []evaluate.Corrupted{table[0].Corrupted("none", 0, "the pictures as they are")}
 	for k, e := range table[1:] {
 		kind, grade := corrupt.Kinds()[k/corrupt.Grades], 1+k%corrupt.Grades
 		out = append(out, e.Corrupted(string(kind), grade, corrupt.Strength(kind, grade)))
+		if kind == corrupt.Dead && grade == corrupt.Grades {
+			out = append(out, known...)
+		}
+	}
+	return out, nil
+}
+
+// knownDead judges pictures with dead pixels again, by a judge that knows which:
+// those that `winnow calibrate` would find in the first of the same pictures.
+func (x *examiner) knownDead(ps []evaluate.Picture) ([]evaluate.Corrupted, error) {
+	sensor, err := x.judge.Sensor()
+	if err != nil {
+		return nil, err
+	}
+	defer x.judge.SetSensor(sensor)
+	var out []evaluate.Corrupted
+	f := new(edge.Frame)
+	spoil := func(i, grade int) error {
+		if err := pixfmt.ReadImageInto(f, ps[i].Path); err != nil {
+			return err
+		}
+		return corrupt.Apply(f, corrupt.Dead, grade, 1, uint64(i))
+	}
+	for grade := 1; grade <= corrupt.Grades; grade++ {
+		var l infer.SensorLearner
+		for i := range min(len(ps), sensorOf) {
+			if err := spoil(i, grade); err != nil {
+				return nil, err
+			}
+			l.Add(f)
+		}
+		x.judge.SetSensor(l.Sensor())
+		e := evaluate.New()
+		for i, pic := range ps {
+			if err := spoil(i, grade); err != nil {
+				return nil, err
+			}
+			part, _, err := x.part(f, pic)
+			if err != nil {
+				return nil, err
+			}
+			e.Add(part)
+			x.bar.update("judging dead pixels that are known", (grade-1)*len(ps)+i+1, corrupt.Grades*len(ps))
+		}
+		out = append(out, e.Corrupted("dead-known", grade, corrupt.Strength(corrupt.Dead, grade)+", known"))
 	}
 	return out, nil
 }

@@ -111,6 +111,7 @@ func (x *examiner) shot(f *edge.Frame, v *edge.Verdict, pic evaluate.Picture) (e
 			return evaluate.Shot{}, err
 		}
 	}
+	img = beside(img, f, x.judge)
 	var b bytes.Buffer
 	if err := jpeg.Encode(&b, shrink(img, f), &jpeg.Options{Quality: 85}); err != nil {
 		return evaluate.Shot{}, err
@@ -119,9 +120,13 @@ func (x *examiner) shot(f *edge.Frame, v *edge.Verdict, pic evaluate.Picture) (e
 	if pic.Defect != "" {
 		kind, wrong = pic.Defect, v.Decision == edge.Accept
 	}
+	detail := fmt.Sprintf("%s, score %.3g, threshold %.3g, latent share %.0f %%", filepath.Base(pic.Path), v.Score.Fused, v.Score.Threshold, 100*v.Score.LatentShare)
+	if why := v.Why(); why != "" {
+		detail = filepath.Base(pic.Path) + ": " + why
+	}
 	return evaluate.Shot{
 		Caption: fmt.Sprintf("%s: %v", kind, v.Decision), Alarm: wrong,
-		Detail: fmt.Sprintf("%s, score %.3g, threshold %.3g, latent share %.0f %%", filepath.Base(pic.Path), v.Score.Fused, v.Score.Threshold, 100*v.Score.LatentShare),
+		Detail: detail,
 		Media:  "image/jpeg", Data: b.Bytes(),
 	}, nil
 }

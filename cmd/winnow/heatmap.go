@@ -5,7 +5,10 @@ import (
 	"image"
 	"image/color"
 	"image/draw"
+	"image/jpeg"
 	"image/png"
+
+	scale "golang.org/x/image/draw"
 
 	"winnow/capture/pixfmt"
 	"winnow/edge"
@@ -22,9 +25,35 @@ func writeHeatmap(path string, f *edge.Frame, j *infer.Judge, v *edge.Verdict) e
 	return writeAtomic(path, b.Bytes())
 }
 
-// overlay paints the picture beside itself under its heatmap.
+// overlay paints the picture, the picture under its heatmap, and the nearest
+// taught part side by side.
 func overlay(f *edge.Frame, j *infer.Judge, v *edge.Verdict) image.Image {
-	return overlayAt(f, j, v, j.MapScale())
+	return beside(overlayAt(f, j, v, j.MapScale()), f, j)
+}
+
+// maxThumb is the largest picture of a taught part that is shown, in pixels a side.
+const maxThumb = 256
+
+// beside puts the nearest taught part that the judge's last verdict names, where
+// its package has a picture of it, to the right of img.
+func beside(img *image.RGBA, f *edge.Frame, j *infer.Judge) *image.RGBA {
+	near := j.Nearest()
+	if near == nil || len(near.Thumb) == 0 {
+		return img
+	}
+	c, err := jpeg.DecodeConfig(bytes.NewReader(near.Thumb))
+	if err != nil || c.Width > maxThumb || c.Height > maxThumb {
+		return img // a package may hold anything; the heatmap is still good
+	}
+	thumb, err := jpeg.Decode(bytes.NewReader(near.Thumb))
+	if err != nil {
+		return img
+	}
+	from := img.Bounds().Dx() + 4
+	out := image.NewRGBA(image.Rect(0, 0, from+f.Width, f.Height))
+	draw.Draw(out, img.Bounds(), img, image.Point{}, draw.Src)
+	scale.CatmullRom.Scale(out, image.Rect(from, 0, from+f.Width, f.Height), thumb, thumb.Bounds(), draw.Src, nil)
+	return out
 }
 
 // overlayAt is overlay with scale as the map's value at the threshold.

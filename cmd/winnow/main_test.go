@@ -128,8 +128,16 @@ func TestTeachEvalScoreVerify(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &s); err != nil || len(s) != 1 || s[0].Decision != edge.Reject || len(s[0].Regions) == 0 {
 		t.Errorf("score of a blotted part: %s", out)
 	}
-	if _, err := os.Stat(heat); err != nil {
-		t.Error(err)
+	if n := s[0].Nearest; n == nil || !strings.HasPrefix(n.Part, "p") || !strings.HasSuffix(n.Part, ".png") || !(n.Distance > 0) || !strings.Contains(s[0].Why, "Score ") {
+		t.Errorf("a blotted part is explained by %q and %+v", s[0].Why, n)
+	}
+	b, err := os.ReadFile(heat)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// picture, heatmap and the nearest taught part side by side
+	if c, err := png.DecodeConfig(bytes.NewReader(b)); err != nil || c.Width != 3*96+8 || c.Height != 96 {
+		t.Errorf("heatmap of %dx%d, %v", c.Width, c.Height, err)
 	}
 }
 

@@ -149,6 +149,9 @@ func (r *inspection) print(w io.Writer) error {
 	if m := r.Manifest; m != nil {
 		fmt.Fprintf(w, "model package %q written by %s: taught on %d parts in %d groups, input %dx%d, encoder %s\n",
 			m.Recipe, m.Program, m.Taught.Parts, m.Taught.Groups, m.Preprocess.Width, m.Preprocess.Height, m.Encoder.Name)
+		if i := m.Preprocess.Ignored; i != nil {
+			fmt.Fprintf(w, "a mask ignores %.1f %% of the picture\n", 100**i)
+		}
 		fmt.Fprintf(w, "threshold %.4f: %s\n", r.Calibration.Threshold, fit.Promise(*r.Calibration))
 	} else {
 		fmt.Fprintln(w, "a plain .tflite file, not a model package")

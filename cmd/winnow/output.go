@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"time"
@@ -23,7 +24,8 @@ func writeJSON(w io.Writer, v any) error {
 // progress shows a bar with the time left once work has lasted two seconds, on
 // a terminal only. The zero progress shows nothing.
 type progress struct {
-	out   *os.File
+	log   io.Writer // for what is said in between; nil: nothing
+	out   *os.File  // nil: no terminal, no bar
 	start time.Time
 	bar   *progressbar.ProgressBar
 	stage string
@@ -33,9 +35,19 @@ type progress struct {
 func newProgress(w io.Writer) *progress {
 	f, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return &progress{}
+		return &progress{log: w}
 	}
-	return &progress{out: f, start: time.Now()}
+	return &progress{log: w, out: f, start: time.Now()}
+}
+
+// say writes a line above the bar.
+func (p *progress) say(line string) {
+	if p.bar != nil {
+		_ = p.bar.Clear()
+	}
+	if p.log != nil {
+		fmt.Fprintln(p.log, line)
+	}
 }
 
 // update shows done of total units of the named stage.

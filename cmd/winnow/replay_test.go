@@ -103,7 +103,7 @@ func (f *forger) Fault(*recording.Fault)     {}
 func (f *forger) Part(p *recording.Part, frame *edge.Frame) error {
 	v := &edge.Verdict{ID: p.ID, Decision: p.Decision, Reason: p.Reason, Score: edge.Score{
 		Fused: float64(p.Fused), Latent: float64(p.Latent), Reconstruction: float64(p.Reconstruction),
-		LatentShare: float64(p.LatentShare), PValue: float64(p.PValue), Threshold: float64(p.Threshold),
+		LatentShare: float64(p.LatentShare), PValue: float64(p.PValue), Threshold: float64(p.Threshold), Spread: float64(p.Spread),
 	}}
 	if p.Record == f.record {
 		v.Score.Fused *= 1 + 1e-15

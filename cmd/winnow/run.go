@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"math/rand/v2"
@@ -13,6 +14,7 @@ import (
 	"winnow/edge"
 	"winnow/edge/clock"
 	"winnow/edge/config"
+	"winnow/edge/store/recording"
 	"winnow/infer"
 	"winnow/models"
 )
@@ -59,12 +61,20 @@ func runStation(ctx context.Context, cfg *config.Config, record recordFlags, std
 	if err != nil {
 		return err
 	}
-	s, err := station.Open(station.Options{Config: cfg, Clock: clk, Log: log, Version: version})
+	l := &loader{cfg: cfg, log: log, recording: record.dir != ""}
+	s, err := station.Open(station.Options{Config: cfg, Clock: clk, Log: log, Version: version, Load: l.load})
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	j, e, err := stationJudge(ctx, cfg, log, stderr)
+	recipe, path, err := station.Chosen(cfg)
+	if err != nil {
+		return err
+	}
+	if path != cfg.Model.Path {
+		log.Warn("a recipe that the command \"recipe\" chose is in force, not the configuration's", "recipe", recipe, "file", path)
+	}
+	j, e, err := l.first(ctx, path, stderr)
 	if err != nil {
 		return err
 	}
@@ -78,26 +88,66 @@ func runStation(ctx context.Context, cfg *config.Config, record recordFlags, std
 			log.Info(said)
 		}
 	}()
-	w, err := watch.New(j, watch.Options{Record: rec.writer(), Lots: rand.Uint64()})
+	m, err := stationModel(j, rec.writer())
 	if err != nil {
 		return err
 	}
+	m.Recipe = recipe
 	defer spareProcessors()()
-	return s.Run(ctx, station.Model{
-		Judge: w, Bare: j, Watch: w,
-		Digest: j.Package().ShortDigest(), Certificate: j.Package().Calibration.Certificate,
-	})
+	return s.Run(ctx, m)
 }
 
-// stationJudge loads the configured package, or teaches on the drawn line.
-func stationJudge(ctx context.Context, cfg *config.Config, log *slog.Logger, stderr io.Writer) (*infer.Judge, infer.Engine, error) {
-	if err := engineIsThere(string(cfg.Model.Engine), cfg.Model.LibTensorFlow); err != nil {
+// stationModel is j as a station judges with it.
+func stationModel(j *infer.Judge, rec *recording.Writer) (station.Model, error) {
+	w, err := watch.New(j, watch.Options{Record: rec, Lots: rand.Uint64()})
+	return station.Model{
+		Judge: w, Bare: j, Watch: w, Close: j.Close,
+		Digest: j.Package().ShortDigest(), Certificate: j.Package().Calibration.Certificate,
+	}, err
+}
+
+// loader loads the packages that a station judges with.
+type loader struct {
+	cfg       *config.Config
+	log       *slog.Logger
+	recording bool
+}
+
+// first loads the package that the station begins with, or teaches on the drawn line.
+func (l *loader) first(ctx context.Context, path string, stderr io.Writer) (*infer.Judge, infer.Engine, error) {
+	if err := engineIsThere(string(l.cfg.Model.Engine), l.cfg.Model.LibTensorFlow); err != nil {
 		return nil, nil, err
 	}
-	p, err := stationPackage(ctx, cfg, log, stderr)
+	p, err := stationPackage(ctx, l.cfg, path, l.log, stderr)
 	if err != nil {
 		return nil, nil, err
 	}
+	return l.open(p)
+}
+
+// load is a station.Loader.
+func (l *loader) load(_ context.Context, path string) (station.Model, error) {
+	if l.recording {
+		return station.Model{}, errors.New("this run is recorded (--record): a recording is of one package, so that replay can verify it")
+	}
+	p, err := models.ReadFile(path)
+	if err != nil {
+		return station.Model{}, err
+	}
+	j, _, err := l.open(p)
+	if err != nil {
+		return station.Model{}, err
+	}
+	m, err := stationModel(j, nil)
+	if err != nil {
+		return m, errors.Join(err, j.Close())
+	}
+	return m, nil
+}
+
+// open loads p on the configured engine.
+func (l *loader) open(p *models.Package) (*infer.Judge, infer.Engine, error) {
+	cfg, log := l.cfg, l.log
 	if r := cfg.Camera.ROI; r != (config.Area{}) && cfg.Camera.Kind != config.CameraV4L2 {
 		p.Manifest.Preprocess.ROI = &[4]int{r.X, r.Y, r.X + r.Width, r.Y + r.Height}
 	}
@@ -109,9 +159,9 @@ func stationJudge(ctx context.Context, cfg *config.Config, log *slog.Logger, std
 	return j, e, nil
 }
 
-func stationPackage(ctx context.Context, cfg *config.Config, log *slog.Logger, stderr io.Writer) (*models.Package, error) {
-	if cfg.Model.Path != "" {
-		return models.ReadFile(cfg.Model.Path)
+func stationPackage(ctx context.Context, cfg *config.Config, path string, log *slog.Logger, stderr io.Writer) (*models.Package, error) {
+	if path != "" {
+		return models.ReadFile(path)
 	}
 	log.Info("no model is configured: teaching on drawn parts")
 	ex, err := newDrawn(cfg.Camera.Seed, 60, 0)

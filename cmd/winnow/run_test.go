@@ -97,6 +97,23 @@ func await(t *testing.T, ctx context.Context, lines <-chan string, want ...strin
 	}
 }
 
+// offer makes a folder of recipes of one package: as it is, and broken.
+func offer(t *testing.T, model, dir string) {
+	t.Helper()
+	b, err := os.ReadFile(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string][]byte{"gear": b, "washer": b[:len(b)/2]} {
+		if err := os.WriteFile(filepath.Join(dir, name+".tflite"), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // A station as a process of its own on a real broker: every topic that exists,
 // and "offline" from the broker when the process is killed.
 func TestStationOnARealBroker(t *testing.T) {
@@ -114,6 +131,7 @@ func TestStationOnARealBroker(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	model, data := taught(t)
+	offer(t, model, filepath.Join(dir, "recipes"))
 	conf := fmt.Sprintf(`
 [device]
 id = "cam-7"
@@ -123,6 +141,7 @@ path = %q
 loop = true
 [model]
 path = %q
+recipes = "recipes"
 [recipe]
 deadline = "2s"
 [trigger]
@@ -149,11 +168,22 @@ dir = %q
 	base := "winnow/v1/site/line/cam-7"
 	await(t, ctx, lines, base+"/status|online", base+"/state|READY", base+`/part|"reject"`, base+`/part|"accept"`, base+"/heatmap|", base+"/counts|triggers", base+`/drift|"valid"`)
 	// These eight pictures pass again and again: too few parts for a new threshold.
-	cmd := fmt.Sprintf(`{"schema":1,"id":"r1","expires":%q,"args":{"parts":8}}`, time.Now().Add(time.Minute).UTC().Format(time.RFC3339))
-	if out, err := exec.CommandContext(ctx, "mosquitto_pub", "-p", fmt.Sprint(port), "-q", "1", "-t", base+"/cmd/recalibrate", "-m", cmd).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	command := func(verb, id, args string) {
+		t.Helper()
+		cmd := fmt.Sprintf(`{"schema":1,"id":%q,"expires":%q,"args":%s}`, id, time.Now().Add(time.Minute).UTC().Format(time.RFC3339), args)
+		if out, err := exec.CommandContext(ctx, "mosquitto_pub", "-p", fmt.Sprint(port), "-q", "1", "-t", base+"/cmd/"+verb, "-m", cmd).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
 	}
+	command("recalibrate", "r1", `{"parts":8}`)
 	await(t, ctx, lines, base+`/cmd/recalibrate/ack|"done"`, base+"/alarm/recalibration|independent good parts")
+	// Another recipe: a package that is broken, then one that is good.
+	command("recipe", "r2", `{"name":"washer"}`)
+	await(t, ctx, lines, base+`/cmd/recipe/ack|"refused"`, base+`/state|changed to washer`)
+	command("recipe", "r3", `{"name":"gear"}`)
+	await(t, ctx, lines, base+`/cmd/recipe/ack|"done"`, base+`/state|"recipe":"gear"`, base+"/status|online", base+`/part|"recipe":"gear"`)
+	command("recipe", "r3", `{"name":"gear"}`)
+	await(t, ctx, lines, base+`/cmd/recipe/ack|used before`)
 	if err := station.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +195,7 @@ dir = %q
 	if err := station.Start(); err != nil {
 		t.Fatal(err)
 	}
-	await(t, ctx, lines, base+"/status|online", base+"/part|")
+	await(t, ctx, lines, base+"/status|online", base+`/part|"recipe":"gear"`) // it holds over a restart
 	if err := station.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}

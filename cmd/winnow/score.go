@@ -54,8 +54,11 @@ func scoreCommand() *cobra.Command {
 type scored struct {
 	Picture  string        `json:"picture"`
 	Decision edge.Decision `json:"decision"`
+	Why      string        `json:"why"`
 	Score    edge.Score    `json:"score"`
+	Missing  float64       `json:"missing"` // share of the frame that held no picture
 	Regions  []edge.Region `json:"regions"`
+	Nearest  *edge.Nearest `json:"nearest"` // taught part; null for an accepted part
 }
 
 func scorePictures(ctx context.Context, j *infer.Judge, paths []string, heatmap string, asJSON bool, out io.Writer) error {
@@ -77,10 +80,17 @@ func scorePictures(ctx context.Context, j *infer.Judge, paths []string, heatmap 
 				return err
 			}
 		}
-		results = append(results, scored{path, v.Decision, v.Score, v.Regions})
+		r := scored{Picture: path, Decision: v.Decision, Why: v.Why(), Score: v.Score, Regions: v.Regions, Missing: v.Missing}
+		if v.Nearest.Part != "" {
+			r.Nearest = &v.Nearest
+		}
+		results = append(results, r)
 		if !asJSON {
-			fmt.Fprintf(out, "%-7s %8.3f (threshold %.3f, p %.4f, latent share %2.0f %%)  %s\n",
-				v.Decision, v.Score.Fused, v.Score.Threshold, v.Score.PValue, 100*v.Score.LatentShare, path)
+			fmt.Fprintf(out, "%-7s %8.3f ± %.3f (threshold %.3f, p %.4f, latent share %2.0f %%)  %s\n",
+				v.Decision, v.Score.Fused, v.Score.Spread, v.Score.Threshold, v.Score.PValue, 100*v.Score.LatentShare, path)
+			if r.Why != "" {
+				fmt.Fprintf(out, "        %s\n", r.Why)
+			}
 		}
 	}
 	if asJSON {

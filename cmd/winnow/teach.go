@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 type teachFlags struct {
 	from, out, split string
 	input            string
+	mask             string
 	falseReject      float64
 	threads          int
 	json             bool
@@ -31,8 +33,9 @@ func teachCommand() *cobra.Command {
 		Short: "Learn from pictures of good parts what good parts look like",
 		Long: "Teach learns normality from good parts only and writes one model package: features,\n" +
 			"statistics, a threshold calibrated on held-out parts, and the certificate that goes with it.",
-		Example: "  winnow teach --from good/ --out part.tflite\n  winnow teach --from mtd/ --out mtd.tflite --split mtd/split-disjoint.csv",
-		Args:    cobra.NoArgs,
+		Example: "  winnow teach --from good/ --out part.tflite\n  winnow teach --from mtd/ --out mtd.tflite --split mtd/split-disjoint.csv\n" +
+			"  winnow teach --from good/ --out part.tflite --mask ignore.png",
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return runTeach(c.Context(), f, c.OutOrStdout(), c.ErrOrStderr())
 		},
@@ -42,11 +45,16 @@ func teachCommand() *cobra.Command {
 	fs.StringVar(&f.out, "out", "", "model package to write")
 	fs.StringVar(&f.split, "split", "", "CSV file with the columns path,split,group: rows with split=teach are taken")
 	fs.StringVar(&f.input, "input", inputAuto, "pixels of the model's input, such as 256x256, in multiples of 32; auto keeps the pictures' aspect and takes more pixels where drawn defects need them")
+	fs.StringVar(&f.mask, "mask", "", "grey picture over the frame: places that are 0 are ignored, 255 count in full; any size of the pictures' aspect")
 	fs.Float64Var(&f.falseReject, "false-reject", 0.01, "false-reject rate that the threshold is drawn for")
 	fs.IntVar(&f.threads, "threads", 0, "threads to use; 0 is one for each processor")
 	fs.BoolVar(&f.json, "json", false, "print the result as JSON")
 	return c
 }
+
+// teachGarbage is how much garbage, in percent of what lives, teach lets come
+// together: an appliance has little memory to spare beside its running line.
+const teachGarbage = 40
 
 // shownSuspects bounds the list on a terminal.
 const shownSuspects = 10
@@ -59,8 +67,10 @@ type taughtReport struct {
 	Parts       int              `json:"parts"`
 	Groups      int              `json:"groups"`
 	Skipped     []string         `json:"skipped"`
-	Suspects    []string         `json:"suspects"` // taught pictures that look unlike the others, worst first
-	Input       [2]int           `json:"input"`    // width, height
+	Suspects    []string         `json:"suspects"`    // taught pictures that look unlike the others, worst first
+	Input       [2]int           `json:"input"`       // width, height
+	Ignored     float64          `json:"ignored"`     // share of the picture that the mask takes out
+	DeadPixels  int              `json:"dead_pixels"` // of the camera, that are bridged
 	Threshold   float64          `json:"threshold"`
 	Certificate edge.Certificate `json:"certificate"`
 	Promise     string           `json:"promise"`
@@ -74,6 +84,7 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 		return err
 	}
 	start := time.Now()
+	defer debug.SetGCPercent(debug.SetGCPercent(teachGarbage))
 	if _, err := os.Stat(filepath.Dir(f.out)); err != nil { // before minutes of work
 		return err
 	}
@@ -106,6 +117,10 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 		Threshold: p.Calibration.Threshold, Certificate: p.Calibration.Certificate, Promise: fit.Promise(p.Calibration),
 		Suspects: taught.suspects(), Views: viewReports(taught.result), Sizes: taught.sizes, Seconds: time.Since(start).Seconds(),
 	}
+	r.DeadPixels = taught.dead
+	if m.Preprocess.Ignored != nil {
+		r.Ignored = *m.Preprocess.Ignored
+	}
 	if f.json {
 		return writeJSON(out, r)
 	}
@@ -113,6 +128,12 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 		fmt.Fprintf(out, "skipped: %s\n", s)
 	}
 	fmt.Fprintf(out, "taught on %d good parts at %dx%d in %.1f s: %s (%.1f MB)\n", r.Parts, r.Input[0], r.Input[1], r.Seconds, f.out, float64(r.Bytes)/1e6)
+	if r.DeadPixels > 0 {
+		fmt.Fprintf(out, "%d dead pixels of the camera are bridged: they held one value in every picture\n", r.DeadPixels)
+	}
+	if r.Ignored > 0 {
+		fmt.Fprintf(out, "%.1f %% of the picture is ignored, as the mask says\n", 100*r.Ignored)
+	}
 	printViews(out, r.Sizes, r.Views)
 	printSuspects(out, r.Suspects)
 	fmt.Fprintf(out, "%s\n", r.Promise)

@@ -27,6 +27,9 @@ const (
 	firstTap  = 1
 )
 
+// leastShown is the share of a drawn defect that a mask must leave to be seen.
+const leastShown = 0.5
+
 // teacher collects the features of good parts and fits a package to them.
 type teacher struct {
 	recipe   string
@@ -36,9 +39,13 @@ type teacher struct {
 	encoder  *tflite.Model
 	session  infer.Session
 	pre      *infer.Preprocessor
+	mask     *infer.Mask   // nil: everything counts
+	sensor   *infer.Sensor // nil: nothing is known of the camera
 	features *fit.Features
 	digest   hash.Hash
 	inputs   []string
+	names    []string // of the parts
+	thumbs   [][]byte // and small pictures of them
 	drift    *drift.Learner
 	golden   [][]byte
 	defects  *defects // nil: none are drawn
@@ -105,13 +112,27 @@ func encoderAt(w, h int, names []string) (*tflite.Model, []fit.Tap, error) {
 }
 
 // Close releases the encoder.
-func (t *teacher) Close() error { return t.session.Close() }
+func (t *teacher) Close() error {
+	t.features.Close()
+	return t.session.Close()
+}
 
 // Add learns from one good part. Parts of one group are not independent.
 func (t *teacher) Add(f *edge.Frame, group int) error {
+	return t.AddNamed(f, group, fmt.Sprintf("part %d", t.features.Len()+1))
+}
+
+// AddNamed is Add of a part that has a name.
+func (t *teacher) AddNamed(f *edge.Frame, group int, name string) error {
 	in := t.session.Input(0)
 	if err := t.pre.Run(f, in); err != nil {
 		return err
+	}
+	if share, bad := t.pre.Missing(); bad {
+		return fmt.Errorf("%.1f %% of the frame is missing: dead or lost lines", 100*share)
+	}
+	if t.sensor != nil {
+		t.sensor.Confirm(f)
 	}
 	t.digest.Write(in)
 	t.inputs = append(t.inputs, models.InputDigest(in))
@@ -127,14 +148,27 @@ func (t *teacher) Add(f *edge.Frame, group int) error {
 	if err := t.features.Add(group, t.taps()); err != nil || t.defects == nil {
 		return err
 	}
+	if err := t.picture(name, in); err != nil {
+		return err
+	}
 	p := anomaly.Picture{W: t.w, H: t.h, Pix: append([]byte(nil), in...)}
 	return t.defects.draw(p, func(q anomaly.Picture, cover []byte, part, kind int) error {
+		if t.pre.Hide(q.Pix, cover) < leastShown {
+			return nil // the mask hides it
+		}
 		copy(in, q.Pix)
 		if err := t.session.Run(); err != nil {
 			return err
 		}
 		return t.features.AddDrawn(part, kind, t.taps(), cover, t.w, t.h)
 	})
+}
+
+// picture keeps name and thumb of a part, for verdicts to name it.
+func (t *teacher) picture(name string, in []byte) error {
+	b, err := infer.Thumb(in, t.w, t.h)
+	t.names, t.thumbs = append(t.names, name), append(t.thumbs, b)
+	return err
 }
 
 // taps are the encoder's outputs for the last picture.
@@ -157,11 +191,7 @@ func inverted(in []byte) []byte {
 
 // Fit makes the package. Its golden vectors are the first part and its negative.
 func (t *teacher) Fit(ctx context.Context, o fit.Options) (*models.Package, *fit.Result, error) {
-	o.Threads = t.threads
-	if t.defects != nil {
-		o.FirstTap, o.LocalTaps, o.Spend = firstTap, localTaps, true
-	}
-	r, err := fit.Fit(ctx, t.encoder, t.features, t.eng, o)
+	r, err := fit.Fit(ctx, t.encoder, t.features, t.eng, t.options(o))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -178,6 +208,18 @@ func (t *teacher) Fit(ctx context.Context, o fit.Options) (*models.Package, *fit
 	return p, r, nil
 }
 
+// options of this teacher's fit, o otherwise.
+func (t *teacher) options(o fit.Options) fit.Options {
+	o.Threads = t.threads
+	if t.defects != nil {
+		o.FirstTap, o.LocalTaps, o.Spend = firstTap, localTaps, true
+	}
+	if t.mask != nil {
+		o.Cells = t.mask.Cells
+	}
+	return o
+}
+
 func (t *teacher) pack(r *fit.Result) (*models.Package, error) {
 	graph, err := r.Graph.Marshal()
 	if err != nil {
@@ -191,17 +233,46 @@ func (t *teacher) pack(r *fit.Result) (*models.Package, error) {
 	if err != nil {
 		return nil, err
 	}
+	exemplars, err := t.exemplars(r)
+	if err != nil {
+		return nil, err
+	}
 	enc := sha256.Sum256(library.Encoder())
 	slices.Sort(t.inputs)
-	return &models.Package{
-		Graph: graph, Statistics: stats, Calibration: r.Calibration, Drift: reference,
+	p := &models.Package{
+		Graph: graph, Statistics: stats, Calibration: r.Calibration, Drift: reference, Exemplars: exemplars,
 		Manifest: models.Manifest{
 			Recipe: t.recipe, Program: program(),
 			Preprocess: models.Preprocess{Width: t.w, Height: t.h, Resize: "triangle"},
 			Encoder:    models.Encoder{Name: library.Name, Digest: hex.EncodeToString(enc[:])},
 			Taught:     models.Taught{Parts: t.features.Len(), Groups: t.features.Groups(), Digest: hex.EncodeToString(t.digest.Sum(nil)), Inputs: t.inputs},
 		},
-	}, nil
+	}
+	if t.sensor != nil {
+		if p.Sensor, err = t.sensor.Encode(); err != nil {
+			return nil, err
+		}
+	}
+	if t.mask != nil {
+		ignored := t.mask.Ignored()
+		p.Manifest.Preprocess.Ignored = &ignored
+		if p.Mask, p.Reference, err = t.mask.Files(); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// exemplars are nil where parts have no names, or cannot be told apart.
+func (t *teacher) exemplars(r *fit.Result) ([]byte, error) {
+	if len(t.names) != len(r.Descriptors) {
+		return nil, nil
+	}
+	e := infer.NewExemplars(&r.Statistics.Latent, r.Descriptors, t.names, t.thumbs)
+	if e == nil {
+		return nil, nil
+	}
+	return e.Encode()
 }
 
 // driftReference is nil where the parts are too few or too small for one.

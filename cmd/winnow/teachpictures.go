@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 
 	"winnow/capture/pixfmt"
 	"winnow/edge"
@@ -20,6 +21,7 @@ type taughtPictures struct {
 	sizes   []sizeReport
 	skipped []string // pictures that were left out, and why
 	paths   []string // of the taught parts, in order
+	dead    int      // pixels of the camera
 }
 
 // suspects are the taught pictures that look unlike the others, worst first.
@@ -41,7 +43,10 @@ func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f 
 	}
 	var w, h int
 	var err error
-	if w, h, r.sizes, err = chooseInput(ctx, sv, f.input, f.threads, bar); err != nil {
+	if sv.mask, err = readDrawnMask(f.mask, sv.aspects); err != nil {
+		return nil, err
+	}
+	if w, h, r.sizes, err = chooseInput(ctx, sv, f, bar); err != nil {
 		return nil, err
 	}
 	t, err := newTeacher(recipe, native.New(), judgeThreads(f.threads), w, h, len(sv.usable))
@@ -49,6 +54,17 @@ func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f 
 		return nil, err
 	}
 	defer t.Close()
+	if t.sensor, err = learnSensor(ctx, sv.usable); err != nil {
+		return nil, err
+	}
+	t.pre.SetSensor(t.sensor)
+	if err := sv.mask.apply(ctx, t, sv.usable); err != nil {
+		return nil, err
+	}
+	t.features.SpillTo(spillFolder(f.out), fit.MemoryRoom)
+	if took, bytes, err := t.forecast(len(sv.usable)); err == nil {
+		bar.say(forecastText(len(sv.usable), w, h, took, bytes))
+	}
 	groups := evaluate.GroupNumbers(sv.usable)
 	frame := new(edge.Frame)
 	for i, p := range sv.usable {
@@ -57,7 +73,7 @@ func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f 
 		}
 		err := pixfmt.ReadImageInto(frame, p.Path)
 		if err == nil {
-			err = t.Add(frame, groups[i])
+			err = t.AddNamed(frame, groups[i], filepath.Base(p.Path))
 		}
 		if err != nil {
 			r.skipped = append(r.skipped, fmt.Sprintf("%s: %s", p.Path, explain(err)))
@@ -69,8 +85,28 @@ func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f 
 	if t.features.Len() < fit.MinParts {
 		return nil, tooFew(t.features.Len(), r.skipped)
 	}
+	r.dead = t.sensor.Count()
 	r.pkg, r.result, err = t.Fit(ctx, fit.Options{FalseReject: f.falseReject, Progress: bar.update})
 	return r, err
+}
+
+// sensorOf is how many pictures are looked at for dead pixels before they are taught.
+const sensorOf = 32
+
+// learnSensor finds what the camera shows alike in pictures, spread over ps.
+func learnSensor(ctx context.Context, ps []evaluate.Picture) (*infer.Sensor, error) {
+	var l infer.SensorLearner
+	frame := new(edge.Frame)
+	n := min(len(ps), sensorOf)
+	for i := range n {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if pixfmt.ReadImageInto(frame, ps[i*len(ps)/n].Path) == nil { // else it is named when it is taught
+			l.Add(frame)
+		}
+	}
+	return l.Sensor(), nil
 }
 
 // viewReport is what one view of a part is worth, as teach found.

@@ -39,6 +39,7 @@ type survey struct {
 	areas   []float64 // pixels
 	skipped []string
 	usable  []evaluate.Picture
+	mask    *drawnMask // over each of them; nil: everything counts
 }
 
 // surveySizes reads the headers of ps.
@@ -80,9 +81,9 @@ func parseInput(s string) (w, h int, err error) {
 // chooseInput is the size that was asked for, or the one that is worth its time:
 // four times the pixels where the pictures have them and drawn defects show the
 // better for it. It tells how the sizes did that it tried.
-func chooseInput(ctx context.Context, sv survey, input string, threads int, bar *progress) (w, h int, sizes []sizeReport, err error) {
-	if input != "" && input != inputAuto {
-		w, h, err = parseInput(input)
+func chooseInput(ctx context.Context, sv survey, f teachFlags, bar *progress) (w, h int, sizes []sizeReport, err error) {
+	if f.input != "" && f.input != inputAuto {
+		w, h, err = parseInput(f.input)
 		return w, h, nil, err
 	}
 	w, h = inputSize(sv.aspects)
@@ -90,7 +91,7 @@ func chooseInput(ctx context.Context, sv survey, input string, threads int, bar 
 	if area := slices.Sorted(slices.Values(sv.areas))[len(sv.areas)/2]; area < float64(bigW*bigH) {
 		return w, h, nil, nil // no picture has so many pixels
 	}
-	p := prober{threads: judgeThreads(threads), sizes: [][2]int{{w, h}, {bigW, bigH}}}
+	p := prober{threads: judgeThreads(f.threads), spill: spillFolder(f.out), mask: sv.mask, sizes: [][2]int{{w, h}, {bigW, bigH}}}
 	if sizes, err = p.run(ctx, sv.usable, bar); err != nil || len(sizes) < 2 {
 		return w, h, sizes, err
 	}
@@ -115,6 +116,8 @@ func checkInput(input string) error {
 // same defects, drawn at the largest.
 type prober struct {
 	threads  int
+	mask     *drawnMask
+	spill    string // folder for features that memory has no room for
 	sizes    [][2]int
 	teachers []*teacher
 	lent     []anomaly.Picture
@@ -129,7 +132,11 @@ func (p *prober) run(ctx context.Context, ps []evaluate.Picture, bar *progress) 
 		if err != nil {
 			return nil, err
 		}
+		t.features.SpillTo(p.spill, fit.MemoryRoom/4)
 		p.teachers = append(p.teachers, t)
+		if err := p.mask.apply(ctx, t, ps); err != nil {
+			return nil, err
+		}
 	}
 	frame := new(edge.Frame)
 	groups := evaluate.GroupNumbers(ps)
@@ -161,7 +168,7 @@ func (p *prober) add(frame *edge.Frame, group int) error {
 	for d := range probeEach {
 		kind := part*probeEach + d
 		q, cover, ok := anomaly.Draw(src, p.lent, kind, rand.New(rand.NewPCG(uint64(kind), 0x70726f62)))
-		if !ok {
+		if !ok || big.pre.Hide(q.Pix, cover) < leastShown {
 			continue
 		}
 		drawn := frameOf(q)
@@ -193,9 +200,11 @@ func (p *prober) compare(ctx context.Context) ([]sizeReport, error) {
 		if t.features.Len() < fit.MinParts || t.features.Groups() < 2 || t.features.Drawn() == 0 {
 			return nil, nil
 		}
-		r, err := fit.Fit(ctx, t.encoder, t.features, t.eng, fit.Options{
-			Threads: t.threads, FirstTap: firstTap, LocalTaps: localTaps, Spend: true, Folds: 3,
-		})
+		o := fit.Options{Threads: t.threads, FirstTap: firstTap, LocalTaps: localTaps, Spend: true, Folds: 3}
+		if t.mask != nil {
+			o.Cells = t.mask.Cells
+		}
+		r, err := fit.Fit(ctx, t.encoder, t.features, t.eng, o)
 		if err != nil {
 			return nil, err
 		}

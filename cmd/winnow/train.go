@@ -63,6 +63,7 @@ func trainCommand() *cobra.Command {
 	fs.BoolVar(&f.restart, "restart", false, "begin anew where a checkpoint lies")
 	fs.BoolVar(&f.printRecipe, "print-recipe", false, "print the recipe with its comments and leave")
 	fs.BoolVar(&f.json, "json", false, "print the result as JSON")
+	c.AddCommand(trainCurveCommand())
 	return c
 }
 
@@ -104,20 +105,15 @@ func runTrain(ctx context.Context, f trainFlags, out, log io.Writer) error {
 		_, err := out.Write(text)
 		return err
 	}
-	r, err := train.ParseRecipe(text)
+	r, err := readRecipe(f.recipe)
 	if err != nil {
-		return usagef("%s: %w", f.recipe, err)
+		return err
 	}
 	if err := f.check(); err != nil {
 		return err
 	}
-	if !train.Built {
-		return errors.New("this program has no TensorFlow in it: build one that has with `make build-tf` (bin/winnow-tf), and fetch the library with `make libtensorflow`")
-	}
-	if os.Getenv("TF_CPP_MIN_LOG_LEVEL") == "" { // TensorFlow's notes would break the bar
-		if err := os.Setenv("TF_CPP_MIN_LOG_LEVEL", "1"); err != nil {
-			return err
-		}
+	if err := readyToTrain(); err != nil {
+		return err
 	}
 	bar := newProgress(log)
 	defer bar.finish()
@@ -158,6 +154,32 @@ func (r *trainedReport) print(out io.Writer) {
 	printViews(out, r.Sizes, r.Views)
 	printSuspects(out, r.Suspects)
 	fmt.Fprintf(out, "%s\n", r.Promise)
+}
+
+// readyToTrain says what is missing.
+func readyToTrain() error {
+	if !train.Built {
+		return errors.New("this program has no TensorFlow in it: build one that has with `make build-tf` (bin/winnow-tf), and fetch the library with `make libtensorflow`")
+	}
+	if os.Getenv("TF_CPP_MIN_LOG_LEVEL") == "" { // TensorFlow's notes would break the bar
+		if err := os.Setenv("TF_CPP_MIN_LOG_LEVEL", "1"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readRecipe is the recipe of that name or file.
+func readRecipe(name string) (*train.Recipe, error) {
+	text, err := recipeText(name)
+	if err != nil {
+		return nil, err
+	}
+	r, err := train.ParseRecipe(text)
+	if err != nil {
+		return nil, usagef("%s: %w", name, err)
+	}
+	return r, nil
 }
 
 // recipeText reads a recipe that ships or a file.
@@ -232,7 +254,7 @@ func (j *trainJob) open(ctx context.Context) error {
 	if len(sv.usable) < 3*fit.MinParts {
 		return tooFewToTrain(len(sv.usable), sv.skipped)
 	}
-	if j.w, j.h, j.sizes, err = chooseInput(ctx, sv, j.f.input, j.f.threads, j.bar); err != nil {
+	if j.w, j.h, j.sizes, err = chooseInput(ctx, sv, teachFlags{input: j.f.input, threads: j.f.threads}, j.bar); err != nil {
 		return err
 	}
 	j.pictures = sv.usable

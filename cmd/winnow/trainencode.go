@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"math/rand/v2"
+	"path/filepath"
+	"slices"
 
 	"winnow/infer"
 	"winnow/infer/anomaly"
@@ -129,6 +131,10 @@ func (j *trainJob) learned(d *train.Data) (l fit.Learned, err error) {
 		Name: j.r.Family + ", trained", Parts: j.outlook,
 		Features: features(d.Held), Seen: features(seen), Drawn: features(d.Synthetic),
 		Append: func(b *tflite.Builder, picture, features int) (int, int, error) {
+			if j.float != nil {
+				diff := j.float.Append(b)
+				return diff, diff, nil
+			}
 			blocks := -1
 			if j.r.Source() == train.FromBoth {
 				blocks = j.maps.appendBlocks(b, picture)
@@ -141,11 +147,18 @@ func (j *trainJob) learned(d *train.Data) (l fit.Learned, err error) {
 		views train.Views
 		into  *[][]byte
 	}{{d.Held, &l.Differences}, {seen, &l.SeenDifferences}, {d.Synthetic, &l.DrawnDifferences}} {
-		if *of.into, err = j.model.Differences(j.t.eng, d, of.views); err != nil {
+		if *of.into, err = j.differences(d, of.views); err != nil {
 			return l, err
 		}
 	}
 	return l, nil
+}
+
+func (j *trainJob) differences(d *train.Data, v train.Views) ([][]byte, error) {
+	if j.float != nil {
+		return j.float.Differences(v)
+	}
+	return j.model.Differences(j.t.eng, d, v)
 }
 
 // pack fits statistics and calibration around what was trained.
@@ -158,10 +171,18 @@ func (j *trainJob) pack(ctx context.Context, d *train.Data) (*models.Package, er
 	if j.fitted, err = fit.Around(ctx, j.maps.front, l, j.t.eng, o); err != nil {
 		return nil, err
 	}
+	for _, s := range slices.Concat(j.held, j.parts) { // in the order of the fit's parts
+		if err := j.t.picture(filepath.Base(s.path), s.Pix); err != nil {
+			return nil, err
+		}
+	}
 	p, err := j.t.pack(j.fitted)
 	if err != nil {
 		return nil, err
 	}
 	p.Manifest.Taught.Parts, p.Manifest.Taught.Groups = len(j.parts)+len(j.held), j.groups()
+	if j.float != nil {
+		return p, nil // no engine of a station could repeat golden vectors
+	}
 	return p, infer.MakeGolden(p, j.t.eng, infer.Options{Threads: j.t.threads}, j.t.golden)
 }

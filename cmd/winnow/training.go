@@ -38,6 +38,7 @@ type trainJob struct {
 	parts  []shown // weights learn from
 	held   []shown // and from these never
 	model  *train.Model
+	float  *train.Float // while its dense networks are measured in float
 	fitted *fit.Result
 
 	sizes   []sizeReport    // input sizes that were tried

@@ -98,6 +98,14 @@ func runOn(s infer.Session, p train.Picture) ([]byte, error) {
 	return bytes.Clone(s.Output(0)), nil
 }
 
+// squaresOf runs a picture to its blocks; nil where networks read features.
+func (m *mapper) squaresOf() func([]byte) ([]byte, error) {
+	if m.squares == nil {
+		return nil
+	}
+	return func(picture []byte) ([]byte, error) { return runOn(m.squares, train.Picture{Pix: picture}) }
+}
+
 // add p's maps to v.
 func (m *mapper) add(v *train.Views, p train.Picture) error {
 	f, err := runOn(m.features, p)

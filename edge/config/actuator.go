@@ -93,17 +93,29 @@ func (a *Actuator) check(k *checker, key string) {
 	}
 }
 
-// ActuatorDelay is the time from trigger to the i-th actuator, by its delay or
-// by its distance and the belt's speed.
+// ActuatorDelay is the time from where a part is announced to the i-th actuator,
+// by its delay or by its distance and the belt's speed.
 func (c *Config) ActuatorDelay(i int) time.Duration {
 	a := &c.Actuators[i]
 	if a.DistanceMM > 0 {
-		return c.Belt.travel(a.DistanceMM)
+		return c.Belt.travel(c.ActuatorMM(i))
 	}
 	return a.Delay.Std()
 }
 
-// CameraDelay is the time from trigger to exposure.
+// ActuatorMM is the distance from where a part is announced to the i-th actuator:
+// with an encoder that is at the camera, else at the trigger.
+func (c *Config) ActuatorMM(i int) float64 {
+	if c.Encoder.Present() {
+		return c.Actuators[i].DistanceMM - c.Belt.CameraMM
+	}
+	return c.Actuators[i].DistanceMM
+}
+
+// CameraDelay is the time from where a part is announced to exposure.
 func (c *Config) CameraDelay() time.Duration {
+	if c.Encoder.Present() {
+		return c.Trigger.CameraDelay.Std()
+	}
 	return max(c.Trigger.CameraDelay.Std(), c.Belt.travel(c.Belt.CameraMM))
 }

@@ -68,7 +68,7 @@ func cameraTriggers() []CameraTrigger { return []CameraTrigger{CameraFree, Camer
 // UnmarshalText reads the name of a trigger.
 func (t *CameraTrigger) UnmarshalText(b []byte) error { return choose(t, b, cameraTriggers()...) }
 
-func (c *Camera) check(k *checker) {
+func (c *Camera) check(k *checker, trigger TriggerKind, actuators bool) {
 	known(k, "camera.trigger", c.Trigger, cameraTriggers()...)
 	known(k, "camera.kind", c.Kind, cameraKinds()...)
 	known(k, "camera.format", c.Format, pixelFormats()...)
@@ -86,6 +86,9 @@ func (c *Camera) check(k *checker) {
 		when := fmt.Sprintf("for a camera of kind %q", c.Kind)
 		k.unused("camera.path", c.Path != "", when)
 		k.unused("camera.loop", c.Loop, when)
+	}
+	if c.Kind == CameraV4L2 && trigger == TriggerFree && actuators && c.Rate == 0 {
+		k.problem("camera.rate", `is not given, and each frame is a part (trigger.kind = "free")`, "give the camera's rate: pulses are checked against the time from part to part")
 	}
 	if c.Size != (Size{}) && c.ROI != (Area{}) && !c.ROI.Fits(c.Size) {
 		k.refuse("camera.roi", c.ROI.String(), "an area inside the frame of camera.size = "+c.Size.String())

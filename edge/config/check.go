@@ -21,7 +21,7 @@ func (c *Config) check(opts []Option) []FieldError {
 		o(k)
 	}
 	c.Device.check(k)
-	c.Camera.check(k)
+	c.Camera.check(k, c.Trigger.Kind, len(c.Actuators) > 0)
 	c.Model.check(k, c.Camera.Kind)
 	c.Recipe.check(k)
 	c.Trigger.check(k)

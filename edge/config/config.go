@@ -147,7 +147,7 @@ func (c *Config) Validate(opts ...Option) error {
 // resolve makes relative paths relative to dir.
 func (c *Config) resolve(dir string) {
 	for _, p := range []*string{
-		&c.Camera.Path, &c.Model.Path, &c.Model.LibTensorFlow, &c.Records.Dir,
+		&c.Camera.Path, &c.Model.Path, &c.Model.Recipes, &c.Model.LibTensorFlow, &c.Records.Dir,
 		&c.MQTT.CAFile, &c.MQTT.CertFile, &c.MQTT.KeyFile, &c.MQTT.PasswordFile, &c.HTTP.TokenFile,
 	} {
 		if *p != "" && !filepath.IsAbs(*p) {

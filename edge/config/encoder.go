@@ -78,8 +78,10 @@ func (c *Config) checkEncoder(k *checker) {
 			k.problem(key+".delay", "has no effect with an encoder", "place the actuator by distance_mm")
 		case a.DistanceMM <= 0:
 			k.problem(key+".distance_mm", "is not given", "with an encoder actuators are placed by their distance from the trigger")
-		case c.Encoder.PerMM > 0 && c.Encoder.Counts(a.DistanceMM) < 2:
-			k.refuse(key+".distance_mm", a.DistanceMM, "a distance of at least 2 encoder counts")
+		case a.DistanceMM <= c.Belt.CameraMM:
+			k.refuse(key+".distance_mm", a.DistanceMM, fmt.Sprintf("above belt.camera_mm (%v): the actuator must come after the camera", c.Belt.CameraMM))
+		case c.Encoder.PerMM > 0 && c.Encoder.Counts(c.ActuatorMM(i)) < 2:
+			k.refuse(key+".distance_mm", a.DistanceMM, "a distance of at least 2 encoder counts from the camera")
 		}
 	}
 }

@@ -2,7 +2,8 @@ package config
 
 // Model says what judges.
 type Model struct {
-	Path          string `toml:"path"` // a model package; "" teaches on the drawn scene at start
+	Path          string `toml:"path"`    // a model package; "" teaches on the drawn scene at start
+	Recipes       string `toml:"recipes"` // folder of packages NAME.tflite that the command "recipe" chooses among; "": none
 	Engine        Engine `toml:"engine"`
 	Threads       int    `toml:"threads"`       // 0: as many as there are processors
 	LibTensorFlow string `toml:"libtensorflow"` // folder of libtensorflow; "": the system's

@@ -90,7 +90,7 @@ func (c *Config) PartInterval() time.Duration {
 		return c.Belt.travel(c.Trigger.EveryMM)
 	}
 	if c.Camera.Rate > 0 {
-		return time.Duration(float64(time.Second) / c.Camera.Rate)
+		return time.Duration(float64(c.Recipe.Frames) / c.Camera.Rate * float64(time.Second))
 	}
 	return 0
 }

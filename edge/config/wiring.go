@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -47,27 +48,30 @@ type wire struct {
 	chip  string
 	line  int
 	input bool
+	is    string // the key of the line; "": line
 }
+
+func (w wire) lineKey() string { return w.key + "." + cmp.Or(w.is, "line") }
 
 func (c *Config) wires() []wire {
 	var ws []wire
 	if c.Trigger.Kind == TriggerGPIO {
-		ws = append(ws, wire{"trigger", c.Trigger.Chip, c.Trigger.Line, true})
+		ws = append(ws, wire{key: "trigger", chip: c.Trigger.Chip, line: c.Trigger.Line, input: true})
 	}
 	if c.Encoder.Present() {
-		ws = append(ws, wire{"encoder", c.Encoder.Chip, c.Encoder.Line, true})
+		ws = append(ws, wire{key: "encoder", chip: c.Encoder.Chip, line: c.Encoder.Line, input: true})
 	}
 	if c.Encoder.Kind == EncoderQuadrature {
-		ws = append(ws, wire{"encoder", c.Encoder.Chip, c.Encoder.LineB, true})
+		ws = append(ws, wire{key: "encoder", chip: c.Encoder.Chip, line: c.Encoder.LineB, input: true, is: "line_b"})
 	}
 	for i, a := range c.Actuators {
-		ws = append(ws, wire{fmt.Sprintf("actuator[%d]", i), a.Chip, a.Line, false})
+		ws = append(ws, wire{key: fmt.Sprintf("actuator[%d]", i), chip: a.Chip, line: a.Line})
 	}
 	for i, s := range c.Signals {
-		ws = append(ws, wire{fmt.Sprintf("signal[%d]", i), s.Chip, s.Line, false})
+		ws = append(ws, wire{key: fmt.Sprintf("signal[%d]", i), chip: s.Chip, line: s.Line})
 	}
 	for i, in := range c.Inputs {
-		ws = append(ws, wire{fmt.Sprintf("input[%d]", i), in.Chip, in.Line, true})
+		ws = append(ws, wire{key: fmt.Sprintf("input[%d]", i), chip: in.Chip, line: in.Line, input: true})
 	}
 	return ws
 }
@@ -79,7 +83,7 @@ func (c *Config) checkWiring(k *checker) {
 	for i, w := range ws {
 		for _, other := range ws[:i] {
 			if w.chip == other.chip && w.line == other.line {
-				k.problem(w.key+".line", clash(w, other), "give each its own line")
+				k.problem(w.lineKey(), clash(w, other), "give each its own line")
 				break
 			}
 		}
@@ -144,6 +148,7 @@ func (a *Actuator) lead() time.Duration { return a.Advance.Std() }
 // checkTiming refuses pulses that run into the next part and actuators that a
 // part passes before its picture or its verdict.
 func (c *Config) checkTiming(k *checker) {
+	c.checkFrames(k)
 	for i, a := range c.Actuators {
 		c.checkPulse(k, fmt.Sprintf("actuator[%d]", i), a)
 		c.checkPosition(k, fmt.Sprintf("actuator[%d]", i), i)
@@ -156,6 +161,9 @@ func (c *Config) checkPulse(k *checker, key string, a Actuator) {
 		return
 	}
 	part := c.PartInterval()
+	if part > 0 && a.MinGap.Std() > part {
+		k.refuse(key+".min_gap", a.MinGap.String(), fmt.Sprintf("at most the %v from part to part: pulses closer than it become one, which would hit the good part between two bad ones", part))
+	}
 	c.checkWindow(k, key, a, part)
 	switch busy := a.Pulse.Std() + a.DeadTime.Std(); {
 	case part <= 0:
@@ -163,6 +171,25 @@ func (c *Config) checkPulse(k *checker, key string, a Actuator) {
 		k.refuse(key+".pulse", a.Pulse.String(), fmt.Sprintf("at most the %v from part to part: a longer pulse hits the next part", part))
 	case busy > part:
 		k.refuse(key+".dead_time", a.DeadTime.String(), fmt.Sprintf("at most %v: with the pulse it must fit into the %v from part to part", part-a.Pulse.Std(), part))
+	}
+}
+
+// checkFrames refuses pictures that cannot all be there by the deadline.
+func (c *Config) checkFrames(k *checker) {
+	camera, deadline := c.CameraDelay(), c.Recipe.Deadline.Std()
+	if camera >= deadline {
+		key := "trigger.camera_delay"
+		if c.Trigger.CameraDelay.Std() < camera {
+			key = "belt.camera_mm"
+		}
+		k.problem(key, fmt.Sprintf("the picture is taken %v after the trigger, but the verdict is due at recipe.deadline (%v)", camera, deadline), "lengthen the deadline")
+		return
+	}
+	if c.Camera.Rate <= 0 || c.Camera.Trigger == CameraHardware || c.Recipe.Frames <= 1 {
+		return
+	}
+	if need := time.Duration(float64(c.Recipe.Frames-1) / c.Camera.Rate * float64(time.Second)); camera+need >= deadline {
+		k.refuse("recipe.frames", c.Recipe.Frames, fmt.Sprintf("fewer: at camera.rate the last comes %v after the first, but the verdict is due at recipe.deadline (%v)", need, deadline))
 	}
 }
 

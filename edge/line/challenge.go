@@ -1,7 +1,9 @@
 package line
 
 import (
+	"encoding/json"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -24,7 +26,8 @@ type Challenges struct {
 
 	mu         sync.Mutex
 	due        edge.Instant
-	left       int // parts of the running challenge still to come; 0: none runs
+	begun      edge.Instant // the running challenge
+	left       int          // parts of the running challenge still to come; 0: none runs
 	failed     bool
 	caught, n  uint64
 	lastFailed bool
@@ -39,11 +42,11 @@ func NewChallenges(c ChallengeConfig, clock edge.Clock) (*Challenges, error) {
 	return &Challenges{cfg: c, clock: clock, due: clock.Now()}, nil
 }
 
-// Begin says that the next parts are known-bad.
+// Begin says that the parts triggered from now on are known-bad.
 func (c *Challenges) Begin() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.left, c.failed = c.cfg.Parts, false
+	c.left, c.failed, c.begun = c.cfg.Parts, false, c.clock.Now()
 }
 
 // Judged books the verdict of the next known-bad part. Only a reject for what
@@ -53,7 +56,7 @@ func (c *Challenges) Begin() {
 func (c *Challenges) Judged(v *edge.Verdict) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.left == 0 {
+	if c.left == 0 || c.begun.After(v.Trigger) {
 		return false
 	}
 	if v.Decision == edge.Reject && v.Reason != edge.ReasonScore {
@@ -100,11 +103,13 @@ func (c *Challenges) Hold() string {
 	return ""
 }
 
-// Restore adds what challenges of an earlier run have come to.
-func (c *Challenges) Restore(caught, n uint64) {
+// Renew begins for a judge, of which earlier challenges proved so much: a challenge is
+// due now.
+func (c *Challenges) Renew(caught, n uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.caught, c.n = c.caught+caught, c.n+n
+	c.due, c.left, c.failed, c.lastFailed = c.clock.Now(), 0, false, false
+	c.caught, c.n = caught, n
 }
 
 // Detection is what the challenges have proved: that at least Bound of such
@@ -113,6 +118,23 @@ type Detection struct {
 	Caught uint64  `json:"caught"`
 	N      uint64  `json:"n"`
 	Bound  float64 `json:"bound"`
+}
+
+// String says it in words. The bound is rounded down: nothing more is proved.
+func (d Detection) String() string {
+	if d.N == 0 {
+		return "nothing was tried"
+	}
+	return fmt.Sprintf("%d of %d: at least %.1f %% are detected, at 95 %% confidence", d.Caught, d.N, math.Floor(d.Bound*1000)/10)
+}
+
+// MarshalJSON adds the words.
+func (d Detection) MarshalJSON() ([]byte, error) {
+	type plain Detection
+	return json.Marshal(struct {
+		plain
+		Says string `json:"says"`
+	}{plain(d), d.String()})
 }
 
 // Detection returns the statistics since the start.

@@ -1,7 +1,9 @@
 package line
 
 import (
+	"encoding/json"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,13 +24,18 @@ func TestChallengeTimetable(t *testing.T) {
 	if ch.Hold() == "" {
 		t.Error("READY stays although no challenge was made")
 	}
-	caught := &edge.Verdict{Decision: edge.Reject, Reason: edge.ReasonScore}
-	late := &edge.Verdict{Decision: edge.Reject, Reason: edge.ReasonLate}
-	missed := &edge.Verdict{Decision: edge.Accept}
+	const ever = edge.Instant(1 << 62)
+	caught := &edge.Verdict{Trigger: ever, Decision: edge.Reject, Reason: edge.ReasonScore}
+	late := &edge.Verdict{Trigger: ever, Decision: edge.Reject, Reason: edge.ReasonLate}
+	missed := &edge.Verdict{Trigger: ever, Decision: edge.Accept}
+	before := &edge.Verdict{Trigger: c.Now() - 1, Decision: edge.Accept}
 	if ch.Judged(caught) {
 		t.Error("a part outside of a challenge was counted")
 	}
 	ch.Begin()
+	if ch.Judged(before) {
+		t.Error("a part that was on the belt when the challenge began was counted")
+	}
 	for _, v := range []*edge.Verdict{caught, late, late, caught} {
 		if ch.Due() || !ch.Judged(v) {
 			t.Error("not of the challenge")
@@ -56,10 +63,18 @@ func TestFiftyNineOfFiftyNine(t *testing.T) {
 	ch, _ := NewChallenges(ChallengeConfig{Every: time.Hour, Parts: 59}, clock.NewManual(1, edge.WallTime{}))
 	ch.Begin()
 	for range 59 {
-		ch.Judged(&edge.Verdict{Decision: edge.Reject, Reason: edge.ReasonScore})
+		ch.Judged(&edge.Verdict{Trigger: 1, Decision: edge.Reject, Reason: edge.ReasonScore})
 	}
-	if d := ch.Detection(); d.Bound < 0.95 || d.Bound > 0.951 {
+	d := ch.Detection()
+	if d.Bound < 0.95 || d.Bound > 0.951 {
 		t.Errorf("%+v", d)
+	}
+	const says = "59 of 59: at least 95.0 % are detected, at 95 % confidence"
+	if b, err := json.Marshal(d); d.String() != says || err != nil || !strings.Contains(string(b), says) {
+		t.Errorf("%q, %s %v", d.String(), b, err)
+	}
+	if d := (Detection{58, 59, LowerBound(58, 59, 0.95)}); d.String() != "58 of 59: at least 92.2 % are detected, at 95 % confidence" {
+		t.Error(d)
 	}
 }
 

@@ -107,6 +107,7 @@ func (c Swap) apply(m *Machine) error {
 	}
 	old := m.judge
 	m.judge, m.model = c.Judge, c.Model
+	m.limits.reset() // rejects by another judge say nothing of this one
 	if c.Recipe != "" {
 		m.cfg.Recipe = c.Recipe
 	}

@@ -37,6 +37,13 @@ func (c *Curve) Add(v *edge.Verdict) {
 	c.at[i]++
 }
 
+// Reset empties the curve, for another judge.
+func (c *Curve) Reset() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.n, c.at = 0, [curveSteps + 1]uint64{}
+}
+
 // Point of a Curve: with the threshold at Threshold times the present one,
 // Rejects of N parts would have been rejected, at Cost. Low and High bound the
 // share of rejects, each at 95 % confidence.

@@ -384,6 +384,32 @@ func TestLimitsStopTheLine(t *testing.T) {
 	}
 }
 
+// What is not rejected reaches no limit: in shadow mode nothing fires.
+func TestLimitsDoNotCountWhereNothingIsRejected(t *testing.T) {
+	b := newBench(t, Config{Limits: Limits{Consecutive: 2}, Shadow: true})
+	for range 3 {
+		b.Frame(b.frame(b.Now(), 0))
+		b.answer(edge.Reject)
+	}
+	if st := b.Status(); st.Stop || st.State != Shadow {
+		t.Errorf("%+v", st)
+	}
+}
+
+// STOP is for whatever may have let a part pass.
+func TestAnAlarmWantsTheConveyorStopped(t *testing.T) {
+	b := newBench(t, Config{})
+	b.Frame(b.frame(b.Now(), 0))
+	b.answer(edge.Accept)
+	b.Alarm("part 1 was not rejected")
+	if st := b.Status(); !st.Stop || st.State != NotReady {
+		t.Errorf("%+v", st)
+	}
+	if b.Do(Reset{}); b.Status().Stop {
+		t.Errorf("after reset %+v", b.Status())
+	}
+}
+
 func TestSourceDownAndBack(t *testing.T) {
 	b := newBench(t, Config{SourceStall: 70 * time.Millisecond})
 	b.Frame(b.frame(b.Now(), 0))

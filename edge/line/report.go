@@ -15,7 +15,7 @@ func (m *Machine) publish() {
 	state, reason := m.cond.state()
 	st := Status{
 		State: state, Reason: reason, Since: m.status.Since, Recipe: m.cfg.Recipe, Model: m.model,
-		Stop: m.cond.has(holdLimit), Armed: m.cond.armed(),
+		Stop: m.cond.has(holdLimit) || m.cond.has(holdAlarm), Armed: m.cond.armed(),
 	}
 	m.mu.Lock()
 	changed := st != m.status

@@ -221,6 +221,7 @@ func judge(j *Job) {
 }
 
 func (r *runner) loop(ctx context.Context) error {
+	r.takePosts() // what was said before the start holds from the start
 	r.pulse.set(r.clock.Now().Add(r.beatEvery))
 	for !r.ending || r.m.Open() > 0 {
 		r.feed()

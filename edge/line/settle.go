@@ -65,7 +65,7 @@ func (s *slot) tally(j *Job) {
 	first := s.accepts+s.rejects+s.unsures == 1
 	if first || v.Score.Fused > s.worst {
 		s.worst = v.Score.Fused
-		s.v.Score, s.v.Heatmap = v.Score, v.Heatmap
+		s.v.Score, s.v.Heatmap, s.v.Judged, s.v.Nearest, s.v.Missing = v.Score, v.Heatmap, v.Judged, v.Nearest, v.Missing
 		s.v.Regions = append(s.v.Regions[:0], v.Regions[:min(len(v.Regions), edge.MaxRegions)]...)
 	}
 	s.v.Scored = j.Done
@@ -173,7 +173,7 @@ func (m *Machine) enter(v *edge.Verdict) {
 		}
 		m.times.Add(v.Latency())
 	})
-	if m.limits.add(v.Decision != edge.Accept && !m.cond.teaching) {
+	if m.cond.armed() && m.limits.add(v.Decision != edge.Accept) { // else nothing is rejected
 		m.cond.set(holdLimit, m.limits.reason())
 	}
 }

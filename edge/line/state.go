@@ -48,7 +48,7 @@ type Status struct {
 	Since  edge.Instant `json:"since"`            // when State or Reason changed
 	Recipe string       `json:"recipe,omitempty"`
 	Model  string       `json:"model,omitempty"`
-	Stop   bool         `json:"stop"`  // a reject limit wants the conveyor stopped
+	Stop   bool         `json:"stop"`  // a reject limit or an alarm wants the conveyor stopped
 	Armed  bool         `json:"armed"` // rejects reach the actuator
 }
 

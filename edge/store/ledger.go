@@ -34,6 +34,9 @@ CREATE TABLE IF NOT EXISTS ledger (
 	PRIMARY KEY (shift, recipe, boot));
 CREATE TABLE IF NOT EXISTS challenge (at TEXT NOT NULL, recipe TEXT NOT NULL, boot TEXT NOT NULL, caught INTEGER NOT NULL, n INTEGER NOT NULL);`
 
+// challengeModel adds a column that ledgers of earlier versions lack.
+const challengeModel = `ALTER TABLE challenge ADD COLUMN model TEXT NOT NULL DEFAULT ''`
+
 // OpenLedger opens or makes the database at path. One that is damaged is put
 // aside as path.damaged, and an empty one takes its place: see Damaged.
 func OpenLedger(path string) (*Ledger, error) {
@@ -53,7 +56,21 @@ func openLedger(path string) (*Ledger, error) {
 		db.Close()
 		return nil, fmt.Errorf("ledger %s: %w", path, err)
 	}
+	if err := addColumn(db, "challenge", "model", challengeModel); err != nil {
+		db.Close()
+		return nil, fmt.Errorf("ledger %s: %w", path, err)
+	}
 	return &Ledger{db: db}, nil
+}
+
+// addColumn carries out ddl, which adds a column to a table, if it is not there.
+func addColumn(db *sql.DB, table, column, ddl string) error {
+	var n int
+	err := db.QueryRow(`SELECT COUNT(*) FROM pragma_table_info(?) WHERE name = ?`, table, column).Scan(&n)
+	if err == nil && n == 0 {
+		_, err = db.Exec(ddl)
+	}
+	return err
 }
 
 // Damaged is where a damaged database was put aside; "" if there was none.
@@ -98,18 +115,26 @@ func (l *Ledger) Pages(ctx context.Context, n int) ([]Page, error) {
 	return all, rows.Err()
 }
 
+// Proved says what known-bad parts prove something of: a model proves nothing of
+// the one after it.
+type Proved struct {
+	Recipe string
+	Model  string // digest of its package
+}
+
 // Challenge notes a challenge that ended at: so many of n known-bad parts were caught.
-func (l *Ledger) Challenge(ctx context.Context, at time.Time, recipe, boot string, caught, n uint64) error {
-	_, err := l.db.ExecContext(ctx, `INSERT INTO challenge VALUES (?,?,?,?,?)`, at.UTC().Format(time.RFC3339), recipe, boot, int64(caught), int64(n))
+func (l *Ledger) Challenge(ctx context.Context, at time.Time, of Proved, boot string, caught, n uint64) error {
+	_, err := l.db.ExecContext(ctx, `INSERT INTO challenge (at, recipe, model, boot, caught, n) VALUES (?,?,?,?,?,?)`,
+		at.UTC().Format(time.RFC3339), of.Recipe, of.Model, boot, int64(caught), int64(n))
 	if err != nil {
 		return fmt.Errorf("ledger: %w", err)
 	}
 	return nil
 }
 
-// Challenges sums up what the challenges of a recipe have come to.
-func (l *Ledger) Challenges(ctx context.Context, recipe string) (caught, n uint64, err error) {
-	row := l.db.QueryRowContext(ctx, `SELECT COALESCE(SUM(caught),0), COALESCE(SUM(n),0) FROM challenge WHERE recipe = ?`, recipe)
+// Challenges sums up what the challenges of a recipe and its model have come to.
+func (l *Ledger) Challenges(ctx context.Context, of Proved) (caught, n uint64, err error) {
+	row := l.db.QueryRowContext(ctx, `SELECT COALESCE(SUM(caught),0), COALESCE(SUM(n),0) FROM challenge WHERE recipe = ? AND model = ?`, of.Recipe, of.Model)
 	if err := row.Scan(&caught, &n); err != nil {
 		return 0, 0, fmt.Errorf("ledger: %w", err)
 	}

@@ -48,17 +48,20 @@ func TestLedgerSurvivesReopening(t *testing.T) {
 }
 
 func TestChallengesAddUpOverBoots(t *testing.T) {
+	gear := store.Proved{Recipe: "gear", Model: "aa11"}
 	l := openLedger(t, filepath.Join(t.TempDir(), "ledger.db"))
 	for i, c := range [][2]uint64{{3, 3}, {2, 3}} {
-		if err := l.Challenge(t.Context(), time.Now(), "gear", string(rune('a'+i)), c[0], c[1]); err != nil {
+		if err := l.Challenge(t.Context(), time.Now(), gear, string(rune('a'+i)), c[0], c[1]); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if caught, n, err := l.Challenges(t.Context(), "gear"); caught != 5 || n != 6 || err != nil {
+	if caught, n, err := l.Challenges(t.Context(), gear); caught != 5 || n != 6 || err != nil {
 		t.Errorf("%d of %d %v", caught, n, err)
 	}
-	if _, n, _ := l.Challenges(t.Context(), "washer"); n != 0 {
-		t.Errorf("%d parts of another recipe", n)
+	for _, other := range []store.Proved{{Recipe: "washer", Model: "aa11"}, {Recipe: "gear", Model: "bb22"}} {
+		if _, n, _ := l.Challenges(t.Context(), other); n != 0 {
+			t.Errorf("%d parts of %+v", n, other)
+		}
 	}
 }
 
@@ -69,5 +72,27 @@ func TestDamagedLedgerIsPutAside(t *testing.T) {
 	}
 	if l := openLedger(t, path); l.Damaged() != path+".damaged" {
 		t.Errorf("damaged: %q", l.Damaged())
+	}
+}
+
+// A ledger of a version that did not note the model opens, and its challenges
+// prove nothing of any model.
+func TestLedgerOfAnEarlierVersionOpens(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	db, err := store.OpenDB(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec(`CREATE TABLE challenge (at TEXT NOT NULL, recipe TEXT NOT NULL, boot TEXT NOT NULL, caught INTEGER NOT NULL, n INTEGER NOT NULL);
+		INSERT INTO challenge VALUES ('2026-11-25T06:00:00Z', 'gear', 'a', 59, 59)`); err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	for range 2 { // the second time there is nothing to add
+		l := openLedger(t, path)
+		if _, n, err := l.Challenges(t.Context(), store.Proved{Recipe: "gear", Model: "aa11"}); n != 0 || err != nil {
+			t.Errorf("%d parts, %v", n, err)
+		}
+		l.Close()
 	}
 }

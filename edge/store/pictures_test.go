@@ -31,6 +31,7 @@ func verdict(seq uint64) *edge.Verdict {
 	return &edge.Verdict{
 		ID:       edge.EventID{Device: "d", Boot: "b00t/../x", Seq: seq},
 		Decision: edge.Reject, Reason: edge.ReasonScore, Score: edge.Score{Fused: math.NaN()},
+		Nearest: edge.Nearest{Part: "good.png", Distance: 2, Usual: 1},
 	}
 }
 
@@ -143,6 +144,9 @@ func TestPictureIsLosslessAndDescribed(t *testing.T) {
 		digest, _ := store.Digest(stem + ".png")
 		if about["sha256"] != digest || about["verdict"] != "reject" {
 			t.Errorf("description %s", text)
+		}
+		if near, ok := about["nearest"].(map[string]any); !ok || near["part"] != "good.png" || near["distance"] != 2.0 || about["why"] == "" {
+			t.Errorf("why %v, nearest %v", about["why"], about["nearest"])
 		}
 	}
 }

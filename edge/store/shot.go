@@ -97,6 +97,12 @@ type aboutRegion struct {
 	Share number `json:"share"`
 }
 
+type aboutNearest struct {
+	Part     string `json:"part"`
+	Distance number `json:"distance"`
+	Usual    number `json:"usual"`
+}
+
 // about is the JSON beside a picture.
 type about struct {
 	Schema  int               `json:"schema"`
@@ -104,8 +110,10 @@ type about struct {
 	At      edge.WallTime     `json:"at"`
 	Verdict edge.Decision     `json:"verdict"`
 	Reason  edge.Reason       `json:"reason"`
+	Why     string            `json:"why"`
 	Score   map[string]number `json:"score"`
 	Regions []aboutRegion     `json:"regions"`
+	Nearest *aboutNearest     `json:"nearest"` // taught part
 	Heatmap []byte            `json:"heatmap"` // 16x16 cells in base64
 	Recipe  string            `json:"recipe"`
 	Model   string            `json:"model"`
@@ -117,16 +125,20 @@ type about struct {
 func (s *shot) describe(name, digest string) ([]byte, error) {
 	v := &s.verdict
 	a := about{
-		Schema: 1, ID: v.ID, At: v.Wall, Verdict: v.Decision, Reason: v.Reason,
+		Schema: 1, ID: v.ID, At: v.Wall, Verdict: v.Decision, Reason: v.Reason, Why: v.Why(),
 		Score: map[string]number{
 			"fused": number(v.Score.Fused), "latent": number(v.Score.Latent),
 			"reconstruction": number(v.Score.Reconstruction), "latent_share": number(v.Score.LatentShare),
 			"p_value": number(v.Score.PValue), "threshold": number(v.Score.Threshold),
+			"spread": number(v.Score.Spread),
 		},
 		Regions: []aboutRegion{}, Heatmap: v.Heatmap[:], Recipe: v.Recipe, Model: v.Model,
 		Picture: name, SHA256: digest,
 	}
 	a.At.Time = a.At.Time.UTC()
+	if n := v.Nearest; n.Part != "" {
+		a.Nearest = &aboutNearest{n.Part, number(n.Distance), number(n.Usual)}
+	}
 	for _, r := range v.Regions {
 		a.Regions = append(a.Regions, aboutRegion{
 			r.Box.Min.X, r.Box.Min.Y, r.Box.Dx(), r.Box.Dy(), r.Area, number(r.Score), number(r.Share),

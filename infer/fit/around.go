@@ -109,7 +109,7 @@ func Around(ctx context.Context, front *Front, l Learned, eng infer.Engine, o Op
 	}
 	o = o.withDefaults(nil)
 	ft := &fitter{o: o, eng: eng, ctx: ctx, grid: front.Grid, features: l.Parts}
-	ft.x = rows{data: slices.Concat(l.Differences, l.SeenDifferences), width: front.Grid[0] * front.Grid[1] * front.Channels, channels: front.Channels, step: featureStep}
+	ft.x = rows{data: shelfOf(l.Differences, l.SeenDifferences), width: front.Grid[0] * front.Grid[1] * front.Channels, channels: front.Channels, step: featureStep}
 	if ft.fold, ft.folds = folds(l.Parts.groups[:len(l.Features)], o.Folds, o.Seed); ft.folds < 2 {
 		return nil, errors.New("the held-out parts are all of one group: at least 2 groups are needed")
 	}
@@ -145,7 +145,7 @@ func (ft *fitter) around(front *Front, l *Learned) (*Result, error) {
 			return nil, err
 		}
 	}
-	m, err := ft.left(res, upTo(all), upTo(len(ft.x.data)), front.FirstLatent)
+	m, err := ft.left(res, upTo(all), upTo(ft.x.data.len()), front.FirstLatent)
 	if err != nil {
 		return nil, err
 	}
@@ -195,6 +195,7 @@ func (ft *fitter) scoreLeft(m *normality, l *Learned, parts, drawn []int, held, 
 			if into[p].Raw, err = scorer.Raw([][]byte{nil, s.Output(0), features[p]}); err != nil {
 				return err
 			}
+			into[p].Members = *scorer.Ensemble()
 			if err := ft.tick("judging held-out parts"); err != nil {
 				return err
 			}

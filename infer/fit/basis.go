@@ -14,7 +14,7 @@ import (
 // Quarterly of Applied Mathematics 45, 1987).
 type basis struct {
 	mean []float32
-	p    []float32 // k rows of width values: the columns of P
+	p    *shelf // k rows of width float32: the columns of P
 	k    int
 	dev  []float64 // standard deviation of each code entry over the teach set
 }
@@ -23,13 +23,27 @@ type basis struct {
 // a quarter of the parts, so that the code generalizes.
 func CodeSize(n, most int) int { return max(1, min(most, n/4)) }
 
-// newBasis from the rows idx of r, whose Gram matrix (under any common mean) is g.
-func newBasis(r *rows, g *mat.SymDense, idx []int, most int) (*basis, error) {
-	values, u, err := leading(center(g, idx), CodeSize(len(idx), most))
+// mostSnapshots bounds how many parts a basis is made from: a code of 32 entries
+// gains nothing from more, and eigenvalues cost their third power.
+const mostSnapshots = 512
+
+// snapshots are the parts that bases are made from, of n.
+func snapshots(n int) []int {
+	out := make([]int, min(n, mostSnapshots))
+	for i := range out {
+		out[i] = i * n / len(out)
+	}
+	return out
+}
+
+// newBasis from the rows idx of r, whose Gram matrix (under any common mean) is
+// the part at of g. What memory has no room for goes where kept has its own.
+func newBasis(r *rows, g *mat.SymDense, at, idx []int, most int, kept *room) (*basis, error) {
+	values, u, err := leading(center(g, at), CodeSize(len(idx), most))
 	if err != nil {
 		return nil, err
 	}
-	b := &basis{mean: r.mean(idx), k: len(values)}
+	b := &basis{mean: r.mean(idx), k: len(values), p: &shelf{room: kept}}
 	coef := blas32.General{Rows: len(idx), Cols: b.k, Stride: b.k, Data: make([]float32, len(idx)*b.k)}
 	for j, v := range values {
 		b.dev = append(b.dev, math.Sqrt(v/float64(len(idx))))
@@ -37,15 +51,28 @@ func newBasis(r *rows, g *mat.SymDense, idx []int, most int) (*basis, error) {
 			coef.Data[i*b.k+j] = float32(u.At(i, j) / math.Sqrt(v))
 		}
 	}
-	b.p = make([]float32, b.k*r.width)
+	p := make([]float32, b.k*r.width)
 	buf := make([]float32, len(idx)*r.chunk())
 	err = r.chunks(func(from, to int) error {
 		x := r.load(buf, idx, from, to, b.mean)
-		out := blas32.General{Rows: b.k, Cols: to - from, Stride: r.width, Data: b.p[from:]}
+		out := blas32.General{Rows: b.k, Cols: to - from, Stride: r.width, Data: p[from:]}
 		blas32.Gemm(blas.Trans, blas.NoTrans, 1, coef, x, 0, out)
 		return nil
 	})
+	for i := 0; i < b.k && err == nil; i++ {
+		err = b.p.addFloats(p[i*r.width : (i+1)*r.width])
+	}
 	return b, err
+}
+
+// rows of P, columns [from, to).
+func (b *basis) rows(from, to int) blas32.General {
+	n := to - from
+	p := blas32.General{Rows: b.k, Cols: n, Stride: n, Data: make([]float32, b.k*n)}
+	for i := range b.k {
+		b.p.readFloats(p.Data[i*n:(i+1)*n], i, from)
+	}
+	return p
 }
 
 // encode returns the codes of the rows idx: len(idx) x k.
@@ -54,8 +81,7 @@ func (b *basis) encode(r *rows, idx []int) blas32.General {
 	buf := make([]float32, len(idx)*r.chunk())
 	_ = r.chunks(func(from, to int) error {
 		x := r.load(buf, idx, from, to, b.mean)
-		p := blas32.General{Rows: b.k, Cols: to - from, Stride: r.width, Data: b.p[from:]}
-		blas32.Gemm(blas.NoTrans, blas.Trans, 1, x, p, 1, z)
+		blas32.Gemm(blas.NoTrans, blas.Trans, 1, x, b.rows(from, to), 1, z)
 		return nil
 	})
 	return z
@@ -64,7 +90,6 @@ func (b *basis) encode(r *rows, idx []int) blas32.General {
 // residual writes columns [from, to) of x - mean - Pz for the rows idx to dst.
 func (b *basis) residual(dst []float32, r *rows, idx []int, z blas32.General, from, to int) blas32.General {
 	x := r.load(dst, idx, from, to, b.mean)
-	p := blas32.General{Rows: b.k, Cols: to - from, Stride: r.width, Data: b.p[from:]}
-	blas32.Gemm(blas.NoTrans, blas.NoTrans, -1, z, p, 1, x)
+	blas32.Gemm(blas.NoTrans, blas.NoTrans, -1, z, b.rows(from, to), 1, x)
 	return x
 }

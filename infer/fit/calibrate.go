@@ -11,6 +11,10 @@ import (
 	"winnow/models"
 )
 
+// unsureBand is how many good parts may lie in the band below the threshold, for
+// each that may lie above it.
+const unsureBand = 0.5
+
 // Confidence of every certificate.
 const Confidence = 0.95
 
@@ -19,6 +23,9 @@ const Confidence = 0.95
 // are not independent, so each group speaks through one of its parts, drawn by
 // seed. method is "split" where the scorer never saw the parts, "cross" where
 // each was scored by a model of the other folds.
+//
+// Below the threshold lies the band of unsure parts, half as many good ones as
+// above it.
 //
 // The threshold is the k-th largest of n scores with k = floor(rate*(n+1)), at
 // least 1: a new good part exceeds it with probability at most k/(n+1) (Vovk et
@@ -43,7 +50,7 @@ func Calibrate(scores []float64, groups []int, rate float64, method string, seed
 	k := max(1, int(math.Floor(rate*float64(n+1))))
 	c.FalseReject = rate
 	c.Threshold = c.Scores[n-k]
-	c.UnsureAbove = c.Threshold
+	c.UnsureAbove = c.Scores[max(0, n-k-int(unsureBand*rate*float64(n+1)))]
 	c.MapScale = 1
 	c.Certificate = edge.Certificate{Bound: UpperBound(k-1, n, Confidence), Confidence: Confidence, N: n, Method: method}
 	return c, nil

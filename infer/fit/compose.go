@@ -100,14 +100,15 @@ func (c *composer) tail(features int, m *normality) (code, residual int, step fl
 // encode appends code = Pᵀ(x - mean).
 func (c *composer) encode(flat int, b *basis, codeMax float64) (int, error) {
 	width := len(b.mean)
-	w := c.weights("encode/weights", []int{b.k, width}, b.p, false)
+	p := b.rows(0, width).Data
+	w := c.weights("encode/weights", []int{b.k, width}, p, false)
 	if err := c.checkSums(w, b.k); err != nil {
 		return 0, err
 	}
 	bias := make([]float64, b.k)
 	for j := range bias {
 		for i, m := range b.mean {
-			bias[j] -= float64(b.p[j*width+i]) * float64(m)
+			bias[j] -= float64(p[j*width+i]) * float64(m)
 		}
 	}
 	q := tflite.Quant{Scale: float32(codeMax / 127)}
@@ -134,9 +135,11 @@ func (c *composer) checkSums(w, rows int) error {
 // decode appends Pz + mean + the residual's own mean.
 func (c *composer) decode(code int, b *basis, r *residualModel) int {
 	width := len(b.mean)
-	t := make([]float32, len(b.p))
+	t := make([]float32, b.k*width)
 	for j := range b.k {
-		for i, v := range b.p[j*width : (j+1)*width] {
+		row := make([]float32, width)
+		b.p.readFloats(row, j, 0)
+		for i, v := range row {
 			t[i*b.k+j] = v
 		}
 	}

@@ -61,6 +61,7 @@ func (lf *localFit) gather() error {
 	}
 	f := lf.features
 	lf.s = newSurround([2]int{lf.taps[0].Height, lf.taps[0].Width}, channels, lf.folds+lf.kept, f.Len())
+	lf.s.o = &lf.o
 	for i, p := range f.parts {
 		if err := lf.run(s, p); err != nil {
 			return err
@@ -71,7 +72,7 @@ func (lf *localFit) gather() error {
 		}
 	}
 	for i, d := range f.drawn {
-		if err := lf.run(s, d.taps); err != nil {
+		if err := lf.run(s, d.number); err != nil {
 			return err
 		}
 		lf.s.addOdd(i, s.Output(0), d.cover)
@@ -93,10 +94,10 @@ func (lf *localFit) inputs(name string) tapped {
 	return c
 }
 
-// run one picture's taps.
-func (lf *localFit) run(s infer.Session, taps [][]byte) error {
+// run the taps of one picture.
+func (lf *localFit) run(s infer.Session, picture int) error {
 	for i := range lf.taps {
-		copy(s.Input(i), taps[i])
+		lf.features.read(s.Input(i), picture, i)
 	}
 	return s.Run()
 }
@@ -143,7 +144,7 @@ func (lf *localFit) crossFit(f int, held, odd []HeldOut) error {
 	if err != nil {
 		return err
 	}
-	score := func(m *localModel, weigh bool, parts []int, taps func(int) [][]byte, into []HeldOut) error {
+	score := func(m *localModel, weigh bool, parts []int, number func(int) int, into []HeldOut) error {
 		s, step, err := lf.session(m)
 		if err != nil {
 			return err
@@ -154,9 +155,9 @@ func (lf *localFit) crossFit(f int, held, odd []HeldOut) error {
 				return err
 			}
 		}
-		return lf.scoreWith(s, lf.s.statistics(m, step), parts, taps, into)
+		return lf.scoreWith(s, lf.s.statistics(m, step), parts, number, into)
 	}
-	if err := score(m, true, inside, func(i int) [][]byte { return lf.features.parts[i] }, held); err != nil {
+	if err := score(m, true, inside, func(i int) int { return lf.features.parts[i] }, held); err != nil {
 		return err
 	}
 	for half := range 2 {
@@ -172,21 +173,26 @@ func (lf *localFit) crossFit(f int, held, odd []HeldOut) error {
 				mine = append(mine, i)
 			}
 		}
-		if err := score(other, false, mine, func(i int) [][]byte { return lf.features.drawn[i].taps }, odd); err != nil {
+		if err := score(other, false, mine, func(i int) int { return lf.features.drawn[i].number }, odd); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// scoreWith writes the local deviation of pictures to into.
-func (lf *localFit) scoreWith(s infer.Session, m *infer.LocalModel, pictures []int, taps func(int) [][]byte, into []HeldOut) error {
+// scoreWith writes the local deviation of parts or drawn defects, whose pictures
+// number names, to into.
+func (lf *localFit) scoreWith(s infer.Session, m *infer.LocalModel, of []int, number func(int) int, into []HeldOut) error {
 	scorer := infer.NewLocalScorer(m)
-	for _, p := range pictures {
-		if err := lf.run(s, taps(p)); err != nil {
+	for _, p := range of {
+		if err := lf.run(s, number(p)); err != nil {
 			return err
 		}
-		into[p].Raw.Local = scorer.Peak(s.Output(0))
+		peak, members := scorer.Peak(s.Output(0))
+		into[p].Raw.Local = peak
+		for m, v := range members {
+			into[p].Members[m].Local = v
+		}
 		if err := lf.tick("judging held-out surroundings"); err != nil {
 			return err
 		}

@@ -8,9 +8,9 @@ import (
 
 // drawn is a taught part with a defect drawn into it.
 type drawn struct {
-	source int // the part
-	kind   int // of the defect; even and odd kinds are told apart
-	taps   [][]byte
+	source int    // the part
+	kind   int    // of the defect; even and odd kinds are told apart
+	number int    // among the pictures
 	cover  []byte // of each cell of the first tap's grid, 0..255
 }
 
@@ -22,11 +22,11 @@ func (f *Features) AddDrawn(source, kind int, taps [][]byte, cover []byte, w, h 
 	if source < 0 || source >= f.Len() || len(cover) != w*h {
 		return fmt.Errorf("a drawn defect on part %d of %d, with a mask of %d pixels for %dx%d", source, f.Len(), len(cover), w, h)
 	}
-	own, err := f.copied(taps)
+	n, err := f.keep(taps)
 	if err != nil {
 		return err
 	}
-	d := drawn{source: source, kind: kind, taps: own}
+	d := drawn{source: source, kind: kind, number: n}
 	if len(f.Taps) > 0 {
 		d.cover = shrink(cover, w, h, f.Taps[0].Width, f.Taps[0].Height)
 	}
@@ -68,26 +68,30 @@ func (f *Features) inFolds(fold []int, n int) (outside, inside []int) {
 	return outside, inside
 }
 
-// copied checks and copies the taps of one picture.
-func (f *Features) copied(taps [][]byte) ([][]byte, error) {
+// keep checks and copies the taps of one picture and returns its number.
+func (f *Features) keep(taps [][]byte) (int, error) {
 	if len(taps) != len(f.Taps) {
-		return nil, fmt.Errorf("%d feature maps, the encoder has %d", len(taps), len(f.Taps))
+		return 0, fmt.Errorf("%d feature maps, the encoder has %d", len(taps), len(f.Taps))
 	}
-	own := make([][]byte, len(taps))
 	for i, t := range taps {
 		if len(t) != f.Taps[i].size() {
-			return nil, fmt.Errorf("feature map %s has %d values, %d are needed", f.Taps[i].Name, len(t), f.Taps[i].size())
+			return 0, fmt.Errorf("feature map %s has %d values, %d are needed", f.Taps[i].Name, len(t), f.Taps[i].size())
 		}
-		own[i] = append([]byte(nil), t...)
 	}
-	return own, nil
+	n := len(f.parts) + len(f.drawn)
+	for i, t := range taps {
+		if _, err := f.rows[i].add(t); err != nil {
+			return 0, err
+		}
+	}
+	return n, nil
 }
 
 // evidence is what one part's raw deviations count, view by view: the columns
 // that a fusion weighs.
-func evidence(s *infer.Statistics, raw infer.Deviations) [3]float64 {
+func evidence(s *infer.Member, local bool, raw infer.Deviations) [3]float64 {
 	const most = 12 // scales: beyond that, more says no more
-	d := s.Standardize(raw)
+	d := s.Standardize(raw, local)
 	return [3]float64{
 		infer.Evidence(min(d.Reconstruction, most)),
 		infer.Evidence(min(d.Local, most)),

@@ -15,7 +15,9 @@ func (t Tap) size() int { return t.Height * t.Width * t.Channels }
 // Features are the encoder's taps for a set of good parts.
 type Features struct {
 	Taps  []Tap
-	parts [][][]byte // part, tap, values
+	rows  []*shelf // of each tap: its values in every picture
+	room  *room
+	parts []int // number of each part among the pictures
 	// group of each part: parts of one group (frames of one part, siblings, a
 	// lot) are never split between what is fitted and what is held out.
 	groups []int
@@ -23,15 +25,47 @@ type Features struct {
 }
 
 // NewFeatures for an encoder with these taps.
-func NewFeatures(taps []Tap) *Features { return &Features{Taps: taps} }
+// What memory has no room for goes to files without a name in the system's
+// folder for temporary files, unless SpillTo names another.
+func NewFeatures(taps []Tap) *Features {
+	f := &Features{Taps: taps, room: &room{left: MemoryRoom}}
+	for range taps {
+		f.rows = append(f.rows, &shelf{room: f.room})
+	}
+	return f
+}
+
+// SpillTo names the folder for what is more than so many bytes. It is called
+// before the first part is added.
+func (f *Features) SpillTo(dir string, bytes int64) { *f.room = room{left: bytes, dir: dir} }
+
+// Close lets go of all feature maps.
+func (f *Features) Close() {
+	for _, s := range f.rows {
+		s.close()
+	}
+}
+
+// err is the first fault of keeping feature maps.
+func (f *Features) err() error {
+	for _, s := range f.rows {
+		if s.err != nil {
+			return s.err
+		}
+	}
+	return nil
+}
+
+// read copies tap t of a picture to dst.
+func (f *Features) read(dst []byte, picture, t int) { f.rows[t].read(dst, picture, 0) }
 
 // Add copies the taps of one part.
 func (f *Features) Add(group int, taps [][]byte) error {
-	own, err := f.copied(taps)
+	n, err := f.keep(taps)
 	if err != nil {
 		return err
 	}
-	f.parts = append(f.parts, own)
+	f.parts = append(f.parts, n)
 	f.groups = append(f.groups, group)
 	return nil
 }
@@ -58,15 +92,16 @@ func (f *Features) stats(t int) channelStats {
 	tap := f.Taps[t]
 	c := tap.Channels
 	sum, sqr := make([]float64, c), make([]float64, c)
-	win := make([]int32, c)
+	win, m := make([]int32, c), make([]byte, tap.size())
 	for _, p := range f.parts {
+		f.read(m, p, t)
 		for y := range tap.Height {
 			for x := range tap.Width {
-				n := pool3(win, p[t], tap, y, x)
+				n := pool3(win, m, tap, y, x)
 				for i, v := range win {
-					m := float64(v)/float64(n) - float64(tap.ZeroPoint)
-					sum[i] += m
-					sqr[i] += m * m
+					mean := float64(v)/float64(n) - float64(tap.ZeroPoint)
+					sum[i] += mean
+					sqr[i] += mean * mean
 				}
 			}
 		}
@@ -79,10 +114,11 @@ func (f *Features) plainStats(t int) channelStats {
 	tap := f.Taps[t]
 	c := tap.Channels
 	sum, sqr := make([]float64, c), make([]float64, c)
-	n := make([]int64, 2*c)
+	n, m := make([]int64, 2*c), make([]byte, tap.size())
 	for _, p := range f.parts {
+		f.read(m, p, t)
 		clear(n)
-		for i, b := range p[t] {
+		for i, b := range m {
 			v := int64(int8(b)) - int64(tap.ZeroPoint)
 			n[i%c] += v
 			n[c+i%c] += v * v

@@ -26,7 +26,9 @@ type Options struct {
 	LocalTaps   int     // leading taps of the local view; 0: no such view
 	Grid        int     // index, from FirstTap, of the tap whose grid the autoencoder has; by mostCells
 	Threads     int     // of the engine's sessions
-	Spend       bool    // let go of feature maps on the way: the features cannot be used again
+	// Cells is how much each cell of a grid counts, 0..1; nil: all in full.
+	Cells func(h, w int) []float64
+	Spend bool // let go of feature maps on the way: the features cannot be used again
 	// Progress is told what is done; it is called from the fitting goroutine.
 	Progress func(stage string, done, total int)
 }
@@ -67,9 +69,21 @@ func (o Options) withDefaults(taps []Tap) Options {
 	return o
 }
 
+// count multiplies the weights of a grid's cells by how much they count.
+func (o *Options) count(weight []float64, grid [2]int) {
+	if o == nil || o.Cells == nil {
+		return
+	}
+	for i, c := range o.Cells(grid[0], grid[1]) {
+		weight[i] *= c
+	}
+}
+
 // HeldOut is how one taught part scores under a model that never saw its fold.
 type HeldOut struct {
 	Raw     infer.Deviations
+	Members infer.Ensemble // the same for each member of the ensemble
+	Spread  float64        // of Fused
 	Fused   float64
 	MapPeak float64 // the most that the anomaly map can show
 }
@@ -79,8 +93,9 @@ type Result struct {
 	Graph       *tflite.Model
 	Statistics  *infer.Statistics
 	Calibration models.Calibration
-	HeldOut     []HeldOut // a part, in the order they were added
-	Drawn       []HeldOut // the same of drawn defects, by models that saw neither their part nor, in the local view, their kind
+	HeldOut     []HeldOut   // a part, in the order they were added
+	Drawn       []HeldOut   // the same of drawn defects, by models that saw neither their part nor, in the local view, their kind
+	Descriptors [][]float64 // of the parts, as infer.Descriptor gives them
 }
 
 // fitter carries what the steps of one fit share.
@@ -92,7 +107,7 @@ type fitter struct {
 	stats    []channelStats
 	taps     []Tap // of the autoencoder and the latent view
 	x        rows
-	odd      [][]byte // features of drawn defects, as x.data of parts
+	odd      *shelf // features of drawn defects, as x.data of parts
 	desc     [][]float64
 	fold     []int
 	folds    int
@@ -130,10 +145,16 @@ func Fit(ctx context.Context, encoder *tflite.Model, f *Features, eng infer.Engi
 func (ft *fitter) tick(stage string) error {
 	ft.ticks++
 	ft.o.Progress(stage, min(ft.ticks, ft.total), ft.total)
+	for _, s := range []*shelf{ft.x.data, ft.odd} {
+		if s != nil && s.err != nil {
+			return s.err
+		}
+	}
 	return ft.ctx.Err()
 }
 
 func (ft *fitter) run(encoder *tflite.Model) (*Result, error) {
+	defer func() { ft.x.data.close(); ft.odd.close() }()
 	if err := ft.standardize(); err != nil {
 		return nil, err
 	}
@@ -142,14 +163,16 @@ func (ft *fitter) run(encoder *tflite.Model) (*Result, error) {
 	if ft.o.LocalTaps > 0 {
 		ft.total += 2*ft.features.Len() + ft.features.Drawn()
 	}
-	g, err := ft.x.gram(ft.x.mean(upTo(len(ft.x.data))), func() error { return ft.tick("comparing parts") })
+	shots := snapshots(ft.x.data.len())
+	g, err := ft.x.gram(shots, ft.x.mean(shots), func() error { return ft.tick("comparing parts") })
 	if err != nil {
 		return nil, err
 	}
-	res, err := newResiduals(&ft.x, g, ft.fold, ft.folds, ft.o.CodeSize, func() error { return ft.tick("learning") })
+	res, err := newResiduals(&ft.x, g, ft.fold, ft.folds, ft.o.CodeSize, ft.features.room, func() error { return ft.tick("learning") })
 	if err != nil {
 		return nil, err
 	}
+	defer res.close()
 	held, odd, err := ft.crossFit(res)
 	if err != nil {
 		return nil, err
@@ -158,7 +181,11 @@ func (ft *fitter) run(encoder *tflite.Model) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	*res, g = residuals{}, nil // its bases are the largest thing that a fit holds
+	res.close() // its bases are the largest thing that a fit holds
+	*res, g = residuals{}, nil
+	defer m.basis.p.close()
+	ft.x.data.close()
+	ft.odd.close()
 	if ft.o.LocalTaps > 0 {
 		if m.fine, m.local, err = ft.fitLocal(held, odd); err != nil {
 			return nil, err
@@ -195,40 +222,45 @@ func (ft *fitter) standardize() error {
 	for _, t := range ft.taps {
 		channels += t.Channels
 	}
-	ft.x = rows{width: ft.grid[0] * ft.grid[1] * channels, channels: channels, step: featureStep}
-	for i, p := range f.parts {
+	ft.x = rows{width: ft.grid[0] * ft.grid[1] * channels, channels: channels, step: featureStep, data: &shelf{room: f.room}}
+	ft.odd = &shelf{room: f.room}
+	for _, p := range f.parts {
 		row, err := ft.standard(s, p)
 		if err != nil {
 			return err
 		}
-		ft.x.data = append(ft.x.data, row)
-		ft.desc = append(ft.desc, infer.Descriptor(row, channels, ft.firstLatent()))
-		if ft.o.Spend {
-			f.parts[i] = p[:ft.o.LocalTaps] // the rest is in row now
+		if _, err := ft.x.data.add(row); err != nil {
+			return err
 		}
+		ft.desc = append(ft.desc, infer.Descriptor(row, channels, ft.firstLatent()))
 	}
-	for i, d := range f.drawn {
-		row, err := ft.standard(s, d.taps)
+	for _, d := range f.drawn {
+		row, err := ft.standard(s, d.number)
 		if err != nil {
 			return err
 		}
-		ft.odd = append(ft.odd, row)
-		if ft.o.Spend {
-			f.drawn[i].taps = d.taps[:ft.o.LocalTaps]
+		if _, err := ft.odd.add(row); err != nil {
+			return err
 		}
 	}
-	return nil
+	if ft.o.Spend {
+		for _, s := range f.rows[ft.o.LocalTaps:] {
+			s.close() // the rest is in x now
+		}
+	}
+	return f.err()
 }
 
-// standard runs the head on the taps of one picture.
-func (ft *fitter) standard(s infer.Session, taps [][]byte) ([]byte, error) {
+// standard runs the head on the taps of one picture; the next call overwrites
+// what it returns.
+func (ft *fitter) standard(s infer.Session, picture int) ([]byte, error) {
 	for i := range ft.taps {
-		copy(s.Input(i), taps[ft.o.FirstTap+i])
+		ft.features.read(s.Input(i), picture, ft.o.FirstTap+i)
 	}
 	if err := s.Run(); err != nil {
 		return nil, err
 	}
-	return append([]byte(nil), s.Output(0)...), ft.tick("standardizing")
+	return s.Output(0), ft.tick("standardizing")
 }
 
 // firstLatent is the first channel that the latent model looks at: all taps but
@@ -256,7 +288,7 @@ func (ft *fitter) load(c *composer, outputs ...int) (infer.Session, error) {
 // crossFit scores the parts of each fold, and the defects drawn on them, with
 // the model of the others.
 func (ft *fitter) crossFit(res *residuals) (held, odd []HeldOut, err error) {
-	held, odd = make([]HeldOut, len(ft.x.data)), make([]HeldOut, len(ft.odd))
+	held, odd = make([]HeldOut, ft.x.data.len()), make([]HeldOut, ft.odd.len())
 	for f := range ft.folds {
 		outside, inside := split(ft.fold, f)
 		model, err := ft.normality(res.bases[f], res, without(ft.folds, f), outside)
@@ -309,6 +341,7 @@ func (ft *fitter) statistics(m *normality, residualStep float64) *infer.Statisti
 	for i, v := range m.residual.scale {
 		s.PositionWeight[i] = 1 / v
 	}
+	ft.o.count(s.PositionWeight, ft.grid)
 	return s
 }
 
@@ -325,20 +358,21 @@ func (ft *fitter) scoreFold(m *normality, parts, drawn []int, held, odd []HeldOu
 	}
 	defer s.Close()
 	scorer := infer.NewScorer(ft.statistics(m, step))
-	score := func(of []int, rows [][]byte, into []HeldOut) error {
+	score := func(of []int, rows *shelf, into []HeldOut) error {
 		for _, p := range of {
-			copy(s.Input(0), rows[p])
+			rows.read(s.Input(0), p, 0)
 			if err := s.Run(); err != nil {
 				return err
 			}
-			if into[p].Raw, err = scorer.Raw([][]byte{s.Output(0), s.Output(1), rows[p]}); err != nil {
+			if into[p].Raw, err = scorer.Raw([][]byte{s.Output(0), s.Output(1), s.Input(0)}); err != nil {
 				return err
 			}
+			into[p].Members = *scorer.Ensemble()
 			if err := ft.tick("judging held-out parts"); err != nil {
 				return err
 			}
 		}
-		return nil
+		return rows.err
 	}
 	if err := score(parts, ft.x.data, held); err != nil {
 		return err
@@ -348,11 +382,13 @@ func (ft *fitter) scoreFold(m *normality, parts, drawn []int, held, odd []HeldOu
 
 // whole is the model of all parts, but for the local view.
 func (ft *fitter) whole(g *mat.SymDense, res *residuals) (*normality, error) {
-	b, err := newBasis(&ft.x, g, upTo(len(ft.x.data)), ft.o.CodeSize)
+	n := ft.x.data.len()
+	shots := snapshots(n)
+	b, err := newBasis(&ft.x, g, upTo(len(shots)), shots, ft.o.CodeSize, ft.features.room)
 	if err != nil {
 		return nil, err
 	}
-	return ft.normality(b, res, upTo(ft.folds), upTo(len(ft.x.data)))
+	return ft.normality(b, res, upTo(ft.folds), upTo(n))
 }
 
 // final composes the package's graph.
@@ -383,39 +419,31 @@ func (ft *fitter) appendLocal(c *composer, taps []int, m *normality, stats *infe
 	return local
 }
 
-// calibrate standardizes the views by held-out parts, fuses, and draws the threshold.
+// calibrate standardizes the views by held-out parts, fuses, draws the threshold,
+// and says how sure a score is.
 func (ft *fitter) calibrate(r *Result, held, odd []HeldOut) error {
-	raw := func(of []HeldOut, v func(infer.Deviations) float64) (out []float64) {
-		for _, h := range of {
-			out = append(out, v(h.Raw))
-		}
-		return out
-	}
 	s := r.Statistics
-	s.Views = [2]infer.View{
-		view(raw(held, func(d infer.Deviations) float64 { return d.Reconstruction })),
-		view(raw(held, func(d infer.Deviations) float64 { return d.Latent })),
-	}
+	whole := standardized(s, held, odd, func(h HeldOut) infer.Deviations { return h.Raw })
+	s.Views, s.Fusion = whole.Views, whole.Fusion
 	if s.Local != nil {
-		s.Local.View = view(raw(held, func(d infer.Deviations) float64 { return d.Local }))
+		s.Local.View = whole.Local
 	}
-	if len(odd) > 0 {
-		s.Fusion = fuse(s, deviations(held), deviations(odd))
-	}
-	fused := make([]float64, len(held))
 	for _, of := range [][]HeldOut{held, odd} {
 		for i := range of {
 			of[i].Fused, _, _ = s.Fusion.Fuse(s.Standardize(of[i].Raw))
 			of[i].MapPeak = s.MapPeak(of[i].Raw)
 		}
 	}
+	ft.ensemble(s, held, odd)
+	fused, spread := make([]float64, len(held)), make([]float64, len(held))
 	for i, h := range held {
-		fused[i] = h.Fused
+		fused[i], spread[i] = h.Fused, h.Spread
 	}
 	cal, err := Calibrate(fused, ft.features.groups[:len(held)], ft.o.FalseReject, "cross", ft.o.Seed)
 	if err != nil {
 		return err
 	}
+	cal.UnsureReach = reach(cal, fused, spread)
 	cal.MapScale = 0
 	for _, h := range held {
 		if h.Fused <= cal.Threshold {
@@ -425,14 +453,6 @@ func (ft *fitter) calibrate(r *Result, held, odd []HeldOut) error {
 	if !(cal.MapScale > 0) {
 		return errors.New("the anomaly map of every good part is empty")
 	}
-	r.Calibration, r.HeldOut, r.Drawn = cal, held, odd
+	r.Calibration, r.HeldOut, r.Drawn, r.Descriptors = cal, held, odd, ft.desc
 	return nil
-}
-
-func deviations(of []HeldOut) []infer.Deviations {
-	out := make([]infer.Deviations, len(of))
-	for i, h := range of {
-		out[i] = h.Raw
-	}
-	return out
 }

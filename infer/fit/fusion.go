@@ -22,14 +22,14 @@ const (
 //
 // Newton's method on the penalized likelihood; weights at zero whose gradient
 // would drive them below stay there (Bertsekas, SIAM J. Control 20, 1982).
-func fuse(s *infer.Statistics, good, odd []infer.Deviations) infer.Fusion {
+func fuse(s *infer.Member, local bool, good, odd []infer.Deviations) infer.Fusion {
 	views := 3
 	rows := make([][3]float64, 0, len(good)+len(odd))
 	for _, d := range append(append([]infer.Deviations{}, good...), odd...) {
-		rows = append(rows, evidence(s, d))
+		rows = append(rows, evidence(s, local, d))
 	}
 	spread := spreads(rows[:len(good)])
-	if s.Local == nil {
+	if !local {
 		spread[1] = math.Inf(1) // its column vanishes
 	}
 	f := logistic{spread: spread, good: len(good)}
@@ -44,7 +44,7 @@ func fuse(s *infer.Statistics, good, odd []infer.Deviations) infer.Fusion {
 			w = f.step(rows, w)
 		}
 	}
-	return f.weights(w, s.Local != nil)
+	return f.weights(w, local)
 }
 
 type logistic struct {

@@ -22,13 +22,9 @@ func viewsOf(r *rand.Rand, n int, rec, local, latent float64) []infer.Deviations
 	return out
 }
 
-func unitViews(local bool) *infer.Statistics {
-	s := &infer.Statistics{Views: [2]infer.View{{LogScale: 1, Median: 1}, {LogScale: 1, Median: 1}}}
-	if local {
-		s.Local = &infer.LocalModel{View: infer.View{LogScale: 1, Median: 1}}
-	}
-	return s
-}
+var unitView = infer.View{LogScale: 1, Median: 1}
+
+var unitViews = infer.Member{Views: [2]infer.View{unitView, unitView}, Local: unitView}
 
 // TestFusionTrustsTheViewThatTells: the weight goes where drawn defects are told
 // from good parts, and no weight is negative, whatever a view does.
@@ -44,7 +40,7 @@ func TestFusionTrustsTheViewThatTells(t *testing.T) {
 		"latent":         {0, 0, 4, func(f infer.Fusion) float64 { return f.Latent }},
 		"misleading":     {-3, 4, -3, func(f infer.Fusion) float64 { return f.Local }},
 	} {
-		f := fuse(unitViews(true), good, viewsOf(r, 200, c.rec, c.local, c.latent))
+		f := fuse(&unitViews, true, good, viewsOf(r, 200, c.rec, c.local, c.latent))
 		if sum := f.Reconstruction + f.Local + f.Latent; math.Abs(sum-1) > 1e-9 || min(f.Reconstruction, f.Local, f.Latent) < 0 {
 			t.Errorf("%s: weights %+v", name, f)
 		}
@@ -58,10 +54,10 @@ func TestFusionTrustsTheViewThatTells(t *testing.T) {
 // local view where there is none.
 func TestFusionWithoutEvidenceWeighsAlike(t *testing.T) {
 	good := viewsOf(rand.New(rand.NewPCG(3, 4)), 500, 0, 0, 0)
-	if f := fuse(unitViews(true), good, nil); max(f.Reconstruction, f.Local, f.Latent) > 0.5 {
+	if f := fuse(&unitViews, true, good, nil); max(f.Reconstruction, f.Local, f.Latent) > 0.5 {
 		t.Errorf("weights %+v without any evidence", f)
 	}
-	if f := fuse(unitViews(false), good, nil); f.Local != 0 || math.Abs(f.Reconstruction+f.Latent-1) > 1e-9 {
+	if f := fuse(&unitViews, false, good, nil); f.Local != 0 || math.Abs(f.Reconstruction+f.Latent-1) > 1e-9 {
 		t.Errorf("weights %+v without a local view", f)
 	}
 }

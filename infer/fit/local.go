@@ -165,8 +165,10 @@ func (c *composer) localTail(features int, m *localModel) (out int, step float64
 // statistics of the model as a package carries them; the view comes later.
 func (s *surround) statistics(m *localModel, step float64) *infer.LocalModel {
 	_, dirs := m.kernel.Dims()
+	weight := slices.Clone(m.weight)
+	s.o.count(weight, s.grid)
 	return &infer.LocalModel{
-		Grid: s.grid, Channels: dirs, Step: step, PositionWeight: m.weight,
+		Grid: s.grid, Channels: dirs, Step: step, PositionWeight: weight,
 		View: infer.View{LogScale: 1, Median: 1},
 	}
 }

@@ -11,12 +11,12 @@ import (
 
 // chunkColumns is about how many columns of the teach matrix are held as floats
 // at a time.
-const chunkColumns = 8192
+const chunkColumns = 4096
 
 // rows is the teach matrix: one int8 row a part, each a feature map of cells of
 // the same number of channels. Real value = step * int8.
 type rows struct {
-	data     [][]byte
+	data     *shelf
 	width    int // cells * channels
 	channels int
 	step     float32
@@ -30,8 +30,9 @@ func (r *rows) chunk() int { return max(1, chunkColumns/r.channels) * r.channels
 func (r *rows) load(dst []float32, idx []int, from, to int, mean []float32) blas32.General {
 	n := to - from
 	g := blas32.General{Rows: len(idx), Cols: n, Stride: n, Data: dst[:len(idx)*n]}
+	buf := make([]byte, n)
 	for i, p := range idx {
-		src := r.data[p][from:to]
+		src := r.data.view(buf, p, from, to)
 		out := g.Data[i*n:][:n]
 		for j, b := range src {
 			out[j] = r.step * float32(int8(b))
@@ -58,8 +59,9 @@ func (r *rows) chunks(fn func(from, to int) error) error {
 // mean of the parts in idx, column by column.
 func (r *rows) mean(idx []int) []float32 {
 	sum := make([]int32, r.width)
+	buf := make([]byte, r.width)
 	for _, p := range idx {
-		for j, b := range r.data[p] {
+		for j, b := range r.data.view(buf, p, 0, r.width) {
 			sum[j] += int32(int8(b))
 		}
 	}
@@ -70,10 +72,9 @@ func (r *rows) mean(idx []int) []float32 {
 	return m
 }
 
-// gram is the n x n matrix of inner products of all rows minus mean.
-func (r *rows) gram(mean []float32, tick func() error) (*mat.SymDense, error) {
-	n := len(r.data)
-	idx := upTo(n)
+// gram is the n x n matrix of inner products of the n rows idx minus mean.
+func (r *rows) gram(idx []int, mean []float32, tick func() error) (*mat.SymDense, error) {
+	n := len(idx)
 	sum := make([]float64, n*n)
 	part := blas32.Symmetric{N: n, Stride: n, Data: make([]float32, n*n), Uplo: blas.Upper}
 	buf := make([]float32, n*r.chunk())

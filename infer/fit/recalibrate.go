@@ -34,6 +34,7 @@ func Recalibrate(p *models.Package, fresh []Fresh, rate float64, seed uint64) (*
 	if err != nil {
 		return nil, err
 	}
+	cal.UnsureReach = p.Calibration.UnsureReach
 	cal.MapScale = 0
 	for _, f := range fresh {
 		if f.Fused <= cal.Threshold {

@@ -34,14 +34,16 @@ type residuals struct {
 
 // newResiduals makes the cross-fitted bases and sums. tick is called for
 // progress and may stop the work with an error.
-func newResiduals(r *rows, g *mat.SymDense, fold []int, n, codeSize int, tick func() error) (*residuals, error) {
+// g is the Gram matrix of the snapshots.
+func newResiduals(r *rows, g *mat.SymDense, fold []int, n, codeSize int, kept *room, tick func() error) (*residuals, error) {
 	s := &residuals{channels: r.channels, cells: r.width / r.channels}
 	s.source = func(dst []float32, f, from, to int) blas32.General {
 		return s.bases[f].residual(dst, r, s.inside[f], s.codes[f], from, to)
 	}
 	for f := range n {
-		outside, inside := split(fold, f)
-		b, err := newBasis(r, g, outside, codeSize)
+		_, inside := split(fold, f)
+		at, outside := snapshotsOutside(fold, f)
+		b, err := newBasis(r, g, at, outside, codeSize, kept)
 		if err != nil {
 			return nil, err
 		}
@@ -57,11 +59,29 @@ func newResiduals(r *rows, g *mat.SymDense, fold []int, n, codeSize int, tick fu
 	return s, s.covariances(r, n, tick)
 }
 
+// close lets go of the bases.
+func (s *residuals) close() {
+	for _, b := range s.bases {
+		b.p.close()
+	}
+}
+
+// snapshotsOutside are the snapshots that are not in fold f: where they are
+// among the snapshots, and which parts they are.
+func snapshotsOutside(fold []int, f int) (at, parts []int) {
+	for i, p := range snapshots(len(fold)) {
+		if fold[p] != f {
+			at, parts = append(at, i), append(parts, p)
+		}
+	}
+	return at, parts
+}
+
 // covariances of all folds, centered and scaled by what all of them leave.
 func (s *residuals) covariances(r *rows, n int, tick func() error) error {
 	all := s.model(upTo(n))
 	for f := range n {
-		s.covariance(r, f, all, len(r.data))
+		s.covariance(r, f, all, r.data.len())
 		if err := tick(); err != nil {
 			return err
 		}

@@ -41,6 +41,7 @@ type surround struct {
 	mean     [][]float32        // fold: sum of the feature map
 	pending  []blas32.General   // fold: windows not yet in outer
 	odd      []oddWindow
+	o        *Options // nil: every cell counts
 }
 
 // oddWindow is a window at a defective place of drawn defect of.

@@ -60,6 +60,30 @@ func Train(ctx context.Context, c Config, r *Recipe, d *Data) (*Model, error) {
 	return t.model()
 }
 
+// Compressed prunes and rounds m anew, from its dense networks on, as r says,
+// which differs from the recipe that m was trained with in Compress alone.
+func (m *Model) Compressed(ctx context.Context, c Config, r *Recipe, d *Data) (*Model, error) {
+	c.Resume, c.Save = nil, nil
+	t, err := newRunner(ctx, c, r, d)
+	if err != nil {
+		return nil, err
+	}
+	for k := range m.Members {
+		t.s.Phase, t.s.Dense = phaseCompress, m.Members[k].values
+		if err := t.member(); err != nil {
+			return nil, err
+		}
+	}
+	n, err := t.model()
+	if err != nil {
+		return nil, err
+	}
+	if len(n.Looks) == 0 { // nothing was trained on
+		n.Looks, n.Curve = m.Looks, m.Curve
+	}
+	return n, nil
+}
+
 func newRunner(ctx context.Context, c Config, r *Recipe, d *Data) (*runner, error) {
 	if err := d.check(); err != nil {
 		return nil, err
@@ -411,13 +435,14 @@ func (t *runner) keep() error {
 func (t *runner) model() (*Model, error) {
 	m := &Model{Seed: t.r.Seed, Curve: t.s.Curve, Looks: t.s.Looks, Levels: families()[t.r.Family].noiseLevels(t.r)}
 	for k, f := range t.s.Done {
-		net := t.r.Build(t.d.In, t.d.Out, t.mean, t.r.Seed+uint64(k)).Folded(f.Dense)
+		built := t.r.Build(t.d.In, t.d.Out, t.mean, t.r.Seed+uint64(k))
+		dense, net := built.Folded(f.Dense), built.Folded(f.Dense)
 		if f.Final != nil {
 			for i := range net.Params {
 				net.Params[i].Init = f.Final[i]
 			}
 		}
-		m.Members = append(m.Members, Member{Net: net, Ranges: f.Ranges})
+		m.Members = append(m.Members, Member{Net: net, Ranges: f.Ranges, dense: dense, values: f.Dense})
 	}
 	return m, nil
 }

@@ -15,6 +15,9 @@ type Model struct {
 type Member struct {
 	Net    *Net
 	Ranges []Range
+
+	dense  *Net        // before pruning and rounding, folded
+	values [][]float32 // of the net as it was built, before either
 }
 
 // Point of a loss curve.

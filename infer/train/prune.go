@@ -2,7 +2,6 @@ package train
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"slices"
 
@@ -27,9 +26,15 @@ const (
 // block is one that could go.
 type block struct {
 	param, place, in, out int
-	worth                 float64 // of keeping it, for the time that it takes
-	time                  float64
+	share                 float64 // of its layer's squared weights
+	time                  float64 // that it takes
 }
+
+// worth of keeping b, for the time that it takes.
+func (b block) worth() float64 { return b.share / max(b.time, 1e-12) }
+
+func byWorth(a, b block) int { return cmp.Compare(b.worth(), a.worth()) }
+func byShare(a, b block) int { return cmp.Compare(b.share, a.share) }
 
 // prunable says whether parameter i belongs to a layer that is pruned: a
 // convolution or a dense layer wide enough to have blocks.
@@ -45,8 +50,8 @@ func (n *Net) prunable(i int) (s [3]int, ok bool) {
 	return s, out >= blockOut && in >= 2*blockIn
 }
 
-// blocks lists those of parameter i, whose values are w, with their worth: the
-// block's share of the layer's squared weights over its share of the cost.
+// blocks lists those of parameter i, whose values are w and whose layer takes
+// cost.
 func (n *Net) blocks(i int, w []float32, cost float64) []block {
 	s, ok := n.prunable(i)
 	if !ok {
@@ -65,7 +70,7 @@ func (n *Net) blocks(i int, w []float32, cost float64) []block {
 				b := block{param: i, place: place, in: in, out: out, time: each}
 				sum := 0.0
 				b.each(s, func(j int) { sum += float64(w[j]) * float64(w[j]) })
-				b.worth = sum / total / max(each, 1e-12)
+				b.share = sum / total
 				list = append(list, b)
 			}
 		}
@@ -82,42 +87,51 @@ func (b block) each(s [3]int, fn func(j int)) {
 	}
 }
 
-// Masks keeps the blocks of values that are worth most for their time, until
-// the given share of the prunable layers' time is used; no layer loses more than
-// leastDensity leaves it. cost is the time of each parameter's layer.
+// Masks keeps blocks of values until the given density of the prunable layers'
+// time is used, those first that are worth most for their time; of these, where
+// they are still more than that density of all blocks, those that hold most of
+// their layers. No layer loses more than leastDensity leaves it. cost is the time
+// of each parameter's layer.
 func (n *Net) Masks(values [][]float32, cost []float64, density float64) [][]float32 {
 	masks := make([][]float32, len(n.Params))
-	var all []block
-	total := 0.0
+	var free []block
+	used, budget, blocks, kept := 0.0, 0.0, 0, 0
 	for i := range n.Params {
 		list := n.blocks(i, values[i], cost[i])
 		if list == nil {
 			continue
 		}
 		masks[i] = make([]float32, len(values[i]))
-		slices.SortStableFunc(list, func(a, b block) int { return cmp.Compare(b.worth, a.worth) })
+		slices.SortStableFunc(list, byShare)
 		least := int(math.Ceil(leastDensity * float64(len(list))))
 		for k := range least {
 			n.open(masks[i], list[k])
-			total += list[k].time
+			used += list[k].time
 		}
-		all = append(all, list[least:]...)
+		free = append(free, list[least:]...)
+		budget += density * cost[i]
+		blocks, kept = blocks+len(list), kept+least
 	}
-	budget := 0.0
-	for i := range n.Params {
-		if masks[i] != nil {
-			budget += density * cost[i]
-		}
-	}
-	slices.SortStableFunc(all, func(a, b block) int { return cmp.Compare(b.worth, a.worth) })
-	for _, b := range all {
-		if total+b.time > budget*(1+1e-9) {
-			break
-		}
-		total += b.time
+	free = inTime(free, budget-used)
+	slices.SortStableFunc(free, byShare)
+	room := int(math.Round(density*float64(blocks))) - kept
+	for _, b := range free[:max(0, min(room, len(free)))] {
 		n.open(masks[b.param], b)
 	}
 	return masks
+}
+
+// inTime are the blocks that are worth most for their time, as many as the budget
+// pays for.
+func inTime(bs []block, budget float64) []block {
+	slices.SortStableFunc(bs, byWorth)
+	used := 0.0
+	for k, b := range bs {
+		if used += b.time; used > budget*(1+1e-9) {
+			return bs[:k]
+		}
+	}
+	return bs
 }
 
 func (n *Net) open(mask []float32, b block) {
@@ -192,35 +206,34 @@ func (t *runner) measureCost() error {
 	return nil
 }
 
-// profile returns the seconds of each layer by name.
+// profile returns the seconds of each layer by name; none where a clock would
+// make runs differ.
 func (t *runner) profile() (map[string]float64, error) {
+	if t.c.Engine == nil || t.c.Threads == 1 {
+		return nil, nil
+	}
+	return profile(t.c.Engine, t.net, t.s.Ranges, profileRuns)
+}
+
+// profile times each layer of net, int8, by name: the least of runs.
+func profile(eng infer.Engine, net *Net, ranges []Range, runs int) (map[string]float64, error) {
+	b := tflite.NewBuilder("network alone")
+	s := net.Shape(0)
+	in := b.AddInput("in", []int{1, s.H, s.W, s.C}, fit.FeatureQuant)
+	code, out := net.Append(b, ranges, "", in)
+	session, err := sessionOf(eng, b, code, out)
+	if err != nil {
+		return nil, err
+	}
+	defer session.Close()
 	byName := map[string]float64{}
-	if t.c.Engine == nil || t.c.Threads == 1 { // a clock would make runs differ
-		return byName, nil
-	}
-	b := tflite.NewBuilder("dense network")
-	in := b.AddInput("features", []int{1, t.d.In.H, t.d.In.W, t.d.In.C}, fit.FeatureQuant)
-	code, out := t.net.Append(b, t.s.Ranges, "", in)
-	g, err := b.Model(code, out)
-	if err != nil {
-		return nil, fmt.Errorf("the dense network: %w", err)
-	}
-	raw, err := g.Marshal()
-	if err != nil {
-		return nil, err
-	}
-	s, err := t.c.Engine.Load(raw, infer.Options{Threads: 1})
-	if err != nil {
-		return nil, err
-	}
-	defer s.Close()
-	if p, ok := s.(infer.Profiler); ok {
-		layers, err := p.Profile(profileRuns)
+	if p, ok := session.(infer.Profiler); ok {
+		layers, err := p.Profile(runs)
 		if err != nil {
 			return nil, err
 		}
 		for _, l := range layers {
-			byName[l.Name] = l.Time.Seconds()
+			byName[l.Name] += l.Time.Seconds()
 		}
 	}
 	return byName, nil

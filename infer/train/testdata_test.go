@@ -74,7 +74,7 @@ func tiny(t *testing.T, keys string) *Recipe {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Loop.Steps > 500 {
+	if r.Loop.Steps > 400 {
 		r.Loop.Steps = 120
 	}
 	r.Network.Width, r.Network.Code = 16, 8

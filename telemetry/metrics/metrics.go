@@ -22,6 +22,7 @@ type Snapshot struct {
 	Pictures    int  // kept
 
 	MissedTriggers uint64
+	TooSoon        uint64             // triggers that were taken for the part before
 	Overruns       uint64             // parts triggered while too many waited for their verdict
 	Problems       int                // that stand
 	DetectionBound map[string]float64 // proved at 95 % confidence, by known-bad "parts" and "injected" defects
@@ -40,7 +41,7 @@ type Distribution struct {
 type station struct {
 	read func() Snapshot
 
-	parts, late, confirmed, dropped, state, bound, connected, pending, lost, pictures, missed, overruns, problems, detection, times *prometheus.Desc
+	parts, late, confirmed, dropped, state, bound, connected, pending, lost, pictures, missed, tooSoon, overruns, problems, detection, times *prometheus.Desc
 }
 
 // Handler serves the figures of read in the text format of Prometheus. read is
@@ -63,6 +64,7 @@ func Handler(read func() Snapshot, labels map[string]string) (http.Handler, erro
 		lost:      desc("outbox_lost_total", "Part records that will never be sent."),
 		pictures:  desc("pictures", "Pictures of rejects that are kept."),
 		missed:    desc("triggers_missed_total", "Triggers that the line had no room for."),
+		tooSoon:   desc("triggers_too_soon_total", "Triggers within trigger.min_interval, taken for the part before."),
 		overruns:  desc("overruns_total", "Parts rejected since too many waited for their verdict."),
 		problems:  desc("problems", "Problems that stand."),
 		detection: desc("detection_bound_ratio", "Share of such defects that is detected at least, at 95 % confidence.", "proof"),
@@ -76,7 +78,7 @@ func Handler(read func() Snapshot, labels map[string]string) (http.Handler, erro
 
 // Describe implements prometheus.Collector.
 func (s *station) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{s.parts, s.late, s.confirmed, s.dropped, s.state, s.bound, s.connected, s.pending, s.lost, s.pictures, s.missed, s.overruns, s.problems, s.detection, s.times} {
+	for _, d := range []*prometheus.Desc{s.parts, s.late, s.confirmed, s.dropped, s.state, s.bound, s.connected, s.pending, s.lost, s.pictures, s.missed, s.tooSoon, s.overruns, s.problems, s.detection, s.times} {
 		ch <- d
 	}
 }
@@ -108,6 +110,7 @@ func (s *station) Collect(ch chan<- prometheus.Metric) {
 	gauge(s.pending, float64(n.Outbox.Pending))
 	gauge(s.pictures, float64(n.Pictures))
 	count(s.missed, n.MissedTriggers)
+	count(s.tooSoon, n.TooSoon)
 	count(s.overruns, n.Overruns)
 	gauge(s.problems, float64(n.Problems))
 	for proof, bound := range n.DetectionBound {

@@ -89,6 +89,7 @@ type Part struct {
 	LatentShare    Bits `json:"latent_share"`
 	PValue         Bits `json:"p_value"`
 	Threshold      Bits `json:"threshold"`
+	Spread         Bits `json:"spread"`
 }
 
 // SetVerdict fills in what the judge said.
@@ -97,6 +98,7 @@ func (p *Part) SetVerdict(v *edge.Verdict, err error) {
 	s := v.Score
 	p.Fused, p.Latent, p.Reconstruction = Bits(s.Fused), Bits(s.Latent), Bits(s.Reconstruction)
 	p.LatentShare, p.PValue, p.Threshold = Bits(s.LatentShare), Bits(s.PValue), Bits(s.Threshold)
+	p.Spread = Bits(s.Spread)
 	if err != nil {
 		p.Error = err.Error()
 	}
@@ -112,6 +114,7 @@ func (p *Part) Difference(q *Part) string {
 		{"fused score", p.Fused, q.Fused}, {"latent score", p.Latent, q.Latent},
 		{"reconstruction score", p.Reconstruction, q.Reconstruction}, {"latent share", p.LatentShare, q.LatentShare},
 		{"p-value", p.PValue, q.PValue}, {"threshold", p.Threshold, q.Threshold},
+		{"spread", p.Spread, q.Spread},
 	} {
 		if math.Float64bits(float64(c.a)) != math.Float64bits(float64(c.b)) {
 			return fmt.Sprintf("%s %v (%016x) was recorded, %v (%016x) comes out now", c.name,

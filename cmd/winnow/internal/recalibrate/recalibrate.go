@@ -74,6 +74,9 @@ func (c *Collector) measure(in []byte) error {
 	return err
 }
 
+// FalseReject is the rate that the package was drawn for.
+func (c *Collector) FalseReject() float64 { return c.old.Calibration.FalseReject }
+
 // Len is the number of parts taken.
 func (c *Collector) Len() int { return len(c.fresh) }
 

@@ -76,7 +76,33 @@ func openV4L2(s *Station) (capture.Source, error) {
 	if c.Trigger == config.CameraHardware {
 		cfg.Trigger = v4l2.Hardware
 	}
-	return s.supervise(func(context.Context) (capture.Source, error) { return v4l2.Open(cfg, s.clock) }), nil
+	return s.supervise(func(context.Context) (capture.Source, error) {
+		cam, err := v4l2.Open(cfg, s.clock)
+		if err != nil {
+			return nil, err
+		}
+		i := cam.Info()
+		s.log.Info("camera", "device", i.Path, "card", i.Card, "format", i.Format, "width", i.Width, "height", i.Height, "period", i.Period, "locked", i.Locked, "notes", i.Notes)
+		s.camera.Store(cam)
+		return cam, nil
+	}), nil
+}
+
+// controlsEvery is how often the camera's locked controls are read again.
+const controlsEvery = 10 * time.Second
+
+// watchControls raises controls that somebody else has changed: the pictures are no
+// longer those that the model was taught on.
+func (s *Station) watchControls(ctx context.Context) {
+	for s.clock.SleepUntil(ctx, s.clock.Now().Add(controlsEvery)) == nil {
+		cam := s.camera.Load()
+		if cam == nil {
+			continue // it is not there, which has an alarm of its own
+		}
+		if err := cam.CheckControls(); s.camera.Load() == cam {
+			s.health.Check("camera-controls", err, "another program has changed the camera: end it, and replug the camera to have it set again")
+		}
+	}
 }
 
 // supervise has a camera opened again when it fails.
@@ -89,6 +115,8 @@ func (s *Station) supervise(open capture.Opener) capture.Source {
 // first frame.
 func (s *Station) cameraChanged(err error) {
 	if err != nil {
+		s.camera.Store(nil)
+		s.health.Clear("camera-controls")
 		s.line.Post(line.SourceLost(err.Error()))
 		s.health.Raise("camera", err.Error(), "check the camera's cable and power; it is taken up again by itself")
 		return

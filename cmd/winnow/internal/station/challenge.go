@@ -22,8 +22,8 @@ func (s *Station) Challenge() Challenge {
 	if s.challenges != nil {
 		c.Due, c.Hold, c.Parts = s.challenges.Due(), s.challenges.Hold(), s.challenges.Detection()
 	}
-	if s.prober != nil {
-		c.Injected = s.prober.detection()
+	if p := s.model.Load().prober; p != nil {
+		c.Injected = p.detection()
 	}
 	return c
 }
@@ -47,7 +47,7 @@ func (s *Station) challenged(v *edge.Verdict) {
 		return
 	}
 	d := s.challenges.Detection()
-	s.log.Info("known-bad part", "part", v.ID.Seq, "verdict", v.Decision.String(), "reason", v.Reason, "caught", d.Caught, "of", d.N, "bound", d.Bound)
+	s.log.Info("known-bad part", "part", v.ID.Seq, "verdict", v.Decision.String(), "reason", v.Reason, "proved", d.String())
 	s.checkChallenge()
 }
 

@@ -30,6 +30,7 @@ func (s *Station) verbs() map[string]func(ctx context.Context, args json.RawMess
 		"fire":      s.cmdFire,
 
 		"recalibrate": s.cmdRecalibrate,
+		"recipe":      s.cmdRecipe,
 	}
 }
 
@@ -40,7 +41,7 @@ func (s *Station) obey(ctx context.Context, cmd telemetry.Command) error {
 	}
 	do, ok := s.verbs()[cmd.Verb]
 	if !ok {
-		return refused(fmt.Sprintf("no command %q; there are reset, mode, trigger, challenge, fire, recalibrate", cmd.Verb))
+		return refused(fmt.Sprintf("no command %q; there are reset, mode, trigger, challenge, fire, recalibrate, recipe", cmd.Verb))
 	}
 	err := do(ctx, cmd.Args)
 	s.log.Info("command", "verb", cmd.Verb, "id", cmd.ID, "err", err)

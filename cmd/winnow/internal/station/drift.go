@@ -9,19 +9,21 @@ import (
 
 // certificate of the model in force, void where its tests say so.
 func (s *Station) certificate() edge.Certificate {
-	if s.model.Watch == nil {
-		return s.model.Certificate
+	m := s.model.Load()
+	if m.Watch == nil {
+		return m.Certificate
 	}
-	return s.model.Watch.Certificate()
+	return m.Watch.Certificate()
 }
 
 // tellDrift publishes what the tests have come to since seen, and returns what it
 // has published.
 func (s *Station) tellDrift(seen *watch.Status) *watch.Status {
-	if s.model.Watch == nil {
+	m := s.model.Load()
+	if m.Watch == nil {
 		return nil
 	}
-	now := s.model.Watch.Status()
+	now := m.Watch.Status()
 	if now == seen {
 		return seen
 	}

@@ -92,6 +92,7 @@ func (s *Station) pages(token string) (http.Handler, error) {
 		reply(w, http.StatusOK, s.curve.Points(s.cfg.Recipe.RejectCost))
 	})
 	mux.HandleFunc("GET /ledger", s.showLedger)
+	mux.HandleFunc("GET /parts", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, s.Parts()) })
 	mux.Handle("GET /metrics", scrape)
 	gate := telemetry.NewGate(s.clock, s.boot)
 	mux.HandleFunc("POST /cmd/{verb}", func(w http.ResponseWriter, r *http.Request) {
@@ -168,6 +169,7 @@ type Status struct {
 	Counts    edge.Counts      `json:"counts"`
 	Extra     line.Extra       `json:"extra"`
 	Missed    uint64           `json:"missed_triggers"`
+	TooSoon   uint64           `json:"triggers_too_soon"` // taken for the part before
 	Problems  []health.Problem `json:"problems"`
 	Challenge Challenge        `json:"challenge"`
 	Connected bool             `json:"broker_connected"`
@@ -178,7 +180,7 @@ func (s *Station) status() Status {
 	mode := s.modes.mode
 	s.modes.mu.Unlock()
 	return Status{
-		Line: s.line.Status(), Mode: mode, Counts: s.line.Counts(), Extra: s.line.Extra(), Missed: s.line.MissedTriggers(),
+		Line: s.line.Status(), Mode: mode, Counts: s.line.Counts(), Extra: s.line.Extra(), Missed: s.line.MissedTriggers(), TooSoon: s.triggers.tooSoon.Load(),
 		Problems: s.health.Problems(), Challenge: s.Challenge(), Connected: s.teller.client.Stats().Connected,
 	}
 }

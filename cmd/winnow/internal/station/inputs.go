@@ -162,7 +162,7 @@ func (m *modes) holds() gpio.Hold {
 	case m.mode == config.ModeInhibit:
 		return gpio.HoldAutomatic
 	}
-	return gpio.HoldNone
+	return gpio.HoldManual // a hand on the button does not fire at parts that pass
 }
 
 // mayFire reports whether a person may fire actuators by hand.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"winnow/edge"
@@ -17,9 +18,14 @@ import (
 type keeper struct {
 	s       *Station
 	db      *store.Ledger
+	unclean bool // an earlier boot did not end by itself
+
+	mu      sync.Mutex
 	page    store.Page
-	base    edge.Counts // of the line when the page began
+	base    edge.Counts            // of the line when the page began
+	closed  map[string]edge.Counts // of this shift and boot: earlier pages, by recipe
 	written store.Page
+	of      store.Proved   // whom the challenges are of
 	proved  line.Detection // challenges that are written
 	curveN  uint64         // parts in the curve that is written
 }
@@ -30,7 +36,7 @@ func (s *Station) openLedger(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.keeper = &keeper{s: s, db: db}
+	s.keeper = &keeper{s: s, db: db, closed: map[string]edge.Counts{}}
 	if why := db.Damaged(); why != "" {
 		s.log.Warn("the ledger was damaged and begins anew", "why", why)
 	}
@@ -40,8 +46,7 @@ func (s *Station) openLedger(ctx context.Context) error {
 // oldPages is how far back a start looks for pages that were not closed.
 const oldPages = 1000
 
-// closeOld says so if the station did not end by itself: parts that were on the
-// belt then have no verdict.
+// closeOld closes pages of boots that did not end by themselves.
 func (k *keeper) closeOld(ctx context.Context) error {
 	pages, err := k.db.Pages(ctx, oldPages)
 	if err != nil {
@@ -51,7 +56,7 @@ func (k *keeper) closeOld(ctx context.Context) error {
 		if !p.Open {
 			continue
 		}
-		k.s.health.Raise("unclean-stop", "the station did not end by itself: parts that were on the belt then have no verdict", "clear the belt, then reset")
+		k.unclean = true
 		p.Open = false
 		if err := k.db.Write(ctx, p); err != nil {
 			return err
@@ -60,19 +65,35 @@ func (k *keeper) closeOld(ctx context.Context) error {
 	return nil
 }
 
+// sayUnclean keeps READY off for parts that were on the belt when the station
+// last ended, not by itself: they have no verdict.
+func (k *keeper) sayUnclean() {
+	if k.unclean {
+		k.s.stop("unclean-stop", "the station did not end by itself: parts that were on the belt then have no verdict", "clear the belt, then reset")
+	}
+}
+
 // restore takes up the challenges of earlier boots.
 func (k *keeper) restore(ctx context.Context) error {
 	if k.s.challenges == nil {
 		return nil
 	}
-	caught, n, err := k.db.Challenges(ctx, k.s.cfg.Recipe.Name)
+	return k.renew(ctx)
+}
+
+// renew takes up what is proved of the model in force.
+func (k *keeper) renew(ctx context.Context) error {
+	of := k.s.model.Load().proved()
+	caught, n, err := k.db.Challenges(ctx, of)
 	if err != nil {
 		return err
 	}
-	k.s.challenges.Restore(caught, n)
-	k.proved = k.s.challenges.Detection()
+	k.s.challenges.Renew(caught, n)
+	k.of, k.proved = of, k.s.challenges.Detection()
 	return nil
 }
+
+const ledgerAdvice = "look at the disk; counts are kept in memory and written when it is back"
 
 // ledgerEvery is how often pages are written; a power cut loses as much.
 const ledgerEvery = time.Second
@@ -81,7 +102,7 @@ const ledgerEvery = time.Second
 func (k *keeper) run(ctx context.Context) {
 	for k.s.clock.SleepUntil(ctx, k.s.clock.Now().Add(ledgerEvery)) == nil {
 		err := k.keep(ctx, true)
-		k.s.health.Check("ledger-write", err, "look at the disk; counts are kept in memory and written when it is back")
+		k.s.health.Check("ledger-write", err, ledgerAdvice)
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
@@ -92,6 +113,8 @@ func (k *keeper) run(ctx context.Context) {
 
 // keep writes what has changed. Imbalance drops READY.
 func (k *keeper) keep(ctx context.Context, open bool) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	now := k.s.line.Counts()
 	if err := k.turn(ctx, now); err != nil {
 		return err
@@ -126,7 +149,12 @@ func (k *keeper) turn(ctx context.Context, now edge.Counts) error {
 		if err := k.db.Write(ctx, k.page); err != nil {
 			return err
 		}
-		k.base = now
+		if !shift.Equal(k.page.Shift) {
+			clear(k.closed)
+		} else {
+			k.closed[k.page.Recipe] = k.page.Counts
+		}
+		k.base = minus(now, k.closed[recipe]) // a recipe that comes back goes on with its page
 	}
 	k.page = store.Page{Shift: shift, Recipe: recipe, Boot: k.s.boot}
 	return nil
@@ -154,11 +182,19 @@ func (k *keeper) keepChallenges(ctx context.Context) error {
 	if k.s.challenges == nil {
 		return nil
 	}
+	err := k.writeChallenges(ctx)
+	if err == nil && k.of != k.s.model.Load().proved() {
+		err = k.renew(ctx)
+	}
+	return err
+}
+
+func (k *keeper) writeChallenges(ctx context.Context) error {
 	d := k.s.challenges.Detection()
 	if d.N == k.proved.N {
 		return nil
 	}
-	err := k.db.Challenge(ctx, k.s.clock.Wall().Time, k.page.Recipe, k.s.boot, d.Caught-k.proved.Caught, d.N-k.proved.N)
+	err := k.db.Challenge(ctx, k.s.clock.Wall().Time, k.of, k.s.boot, d.Caught-k.proved.Caught, d.N-k.proved.N)
 	if err == nil {
 		k.proved = d
 	}
@@ -171,6 +207,9 @@ const curveEvery = 50
 // keepCurve writes the curve of shadow mode.
 func (k *keeper) keepCurve() error {
 	points := k.s.curve.Points(k.s.cfg.Recipe.RejectCost)
+	if points[0].N < k.curveN {
+		k.curveN = 0 // it is of another model now
+	}
 	if n := points[0].N; n < k.curveN+curveEvery && (k.page.Open || n == k.curveN) {
 		return nil
 	}

@@ -141,11 +141,11 @@ func (o *outputs) openGates() error {
 	order, unsure := gateOrder(c.Actuators)
 	fires := c.Recipe.Unsure == config.UnsureReject
 	if c.Encoder.Present() {
-		belt := gpio.BeltConfig{UnsureFires: fires, UnsureGate: unsure, Capacity: capacity, Lost: o.lost}
+		belt := gpio.BeltConfig{UnsureFires: fires, UnsureGate: unsure, Capacity: capacity, Lost: o.lost, TopSpeed: c.Belt.Speed * c.Encoder.PerMM}
 		for _, i := range order {
 			a := c.Actuators[i]
 			belt.Gates = append(belt.Gates, gpio.BeltGate{
-				Channel: i, Distance: c.Encoder.Counts(a.DistanceMM), Advance: a.Advance.Std() + a.Pulse.Std()/2, Width: a.Pulse.Std(), Lane: lane(a.Region),
+				Channel: i, Distance: c.Encoder.Counts(c.ActuatorMM(i)), Advance: a.Advance.Std() + a.Pulse.Std()/2, Width: a.Pulse.Std(), Lane: lane(a.Region),
 			})
 		}
 		b, err := gpio.NewBelt(belt, o.sched, o.s.clock)
@@ -176,6 +176,7 @@ func (o *outputs) Act(v *edge.Verdict) {
 	v.Late(o.s.clock.Now())
 	o.s.times.acted(v)
 	o.gates.Act(v)
+	o.s.times.decided(v)
 	o.s.plc.result(v.Decision)
 }
 

@@ -33,11 +33,11 @@ type prober struct {
 	found line.Detection
 }
 
-func newProber(s *Station) *prober {
+func newProber(s *Station, m Model) *prober {
 	unsure := s.cfg.Recipe.Unsure != config.UnsureAccept
 	every := s.cfg.Challenge.InjectedEvery.Std()
 	return &prober{
-		judge: s.model.Judge, bare: s.model.Bare, clock: s.clock, every: every, room: s.cfg.Recipe.Deadline.Std(), due: s.clock.Now().Add(every),
+		judge: m.Judge, bare: m.Bare, clock: s.clock, every: every, room: s.cfg.Recipe.Deadline.Std(), due: s.clock.Now().Add(every),
 		fires: func(v *edge.Verdict) bool { return v.Fires(unsure) },
 		idle:  func() bool { return s.line.Open() == 0 },
 		tell:  s.probed, taken: make(chan struct{}, 1),

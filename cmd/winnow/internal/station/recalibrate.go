@@ -9,6 +9,7 @@ import (
 	"winnow/cmd/winnow/internal/recalibrate"
 	"winnow/edge/store"
 	"winnow/infer/fit"
+	"winnow/models"
 )
 
 // Parts that a recalibration on the running line takes.
@@ -22,7 +23,8 @@ const freshFile = "recalibrated.tflite"
 
 // cmdRecalibrate takes the next parts, which whoever asks says are good, and makes
 // a package with a new threshold of them. Nothing is taught again, and the package
-// in force stays: the new one is a file, to be looked at and put in its place.
+// in force stays: the new one is a file, to be looked at; the command "recipe" with
+// "recalibrated" puts it in force.
 func (s *Station) cmdRecalibrate(_ context.Context, raw json.RawMessage) error {
 	args := struct {
 		Parts int `json:"parts"`
@@ -33,10 +35,11 @@ func (s *Station) cmdRecalibrate(_ context.Context, raw json.RawMessage) error {
 	if args.Parts < fit.MinParts || args.Parts > maxFresh {
 		return refused(fmt.Sprintf(`args: "parts" is %d to %d; 30 do, 299 prove 1 %%`, fit.MinParts, maxFresh))
 	}
-	if s.model.Watch == nil {
+	watch := s.model.Load().Watch
+	if watch == nil {
 		return refused("nobody watches this model")
 	}
-	return s.model.Watch.Collect(args.Parts, func(c *recalibrate.Collector) {
+	return watch.Collect(args.Parts, func(c *recalibrate.Collector) {
 		select {
 		case s.collected <- c:
 		default:
@@ -61,7 +64,7 @@ func (s *Station) writeRecalibrated(c *recalibrate.Collector) error {
 	if n := c.Outlier(); n > 0 {
 		return fmt.Errorf("part %d of the %d scores far above all the others: is it good? nothing was recalibrated", n, c.Len())
 	}
-	r, err := c.Finish(s.falseReject(), "winnow "+s.version, 0)
+	r, err := c.Finish(c.FalseReject(), "winnow "+s.version, 0)
 	if err != nil {
 		return err
 	}
@@ -69,11 +72,8 @@ func (s *Station) writeRecalibrated(c *recalibrate.Collector) error {
 	if err := store.WriteFile(path, r.Bytes, 0o644); err != nil {
 		return err
 	}
+	of := models.Short(r.Package.Manifest.Calibrated.Package)
+	s.fresh.Store(&of)
 	s.log.Info("recalibrated", "file", path, "model", r.Package.ShortDigest(), "parts", c.Len(), "promise", fit.Promise(r.Package.Calibration))
 	return nil
-}
-
-// falseReject is the rate that the package in force was drawn for.
-func (s *Station) falseReject() float64 {
-	return s.model.Watch.Model().Package().Calibration.FalseReject
 }

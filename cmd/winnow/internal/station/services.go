@@ -65,10 +65,11 @@ func (s *Station) introduce(who telemetry.Identity) error {
 
 // figures is what a scrape of /metrics shows.
 func (s *Station) figures() metrics.Snapshot {
+	cert := s.certificate()
 	n := metrics.Snapshot{
-		Counts: s.line.Counts(), State: telemetry.LineState(s.line.Status().State.String()), Certificate: &s.model.Certificate,
+		Counts: s.line.Counts(), State: telemetry.LineState(s.line.Status().State.String()), Certificate: &cert,
 		Outbox: s.teller.Outbox.Stats(), Connected: s.teller.client.Stats().Connected, Pictures: s.pictures.Stats().Kept,
-		MissedTriggers: s.line.MissedTriggers(), Overruns: s.line.Extra().Overruns, Problems: len(s.health.Problems()),
+		MissedTriggers: s.line.MissedTriggers(), TooSoon: s.triggers.tooSoon.Load(), Overruns: s.line.Extra().Overruns, Problems: len(s.health.Problems()),
 	}
 	if n.Certificate.N == 0 {
 		n.Certificate = nil

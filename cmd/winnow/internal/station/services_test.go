@@ -52,9 +52,14 @@ func softwareNotReady(t *testing.T, more string, judge judgeFunc) *page {
 
 func launchPage(t *testing.T, text string, judge judgeFunc) *page {
 	t.Helper()
+	return launchPageIn(t, t.TempDir(), text, Model{Judge: judge, Digest: "test"}, nil)
+}
+
+func launchPageIn(t *testing.T, dir, text string, model Model, load Loader) *page {
+	t.Helper()
 	p := &page{address: freeAddress(t)}
 	text = strings.Replace(text, `kind = "gpio"`, `kind = "software"`, 1)
-	p.plant = launch(t, text+"\n[http]\nlisten = \""+p.address+"\"\n", judge)
+	p.plant = launchIn(t, dir, text+"\n[http]\nlisten = \""+p.address+"\"\n", model, load)
 	p.until("the page", func() bool { code, _ := p.get("/status"); return code == http.StatusOK })
 	b, err := os.ReadFile(p.cfg.HTTP.TokenFile)
 	if err != nil {
@@ -228,7 +233,7 @@ func TestChallengesHoldReadyAndArePassed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	if caught, n, err := l.Challenges(t.Context(), "default"); caught != 2 || n != 2 || err != nil {
+	if caught, n, err := l.Challenges(t.Context(), store.Proved{Recipe: "default", Model: "test"}); caught != 2 || n != 2 || err != nil {
 		t.Errorf("kept: %d of %d, %v", caught, n, err)
 	}
 	pages, err := l.Pages(t.Context(), 10)
@@ -276,6 +281,19 @@ func TestMetricsStatusAndModbusShowTheSame(t *testing.T) {
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %s in\n%s", want, text)
+		}
+	}
+	var parts []Part
+	if _, text := p.get("/parts"); json.Unmarshal([]byte(text), &parts) != nil || len(parts) != 4 {
+		t.Fatalf("%s", text)
+	}
+	for i, part := range parts { // the newest first: parts 4, 3, 2, 1
+		bad := part.Part%2 == 1
+		if part.Part != uint64(4-i) || (part.Verdict == edge.Reject) != bad || part.Frame == nil || part.Scored == nil || part.Due == nil || *part.Due != 1_900_000 {
+			t.Errorf("%+v", part)
+		}
+		if (part.On != nil) != bad || bad && (*part.Pulse != 2_000_000 || *part.On < *part.Pulse || *part.Off < *part.On || part.Outcome != "fired") {
+			t.Errorf("%+v", part)
 		}
 	}
 	var st Status

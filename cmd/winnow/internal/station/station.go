@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"winnow/capture"
+	"winnow/capture/v4l2"
 	"winnow/cmd/winnow/internal/recalibrate"
 	"winnow/cmd/winnow/internal/watch"
 	"winnow/edge"
@@ -44,6 +45,8 @@ type Options struct {
 	// Open stands in for the configured camera as Source does, and is opened again
 	// when it fails, as a V4L2 camera is.
 	Open capture.Opener
+	// Load loads the packages that the command "recipe" asks for; nil: it is refused.
+	Load Loader
 	// Wrap, if not nil, comes between the station and each of its lines.
 	Wrap func(gpio.PinIO) gpio.PinIO
 }
@@ -60,6 +63,8 @@ type Station struct {
 	source  capture.Source // nil: opened by open
 	open    capture.Opener // nil: the configured camera
 
+	camera atomic.Pointer[v4l2.Camera] // nil: none is open
+
 	outs      *outputs
 	plc       *plc
 	pump      *pump
@@ -72,10 +77,13 @@ type Station struct {
 	health    *health.Tracker
 
 	challenges *line.Challenges // nil: none are asked for
-	prober     *prober          // nil: nothing is drawn into live pictures
 	curve      line.Curve       // of parts judged in shadow mode
 
-	model    Model
+	load     Loader
+	model    atomic.Pointer[force]
+	swapping sync.Mutex             // one change of recipe at a time
+	helpers  helpers                // of the run
+	fresh    atomic.Pointer[string] // model that the latest recalibration is of; nil: there was none
 	teller   *Voice
 	pictures *store.Pictures
 	keeper   *keeper
@@ -94,7 +102,7 @@ func Open(o Options) (*Station, error) {
 	}
 	s := &Station{
 		cfg: o.Config, log: o.Log, clock: o.Clock, version: o.Version, boot: bootID(), chip: o.Chip, wrap: o.Wrap,
-		source: o.Source, open: o.Open, triggered: o.Triggered, times: new(times), pump: &pump{clock: o.Clock},
+		source: o.Source, open: o.Open, load: o.Load, triggered: o.Triggered, times: new(times), pump: &pump{clock: o.Clock},
 		collected: make(chan *recalibrate.Collector, 1),
 	}
 	if s.chip == nil {
@@ -137,22 +145,10 @@ func (s *Station) Close() {
 // Boot names this run of the station.
 func (s *Station) Boot() string { return s.boot }
 
-// Model is what a station judges with.
-type Model struct {
-	Judge       line.Judge
-	Bare        line.Judge   // the same without whoever watches it, for what is no part; nil: Judge
-	Watch       *watch.Watch // tests whether the certificate still holds; nil: nobody does
-	Digest      string       // of the package, short form
-	Certificate edge.Certificate
-}
-
 // Run inspects with m, which stays the caller's, until the camera's material
 // ends or ctx does; both are success.
 func (s *Station) Run(ctx context.Context, m Model) error {
-	if m.Bare == nil {
-		m.Bare = m.Judge
-	}
-	s.model = m
+	s.model.Store(s.newForce(m))
 	return s.tellAndInspect(ctx)
 }
 
@@ -190,7 +186,7 @@ func (s *Station) tellAndInspect(ctx context.Context) error {
 		return err
 	}
 	defer s.teller.Stop()
-	s.teller.SetModel(s.model.Digest)
+	s.teller.SetModel(s.model.Load().Digest)
 	if err := s.introduce(who); err != nil {
 		return err
 	}
@@ -225,8 +221,7 @@ func (s *Station) inspect(ctx context.Context) error {
 		}
 	}
 	defer src.Close()
-	judge, err := s.openChallenges()
-	if err != nil {
+	if err := s.openChallenges(); err != nil {
 		return err
 	}
 	if err := s.keeper.restore(ctx); err != nil {
@@ -236,24 +231,27 @@ func (s *Station) inspect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.line, err = line.New(s.lineConfig(), line.Deps{
-		Clock: s.clock, Judge: judge, Actuator: s.outs, Recorder: s, OnChange: s.changed,
+	cfg := s.lineConfig()
+	cfg.Recipe, cfg.Model = s.model.Load().Recipe, s.model.Load().Digest
+	s.line, err = line.New(cfg, line.Deps{
+		Clock: s.clock, Judge: s.model.Load().judge, Actuator: s.outs, Recorder: s, OnChange: s.changed,
 	}, src, line.Options{Beat: func() { dog.beat(); s.plc.beat() }})
 	if err != nil {
 		return err
 	}
+	s.keeper.sayUnclean()
 	if s.triggers.gate != nil || s.source != nil && s.triggered && s.open == nil {
 		s.line.Post(line.SourceFound{}) // it waits for the first trigger
 	}
 	if err := s.beginInputs(); err != nil {
 		return err
 	}
-	helpers, stop := context.WithCancel(context.WithoutCancel(ctx))
-	var wg sync.WaitGroup
-	for _, run := range []func(context.Context){s.outs.Run, s.pump.run, s.tellCounts, s.runPictures, s.runProber, s.keeper.run, s.runHTTP, s.runModbus, dog.run} {
-		wg.Go(func() { run(helpers) })
+	s.helpers.begin(ctx)
+	for _, run := range []func(context.Context){s.outs.Run, s.pump.run, s.tellCounts, s.runPictures, s.watchControls, s.keeper.run, s.runHTTP, s.runModbus, dog.run} {
+		s.helpers.run(run)
 	}
-	watching, blind := context.WithCancel(helpers)
+	s.model.Load().begin(s.helpers.ctx)
+	watching, blind := context.WithCancel(s.helpers.ctx)
 	var eyes sync.WaitGroup
 	eyes.Go(func() { s.triggers.run(watching) })
 	for _, in := range s.inputs {
@@ -262,11 +260,16 @@ func (s *Station) inspect(ctx context.Context) error {
 	s.running.Store(true)
 	dog.started()
 	err = s.line.Run(ctx)
-	s.outs.drain(helpers)
+	s.running.Store(false)
+	s.swapping.Lock() // a change that is under way fails, and is undone
+	defer s.swapping.Unlock()
+	s.outs.drain(s.helpers.ctx)
 	blind()
 	eyes.Wait()
-	stop()
-	wg.Wait()
+	s.helpers.end()
+	if !errors.Is(err, line.ErrJudgeHangs) { // else it still judges
+		err = errors.Join(err, s.model.Load().end())
+	}
 	s.teller.Counts(s.line.Counts())
 	s.sayGoodbye(ctx)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil && !errors.Is(err, line.ErrJudgeHangs) {
@@ -294,7 +297,7 @@ func (s *Station) lineConfig() line.Config {
 		inFlight = min(max(16, int(c.Recipe.Deadline.Std()/part)+4), 4096)
 	}
 	return line.Config{
-		Device: c.Device.ID, Boot: s.boot, Recipe: c.Recipe.Name, Model: s.model.Digest,
+		Device: c.Device.ID, Boot: s.boot, Recipe: c.Recipe.Name,
 		Triggered: s.triggered, Deadline: c.Recipe.Deadline.Std(), FrameDelay: c.CameraDelay(),
 		Frames: c.Recipe.Frames, Rule: rule, InFlight: inFlight,
 		Limits: line.Limits{Consecutive: c.Recipe.MaxConsecutive, Rejects: c.Recipe.MaxRejects, Window: c.Recipe.OfLast},
@@ -302,24 +305,33 @@ func (s *Station) lineConfig() line.Config {
 	}
 }
 
-// openChallenges begins the timetable and returns the judge of the line.
-func (s *Station) openChallenges() (line.Judge, error) {
+// openChallenges begins the timetable.
+func (s *Station) openChallenges() error {
 	c := s.cfg.Challenge
+	if c.Every == 0 {
+		return nil
+	}
 	var err error
-	if c.Every > 0 {
-		s.challenges, err = line.NewChallenges(line.ChallengeConfig{Every: c.Every.Std(), Grace: c.Grace.Std(), Parts: c.Parts}, s.clock)
-	}
-	if c.InjectedEvery > 0 {
-		s.prober = newProber(s)
-		return s.prober, err
-	}
-	return s.model.Judge, err
+	s.challenges, err = line.NewChallenges(line.ChallengeConfig{Every: c.Every.Std(), Grace: c.Grace.Std(), Parts: c.Parts}, s.clock)
+	return err
 }
 
-func (s *Station) runProber(ctx context.Context) {
-	if s.prober != nil {
-		s.prober.run(ctx)
-	}
+// helpers run beside the line for as long as it does, and a little longer.
+type helpers struct {
+	ctx  context.Context
+	stop func()
+	wg   sync.WaitGroup
+}
+
+func (h *helpers) begin(ctx context.Context) {
+	h.ctx, h.stop = context.WithCancel(context.WithoutCancel(ctx))
+}
+
+func (h *helpers) run(do func(ctx context.Context)) { h.wg.Go(func() { do(h.ctx) }) }
+
+func (h *helpers) end() {
+	h.stop()
+	h.wg.Wait()
 }
 
 func (s *Station) runPictures(ctx context.Context) { _ = s.pictures.Run(ctx) }

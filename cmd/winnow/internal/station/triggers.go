@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"winnow/edge"
 	"winnow/edge/config"
@@ -17,19 +18,27 @@ type triggers struct {
 	input *input // of kind gpio
 	group gpio.Group
 
-	mu   sync.Mutex
-	last edge.Instant // of the latest software trigger
+	tooSoon atomic.Uint64 // activations of the input within min_interval
+
+	mu      sync.Mutex
+	last    edge.Instant // of the latest software trigger
+	ahead   int64        // encoder counts from trigger to camera; 0: parts are announced at the trigger
+	track   gpio.Track   // of the encoder, if ahead
+	waiting []int64      // counts at which parts between trigger and camera are there
 }
 
 // openTriggers requests the inputs of trigger and encoder.
 func openTriggers(s *Station) (*triggers, error) {
 	t := &triggers{s: s}
+	if s.cfg.Encoder.Present() {
+		t.ahead = s.cfg.Encoder.Counts(s.cfg.Belt.CameraMM)
+	}
 	c := s.cfg.Trigger
 	if c.Kind == config.TriggerGPIO {
-		f := &gpio.Filter{Debounce: c.Debounce.Std(), MinInterval: c.MinInterval.Std(), ActiveLow: c.Edge == config.EdgeFalling}
+		f := &gpio.Filter{Debounce: c.Debounce.Std(), MinInterval: c.MinInterval.Std(), ActiveLow: c.Edge == config.EdgeFalling, Missed: t.missed}
 		in, err := s.openInput("trigger", c.Chip, c.Line, f, func(ch gpio.Change) {
 			if ch.Active {
-				t.announce(ch.At)
+				t.detect(ch.At)
 			}
 		})
 		if err != nil {
@@ -66,6 +75,50 @@ func (t *triggers) begin() error {
 	return t.openEncoder()
 }
 
+// missed notes edges of the trigger's input that announced no part.
+func (t *triggers) missed(lost uint32) {
+	if lost > 0 {
+		t.s.stop("missed-trigger", fmt.Sprintf("%d edges of the trigger were lost: parts may have passed that nobody tracks", lost), "stop the belt, clear it, then reset")
+		return
+	}
+	t.tooSoon.Add(1)
+	t.s.health.Raise("trigger-too-soon", "a trigger came within trigger.min_interval of the one before, and was taken for the same part", "look at the distance of parts and at trigger.debounce, then reset")
+}
+
+// detect takes a part that was at the trigger at an instant: it is announced at
+// once, or with an encoder when it is at the camera. It never blocks.
+func (t *triggers) detect(at edge.Instant) {
+	if t.ahead == 0 {
+		t.announce(at)
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	pos, known := t.track.At(at)
+	switch target := pos + t.ahead; {
+	case !known || len(t.waiting) == capacity:
+		t.s.stop("missed-trigger", "a trigger was heard of too late, or too many parts are before the camera: one passes that nobody tracks", "stop the belt, clear it, then reset")
+	case t.track.Count() >= target:
+		t.announce(t.s.clock.Now())
+	default:
+		t.waiting = append(t.waiting, target)
+	}
+}
+
+// arrived announces the parts that are at the camera now that the encoder has count.
+func (t *triggers) arrived(count int64, at edge.Instant) {
+	if t.ahead == 0 {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.track.Move(count, at)
+	for len(t.waiting) > 0 && count >= t.waiting[0] {
+		t.waiting = t.waiting[:copy(t.waiting, t.waiting[1:])]
+		t.announce(at)
+	}
+}
+
 // announce tells the line of a part at the trigger. It never blocks. A trigger
 // that is missed stops the line: a part passes that nobody tracks.
 func (t *triggers) announce(at edge.Instant) {
@@ -85,14 +138,18 @@ func (t *triggers) byCommand() error {
 	if c.Kind != config.TriggerSoftware {
 		return refused(fmt.Sprintf(`trigger.kind is %q; only "software" takes triggers by command`, c.Kind))
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	now := t.s.clock.Now()
-	if t.last != 0 && now.Sub(t.last) < c.MinInterval.Std() {
-		return refused(fmt.Sprintf("the last trigger was %v ago, and trigger.min_interval is %v", now.Sub(t.last), c.MinInterval))
+	t.mu.Lock()
+	ago := now.Sub(t.last)
+	refuse := t.last != 0 && ago < c.MinInterval.Std()
+	if !refuse {
+		t.last = now
 	}
-	t.last = now
-	t.announce(now)
+	t.mu.Unlock()
+	if refuse {
+		return refused(fmt.Sprintf("the last trigger was %v ago, and trigger.min_interval is %v", ago, c.MinInterval))
+	}
+	t.detect(now)
 	return nil
 }
 
@@ -118,7 +175,7 @@ func (t *triggers) byTime(ctx context.Context) {
 		if t.s.clock.SleepUntil(ctx, next) != nil {
 			return
 		}
-		t.announce(t.s.clock.Now())
+		t.detect(t.s.clock.Now())
 	}
 }
 
@@ -135,9 +192,10 @@ func (t *triggers) follow(ctx context.Context) {
 		if s.outs.belt != nil {
 			s.outs.belt.Move(count, at)
 		}
+		t.arrived(count, at)
 		if every > 0 && count >= next {
 			next += every
-			t.announce(at)
+			t.detect(at)
 		}
 	}
 	bad := func(f gpio.EncoderFault) {

@@ -31,6 +31,7 @@ func (s *Station) clearAlarms() {
 	for _, code := range stopCodes {
 		s.health.Clear(code)
 	}
+	s.health.Clear("trigger-too-soon")
 }
 
 // Problems returns what is unwell, the longest-standing first.

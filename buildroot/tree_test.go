@@ -1,0 +1,267 @@
+// Package buildroot checks the external tree for Buildroot in this folder as far
+// as that goes without Buildroot: that it is consistent with itself, with the
+// emulated machine, and with the program.
+package buildroot
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"winnow/edge/config"
+)
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// files lists the files of this folder by a pattern; there must be one.
+func files(t *testing.T, pattern string) []string {
+	t.Helper()
+	all, err := filepath.Glob(pattern)
+	if err != nil || len(all) == 0 {
+		t.Fatalf("%s: %v, %v", pattern, all, err)
+	}
+	return all
+}
+
+func defconfigs(t *testing.T) []string { return files(t, "configs/*_defconfig") }
+
+// setting is one line of a file in kconfig's format.
+type setting struct{ symbol, value string }
+
+var (
+	setLine   = regexp.MustCompile(`^([A-Z][A-Za-z0-9_]*)=(y|m|[0-9]+|0x[0-9a-fA-F]+|"[^"]*")$`)
+	unsetLine = regexp.MustCompile(`^# ([A-Z][A-Za-z0-9_]*) is not set$`)
+)
+
+// settings reads kconfig's format and refuses anything else, and what is set twice.
+func settings(t *testing.T, path, prefix string) []setting {
+	t.Helper()
+	var all []setting
+	seen := map[string]bool{}
+	for i, line := range strings.Split(read(t, path), "\n") {
+		set, unset := setLine.FindStringSubmatch(line), unsetLine.FindStringSubmatch(line)
+		var s setting
+		switch {
+		case set != nil:
+			s = setting{set[1], strings.Trim(set[2], `"`)}
+		case unset != nil:
+			s = setting{unset[1], "n"}
+		case line == "" || strings.HasPrefix(line, "# ") && !strings.Contains(line, "_"):
+			continue
+		default:
+			t.Errorf("%s:%d: %q is no setting", path, i+1, line)
+			continue
+		}
+		if !strings.HasPrefix(s.symbol, prefix) || seen[s.symbol] {
+			t.Errorf("%s:%d: %s is set twice or is no %s symbol", path, i+1, s.symbol, prefix)
+		}
+		seen[s.symbol] = true
+		all = append(all, s)
+	}
+	return all
+}
+
+func value(all []setting, symbol string) string {
+	for _, s := range all {
+		if s.symbol == symbol {
+			return s.value
+		}
+	}
+	return ""
+}
+
+func TestSettingsAreInKconfigsFormat(t *testing.T) {
+	for _, f := range defconfigs(t) {
+		if all := settings(t, f, "BR2_"); value(all, "BR2_PACKAGE_WINNOW") != "y" || value(all, "BR2_aarch64") != "y" {
+			t.Errorf("%s makes no image for a station", f)
+		}
+	}
+	for _, f := range files(t, "board/*/*.fragment") {
+		if len(settings(t, f, "CONFIG_")) == 0 {
+			t.Errorf("%s is empty", f)
+		}
+	}
+}
+
+// TestNamedFilesExist looks for every file of this tree that anything in it names.
+func TestNamedFilesExist(t *testing.T) {
+	named := regexp.MustCompile(`\$(?:\(BR2_EXTERNAL_WINNOW_PATH\)|BR2_EXTERNAL_WINNOW_PATH)/([\w./*-]*)`)
+	n := 0
+	for _, f := range slices.Concat(defconfigs(t), files(t, "package/*/*"), []string{"external.mk", "Config.in"}) {
+		for _, m := range named.FindAllStringSubmatch(read(t, f), -1) {
+			n++
+			if found, err := filepath.Glob(m[1]); err != nil || len(found) == 0 {
+				t.Errorf("%s names %s, which is not there", f, m[0])
+			}
+		}
+	}
+	if n < 10 {
+		t.Errorf("only %d names were found", n)
+	}
+}
+
+// TestProgramComesFromWhereMakeLeavesIt compares the package with the Makefile.
+func TestProgramComesFromWhereMakeLeavesIt(t *testing.T) {
+	mk, rules := read(t, "package/winnow/winnow.mk"), read(t, "../Makefile")
+	from := regexp.MustCompile(`WINNOW_FROM = \$\(WINNOW_TREE\)/(\S+)\nWINNOW_TARGET = (\S+)`).FindAllStringSubmatch(mk, -1)
+	if len(from) != 2 {
+		t.Fatalf("the package takes the program from %v", from)
+	}
+	for _, f := range from {
+		recipe := regexp.MustCompile(`(?m)^` + f[2] + `:.*\n(\t.*\n)+`).FindString(rules)
+		if !strings.Contains(recipe, f[1]) {
+			t.Errorf("make %s does not leave %s:\n%s", f[2], f[1], recipe)
+		}
+	}
+}
+
+// TestSymbolsAreDefinedAndUsed looks at the symbols that are ours.
+func TestSymbolsAreDefinedAndUsed(t *testing.T) {
+	defined := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^config (\w+)$`).FindAllStringSubmatch(read(t, "package/winnow/Config.in"), -1) {
+		defined[m[1]] = true
+	}
+	used := map[string]bool{}
+	ours := regexp.MustCompile(`BR2_PACKAGE_WINNOW\w*`)
+	for _, f := range append(defconfigs(t), "package/winnow/winnow.mk") {
+		for _, s := range ours.FindAllString(read(t, f), -1) {
+			used[s] = true
+			if !defined[s] {
+				t.Errorf("%s uses %s, which Config.in does not define", f, s)
+			}
+		}
+	}
+	for s := range defined {
+		if !used[s] {
+			t.Errorf("%s is defined and nothing uses it", s)
+		}
+	}
+	if !defined["BR2_PACKAGE_WINNOW"] || !strings.Contains(read(t, "Config.in"), "package/winnow/Config.in") {
+		t.Error("Buildroot does not find the package")
+	}
+	if d := read(t, "external.desc"); !strings.HasPrefix(d, "name: WINNOW\n") {
+		t.Errorf("external.desc: %q; the name is in every path", d)
+	}
+}
+
+// TestKernelIsTheEmulatedMachines: what is proved there is proved of that series.
+func TestKernelIsTheEmulatedMachines(t *testing.T) {
+	m := regexp.MustCompile(`(?m)^linux-image-(\d+\.\d+)\.\d+`).FindStringSubmatch(read(t, "emulator/packages.lock"))
+	if m == nil {
+		t.Fatal("packages.lock has no kernel")
+	}
+	headers := "BR2_PACKAGE_HOST_LINUX_HEADERS_CUSTOM_" + strings.ReplaceAll(m[1], ".", "_")
+	for _, f := range defconfigs(t) {
+		all := settings(t, f, "BR2_")
+		if v := value(all, "BR2_LINUX_KERNEL_CUSTOM_VERSION_VALUE"); !strings.HasPrefix(v, m[1]+".") || value(all, headers) != "y" {
+			t.Errorf("%s: kernel %s, headers %q; the emulated machine has %s", f, v, value(all, headers), m[1])
+		}
+	}
+}
+
+func TestStationStartsFirst(t *testing.T) {
+	var order []string
+	for _, dir := range []string{"overlay/etc/init.d", "emulator/overlay/etc/init.d"} {
+		for _, f := range files(t, dir+"/S[0-9]*") {
+			order = append(order, filepath.Base(f))
+		}
+	}
+	slices.Sort(order)
+	at := slices.Index(order, "S01winnow")
+	for _, before := range order[:max(at, 0)] {
+		if !strings.HasPrefix(before, "S00") {
+			t.Errorf("%s starts before the station", before)
+		}
+	}
+	if at < 0 {
+		t.Errorf("nothing starts the station: %v", order)
+	}
+}
+
+func TestScriptsMayBeRun(t *testing.T) {
+	err := filepath.WalkDir("overlay", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasPrefix(read(t, path), "#!") {
+			return err
+		}
+		if i, err := d.Info(); err != nil || i.Mode()&0o111 != 0o111 {
+			t.Errorf("%s is not executable (%v)", path, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// TestServicesAgree: BusyBox's init and systemd run the same command as the same
+// user.
+func TestServicesAgree(t *testing.T) {
+	const command = "/usr/bin/winnow run --config /etc/winnow/winnow.toml"
+	for _, f := range []string{"overlay/usr/libexec/winnow/keep", "package/winnow/winnow.service"} {
+		if !strings.Contains(read(t, f), command) {
+			t.Errorf("%s does not run %q", f, command)
+		}
+	}
+	if !strings.Contains(read(t, "package/winnow/winnow.service"), "\nUser=winnow\n") {
+		t.Error("systemd runs the station as somebody else")
+	}
+}
+
+// TestUsersAreTheSameEverywhere compares the image's users with the emulated
+// machine's, which Buildroot does not make.
+func TestUsersAreTheSameEverywhere(t *testing.T) {
+	mk := read(t, "package/winnow/winnow.mk")
+	passwd, group := read(t, "emulator/overlay/etc/passwd"), read(t, "emulator/overlay/etc/group")
+	user := regexp.MustCompile(`(?m)^\twinnow (\d+) winnow (\d+) \* (\S+) (\S+) (\S+) `).FindStringSubmatch(mk)
+	gpio := regexp.MustCompile(`(?m)^\t- - gpio (\d+) - - - - -$`).FindStringSubmatch(mk)
+	if user == nil || gpio == nil {
+		t.Fatal("the package makes no users")
+	}
+	if want := "winnow:*:" + user[1] + ":" + user[2] + ":Winnow:" + user[3] + ":" + user[4]; !strings.Contains(passwd, want+"\n") {
+		t.Errorf("passwd has no %q", want)
+	}
+	if !strings.Contains(group, "gpio:x:"+gpio[1]+":winnow\n") || !strings.Contains(group, "winnow:x:"+user[2]+":\n") {
+		t.Errorf("group differs:\n%s", group)
+	}
+	for _, g := range strings.Split(user[5], ",") {
+		if !regexp.MustCompile(`(?m)^` + g + `:x:\d+:winnow$`).MatchString(group) {
+			t.Errorf("winnow is not in the group %s in the emulated machine", g)
+		}
+	}
+}
+
+func TestDefaultConfigurationIsInOrder(t *testing.T) {
+	if _, err := config.Load("package/winnow/winnow.toml"); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSDCardHasWhatItIsMadeOf compares the Raspberry Pi's card with its files.
+func TestSDCardHasWhatItIsMadeOf(t *testing.T) {
+	card, cmdline := read(t, "board/raspberrypi4-64/genimage.cfg"), read(t, "board/raspberrypi4-64/cmdline.txt")
+	all := settings(t, "configs/winnow_raspberrypi4_64_defconfig", "BR2_")
+	signature := regexp.MustCompile(`disk-signature = 0x([0-9a-f]{8})`).FindStringSubmatch(card)
+	if signature == nil || !strings.Contains(cmdline, "root=PARTUUID="+signature[1]+"-02 ") {
+		t.Errorf("cmdline.txt names another root than genimage.cfg makes: %q", cmdline)
+	}
+	tree := filepath.Base(value(all, "BR2_LINUX_KERNEL_INTREE_DTS_NAME")) + ".dtb"
+	for _, f := range []string{tree, "Image", "rpi-firmware/config.txt", "rpi-firmware/cmdline.txt"} {
+		if !strings.Contains(card, `"`+f+`"`) {
+			t.Errorf("the card lacks %s", f)
+		}
+	}
+	if boot := read(t, "board/raspberrypi4-64/config.txt"); !strings.Contains(boot, "\ndevice_tree="+tree+"\n") || !strings.Contains(boot, "\nkernel=Image\n") {
+		t.Errorf("config.txt starts something else:\n%s", boot)
+	}
+}

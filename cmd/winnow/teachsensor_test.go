@@ -1,0 +1,79 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"image"
+	"image/color"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"winnow/edge"
+)
+
+// noisyParts writes n pictures of parts with noise of their own and dead pixels.
+func noisyParts(t *testing.T, dir string, seed uint64, n int, dead ...image.Point) {
+	t.Helper()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(seed, 7))
+	for i := range n {
+		cx, cy, bright := 46+r.IntN(5), 46+r.IntN(5), 70+r.IntN(20)
+		img := image.NewGray(image.Rect(0, 0, 96, 96))
+		for y := range 96 {
+			for x := range 96 {
+				v := 70 + r.IntN(9)
+				if dx, dy := x-cx, y-cy; dx*dx+dy*dy < 900 {
+					v += bright
+				}
+				img.SetGray(x, y, color.Gray{uint8(v)})
+			}
+		}
+		for _, p := range dead {
+			img.SetGray(p.X, p.Y, color.Gray{255})
+		}
+		writePNG(t, filepath.Join(dir, fmt.Sprintf("%03d.png", i)), img)
+	}
+}
+
+// Teach bridges the pixels that are dead in every picture; calibrate also those
+// that have died since. A part with them scores as one without.
+func TestDeadPixelsAreBridged(t *testing.T) {
+	dir := t.TempDir()
+	first, second := image.Pt(10, 12), image.Pt(50, 40)
+	at := func(name string) string { return filepath.Join(dir, name) }
+	noisyParts(t, at("good"), 1, 20, first)
+	noisyParts(t, at("fresh"), 2, 20, first, second)
+	noisyParts(t, at("later"), 3, 1, first, second)
+	noisyParts(t, at("whole"), 3, 1)
+	dead := func(out string) int {
+		var r struct {
+			Dead int `json:"dead_pixels"`
+		}
+		if err := json.Unmarshal([]byte(out), &r); err != nil {
+			t.Fatal(err)
+		}
+		return r.Dead
+	}
+	code, out, errs := winnow(t, "teach", "--from", at("good"), "--out", at("a.tflite"), "--input", "96x96", "--json")
+	if code != 0 || dead(out) != 1 {
+		t.Fatalf("teach: exit %d: %s%s", code, out, errs)
+	}
+	if code, out, errs = winnow(t, "calibrate", "--model", at("a.tflite"), "--from", at("fresh"), "--out", at("b.tflite"), "--json"); code != 0 || dead(out) != 2 {
+		t.Fatalf("calibrate: exit %d: %s%s", code, out, errs)
+	}
+	later, whole := filepath.Join(at("later"), "000.png"), filepath.Join(at("whole"), "000.png")
+	before, after := judged(t, at("a.tflite"), later), judged(t, at("b.tflite"), later, whole)
+	if before[0].Decision != edge.Reject || after[0].Decision != edge.Accept || after[1].Decision != edge.Accept {
+		t.Errorf("a dead pixel that nobody knows: %v; that calibrate has found: %v; none: %v", before[0].Decision, after[0].Decision, after[1].Decision)
+	}
+	if after[0].Missing != 2.0/(96*96) || before[0].Missing != 1.0/(96*96) || after[1].Missing != 0 {
+		t.Errorf("missing: %g known, %g half known, %g whole", after[0].Missing, before[0].Missing, after[1].Missing)
+	}
+	if d := after[0].Score.Fused - after[1].Score.Fused; d > 0.5 || d < -0.5 {
+		t.Errorf("score %.3f with dead pixels, %.3f without", after[0].Score.Fused, after[1].Score.Fused)
+	}
+}

@@ -1,0 +1,269 @@
+package infer
+
+import (
+	"math"
+
+	"winnow/edge"
+)
+
+// repairer bridges what a frame lacks: pixels that are known to be dead and hold
+// their dead value, and rows and columns that hold one value from end to end and
+// stand out from their neighbours. A defect has texture or noise and does not fill
+// a line to the bit; and a known pixel that shows anything else is alive. Integer
+// arithmetic throughout; the caller's frame is never written to.
+type repairer struct {
+	sensor *Sensor
+	dead   []deadPixel
+	isDead map[int]bool
+
+	copied  edge.Frame
+	dirty   bool // copied is a copy of the frame at hand
+	rows    []int
+	columns []int
+}
+
+func newRepairer(s *Sensor) *repairer {
+	r := &repairer{sensor: s, isDead: map[int]bool{}}
+	if s != nil {
+		r.dead = s.pixels()
+		for _, d := range r.dead {
+			r.isDead[d.y*s.Width+d.x] = true
+		}
+	}
+	return r
+}
+
+// run returns f with what it lacks bridged, valid until the next call, the share of
+// its pixels that lacked, and whether too much is missing to judge it.
+func (r *repairer) run(f *edge.Frame) (whole *edge.Frame, missing float64, bad bool) {
+	r.dirty = false
+	n := r.bridgePixels(f)
+	r.rows, r.columns = deadLines(f, r.rows[:0], r.columns[:0])
+	lines := len(r.rows)*f.Width + len(r.columns)*f.Height
+	if missing = float64(n+lines) / float64(f.Width*f.Height); missing > mostMissing {
+		return f, missing, true
+	}
+	if lines > 0 {
+		r.copy(f)
+		r.bridgeLines()
+	}
+	if lost := r.lost(f); lost > 0 {
+		return f, lost, true
+	}
+	if r.dirty {
+		return &r.copied, missing, false
+	}
+	return f, missing, false
+}
+
+// copy makes r.copied a copy of f, once a frame.
+func (r *repairer) copy(f *edge.Frame) {
+	if !r.dirty {
+		copyInto(&r.copied, f)
+		r.dirty = true
+	}
+}
+
+// lost is the share of rows that hold one value at an edge of f where taught
+// frames had a picture: the frame was cut off on its way.
+func (r *repairer) lost(f *edge.Frame) float64 {
+	if r.sensor == nil {
+		return 0
+	}
+	top, bottom := edgeShares(f)
+	for _, e := range [2][2]float64{{top, r.sensor.Top}, {bottom, r.sensor.Bottom}} {
+		if e[0] > mul(2, e[1])+edgeRows {
+			return e[0]
+		}
+	}
+	return 0
+}
+
+func (r *repairer) bridgePixels(f *edge.Frame) (n int) {
+	if len(r.dead) == 0 || f.Width != r.sensor.Width || f.Height != r.sensor.Height {
+		return 0
+	}
+	for _, d := range r.dead {
+		if valueAt(f, d.x, d.y) != d.value {
+			continue
+		}
+		if mean, ok := around(f, d.x, d.y, func(i int) bool { return r.isDead[i] }); ok {
+			r.copy(f)
+			setAt(&r.copied, d.x, d.y, mean)
+			n++
+		}
+	}
+	return n
+}
+
+// bridgeLines replaces dead rows and columns of r.copied by what lies beside them.
+func (r *repairer) bridgeLines() {
+	f := &r.copied
+	bpp := f.Format.BytesPerPixel()
+	bridge(r.rows, f.Height, func(to, a, b int) {
+		dst, p, q := f.Row(to), f.Row(a), f.Row(b)
+		for i := range dst {
+			dst[i] = uint8((int(p[i]) + int(q[i]) + 1) / 2)
+		}
+	})
+	bridge(r.columns, f.Width, func(to, a, b int) {
+		for y := range f.Height {
+			row := f.Row(y)
+			for c := range bpp {
+				row[to*bpp+c] = uint8((int(row[a*bpp+c]) + int(row[b*bpp+c]) + 1) / 2)
+			}
+		}
+	})
+}
+
+// bridge calls mend for each of the dead lines, ascending, of n, with the nearest
+// living ones before and behind it, or twice the one there is.
+func bridge(dead []int, n int, mend func(to, a, b int)) {
+	for i := 0; i < len(dead); {
+		j := i + 1
+		for j < len(dead) && dead[j] == dead[j-1]+1 {
+			j++
+		}
+		a, b := dead[i]-1, dead[j-1]+1
+		if a < 0 {
+			a = b
+		}
+		if b >= n {
+			b = a
+		}
+		if a >= 0 && a < n {
+			for _, to := range dead[i:j] {
+				mend(to, a, b)
+			}
+		}
+		i = j
+	}
+}
+
+// line is a row or a column of a frame: n pixels from at on, step bytes apart.
+type line struct{ at, n, step int }
+
+func rowOf(f *edge.Frame, y int) line { return line{y * f.Stride, f.Width, f.Format.BytesPerPixel()} }
+func columnOf(f *edge.Frame, x int) line {
+	return line{x * f.Format.BytesPerPixel(), f.Height, f.Stride}
+}
+
+// constant reports whether l holds one value but for at most lineCrossed pixels,
+// whose numbers it appends to odd.
+func (l line) constant(f *edge.Frame, odd []int) ([]int, bool) {
+	bpp, start := f.Format.BytesPerPixel(), len(odd)
+	for _, from := range [2]int{l.n / 3, 2 * l.n / 3} { // one of them may lie in a line that crosses
+		odd = odd[:start]
+		base := f.Pix[l.at+from*l.step:][:bpp]
+		for i := range l.n {
+			p := f.Pix[l.at+i*l.step:][:bpp]
+			for c := range p {
+				if p[c] != base[c] {
+					odd = append(odd, i)
+					break
+				}
+			}
+			if len(odd)-start > lineCrossed {
+				break
+			}
+		}
+		if len(odd)-start <= lineCrossed {
+			return odd, true
+		}
+	}
+	return odd[:start], false
+}
+
+// contrast is the mean difference, in levels, of lines a and b.
+func contrast(f *edge.Frame, a, b line) int {
+	sum, bpp := 0, f.Format.BytesPerPixel()
+	for i := range a.n {
+		p, q := f.Pix[a.at+i*a.step:][:bpp], f.Pix[b.at+i*b.step:][:bpp]
+		for c := range p {
+			d := int(p[c]) - int(q[c])
+			sum += max(d, -d)
+		}
+	}
+	return sum / (a.n * bpp)
+}
+
+// deadLines appends the dead rows and columns of f, ascending. What interrupts one
+// must be dead lines across it.
+func deadLines(f *edge.Frame, rows, columns []int) ([]int, []int) {
+	var oddRows, oddColumns [][]int
+	rows, oddRows = candidates(f, rows, f.Height, rowOf)
+	columns, oddColumns = candidates(f, columns, f.Width, columnOf)
+	for changed := true; changed; {
+		before := len(rows) + len(columns)
+		rows, oddRows = crossedBy(rows, oddRows, columns)
+		columns, oddColumns = crossedBy(columns, oddColumns, rows)
+		changed = len(rows)+len(columns) < before
+	}
+	return rows, columns
+}
+
+// candidates are the lines that are constant but for few pixels, in bundles of at
+// most lineBundle, and stand out from the lines beside their bundle.
+func candidates(f *edge.Frame, dst []int, n int, of func(*edge.Frame, int) line) ([]int, [][]int) {
+	var odd [][]int
+	var buf [lineCrossed + 2]int
+	room := buf[:0]
+	start := -1 // of the bundle at hand
+	for i := 0; i <= n; i++ {
+		constant := false
+		if i < n {
+			room, constant = of(f, i).constant(f, room[:0])
+		}
+		if constant {
+			if start < 0 {
+				start = i
+			}
+			continue
+		}
+		if start >= 0 && i-start <= lineBundle && apartFrom(f, start, i, n, of) {
+			for k := start; k < i; k++ {
+				crossed, _ := of(f, k).constant(f, nil)
+				dst, odd = append(dst, k), append(odd, crossed)
+			}
+		}
+		start = -1
+	}
+	return dst, odd
+}
+
+// apartFrom reports whether lines from..to-1 of n stand out from those beside them.
+func apartFrom(f *edge.Frame, from, to, n int, of func(*edge.Frame, int) line) bool {
+	least := math.MaxInt
+	if from > 0 {
+		least = min(least, contrast(f, of(f, from), of(f, from-1)))
+	}
+	if to < n {
+		least = min(least, contrast(f, of(f, to-1), of(f, to)))
+	}
+	return least != math.MaxInt && least >= lineContrast
+}
+
+// crossedBy keeps the lines whose odd pixels all lie in across.
+func crossedBy(lines []int, odd [][]int, across []int) ([]int, [][]int) {
+	keep := 0
+	for i := range lines {
+		ok := true
+		for _, at := range odd[i] {
+			ok = ok && has(across, at)
+		}
+		if ok {
+			lines[keep], odd[keep] = lines[i], odd[i]
+			keep++
+		}
+	}
+	return lines[:keep], odd[:keep]
+}
+
+func has(of []int, v int) bool {
+	for _, o := range of {
+		if o == v {
+			return true
+		}
+	}
+	return false
+}
