@@ -77,9 +77,10 @@ certificate: build ## do certificates keep their promise? 300 draws on the drawn
 RECIPES ?= feature-ae,denoising,variational,multi-level,student,conv-ae
 SETS    ?= aliens,mtd-disjoint,deeppcb,mtd
 TABLE   ?= families
+KEPT    ?= 1,0.5,0.25
 
-accuracy-train: build-tf ## train and evaluate every family on every set that is there (RECIPES=, SETS=, TABLE=families|pruned|ablation, ITEMS=; hours, kept in a cache), and write models/library/README.md
-	$(GO) run ./cmd/accuracytrain --data $(DATA) --table $(TABLE) --recipes $(RECIPES) --items '$(ITEMS)' --sets $(SETS)
+accuracy-train: build-tf ## train and evaluate every family on every set that is there (RECIPES=, SETS=, TABLE=families|pruned|ablation, ITEMS=, KEPT=densities; hours, kept in a cache), and write models/library/README.md
+	$(GO) run ./cmd/accuracytrain --data $(DATA) --table $(TABLE) --recipes $(RECIPES) --items '$(ITEMS)' --densities $(KEPT) --sets $(SETS)
 
 fuzz: ## a minute of fuzzing for each decoder
 	@.ci/fuzz

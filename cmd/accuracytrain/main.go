@@ -22,7 +22,7 @@ import (
 	"strings"
 )
 
-type options struct{ winnow, data, cache, readme, recipes, sets, table, items string }
+type options struct{ winnow, data, cache, readme, recipes, sets, table, items, densities string }
 
 // tables that can be written.
 var tables = map[string]func(*bench) error{"families": families, "pruned": pruned, "ablation": ablation}
@@ -38,6 +38,7 @@ func main() {
 	flag.StringVar(&o.cache, "cache", filepath.Join(cache, "winnow", "accuracy-train"), "folder of what was measured")
 	flag.StringVar(&o.readme, "readme", "models/library/README.md", "document to write; empty to print only")
 	flag.StringVar(&o.recipes, "recipes", "feature-ae", "for families: names of recipes in infer/train/recipes, with commas")
+	flag.StringVar(&o.densities, "densities", "1,0.5,0.25", "for families and pruned: what is left after pruning, 1 for rounding alone")
 	flag.StringVar(&o.items, "items", "", "for the ablation: names of its changes, with semicolons; empty for all")
 	flag.StringVar(&o.sets, "sets", "aliens,mtd-disjoint,deeppcb,mtd", "sets, with commas")
 	flag.StringVar(&o.table, "table", "families", "families, pruned or ablation")

@@ -31,11 +31,11 @@ func families(b *bench) error {
 			if err != nil {
 				return err
 			}
-			densities := "1,0.5,0.25"
+			densities := b.o.densities
 			if recipe == "conv-ae" || recipe == "student" { // minutes to hours at large inputs
 				densities = "1"
 			}
-			m, err := b.measure(job{name: recipe, recipe: text, set: set, seed: 1, densities: densities, closedForm: true})
+			m, err := b.besideTeach(job{name: recipe, recipe: text, set: set, seed: 1, densities: densities})
 			if err != nil {
 				return err
 			}
@@ -88,15 +88,17 @@ func pruned(b *bench) error {
 	for _, set := range b.sets {
 		var seeds []*measured
 		for seed := 1; seed <= 3; seed++ {
-			m, err := b.measure(job{name: "feature-ae-curve", recipe: text, set: set, seed: seed, densities: "1,0.75,0.5,0.25"})
+			m, err := b.measure(job{name: "feature-ae", recipe: text, set: set, seed: seed, densities: b.o.densities})
 			if err != nil {
 				return err
 			}
 			seeds = append(seeds, m)
 		}
 		var lines []string
-		for _, what := range []string{"float", "int8", "75 %", "50 %", "25 %"} {
-			lines = append(lines, prunedLine(seeds, set, what))
+		for _, r := range seeds[0].Rows {
+			if r.What != "closed form" {
+				lines = append(lines, prunedLine(seeds, set, r.What))
+			}
 		}
 		if err := t.write(b.o.readme, lines); err != nil {
 			return err
