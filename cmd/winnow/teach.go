@@ -21,6 +21,9 @@ type teachFlags struct {
 	from, out, split string
 	input            string
 	mask             string
+	prune            string
+	pruneLoss        float64
+	density          float64 // of this encoder, while --prune tries; 0: the whole one
 	falseReject      float64
 	threads          int
 	json             bool
@@ -46,6 +49,8 @@ func teachCommand() *cobra.Command {
 	fs.StringVar(&f.split, "split", "", "CSV file with the columns path,split,group: rows with split=teach are taken")
 	fs.StringVar(&f.input, "input", inputAuto, "pixels of the model's input, such as 256x256, in multiples of 32; auto keeps the pictures' aspect and takes more pixels where drawn defects need them")
 	fs.StringVar(&f.mask, "mask", "", "grey picture over the frame: places that are 0 are ignored, 255 count in full; any size of the pictures' aspect")
+	fs.StringVar(&f.prune, "prune", "", "share of the time of the encoder's 1x1 convolutions that may stay, such as 0.5, or auto: a lighter encoder is kept where drawn defects are told as well with it")
+	fs.Float64Var(&f.pruneLoss, "prune-loss", 0.005, "share of drawn defects above a held-out good part that a lighter encoder may cost")
 	fs.Float64Var(&f.falseReject, "false-reject", 0.01, "false-reject rate that the threshold is drawn for")
 	fs.IntVar(&f.threads, "threads", 0, "threads to use; 0 is one for each processor")
 	fs.BoolVar(&f.json, "json", false, "print the result as JSON")
@@ -75,7 +80,8 @@ type taughtReport struct {
 	Certificate edge.Certificate `json:"certificate"`
 	Promise     string           `json:"promise"`
 	Views       []viewReport     `json:"views"`
-	Sizes       []sizeReport     `json:"sizes"` // input sizes that were tried; none where only one was sensible
+	Sizes       []sizeReport     `json:"sizes"`  // input sizes that were tried; none where only one was sensible
+	Pruned      []pruneReport    `json:"pruned"` // encoders that were tried, the whole one first; none without --prune
 	Seconds     float64          `json:"seconds"`
 }
 
@@ -97,7 +103,7 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 	}
 	bar := newProgress(log)
 	defer bar.finish()
-	taught, err := teachPictures(ctx, recipeName(f.out), ds.Teach, f, bar)
+	taught, err := teachPruned(ctx, recipeName(f.out), ds.Teach, f, bar)
 	if err != nil {
 		return err
 	}
@@ -115,7 +121,7 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 		Model: f.out, Digest: p.Digest(), Bytes: len(b), Parts: m.Taught.Parts, Groups: m.Taught.Groups, Skipped: skipped,
 		Input:     [2]int{m.Preprocess.Width, m.Preprocess.Height},
 		Threshold: p.Calibration.Threshold, Certificate: p.Calibration.Certificate, Promise: fit.Promise(p.Calibration),
-		Suspects: taught.suspects(), Views: viewReports(taught.result), Sizes: taught.sizes, Seconds: time.Since(start).Seconds(),
+		Suspects: taught.suspects(), Views: viewReports(taught.result), Sizes: taught.sizes, Pruned: taught.pruned, Seconds: time.Since(start).Seconds(),
 	}
 	r.DeadPixels = taught.dead
 	if m.Preprocess.Ignored != nil {
@@ -135,6 +141,7 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 		fmt.Fprintf(out, "%.1f %% of the picture is ignored, as the mask says\n", 100*r.Ignored)
 	}
 	printViews(out, r.Sizes, r.Views)
+	printPruned(out, r.Pruned)
 	printSuspects(out, r.Suspects)
 	fmt.Fprintf(out, "%s\n", r.Promise)
 	return nil
@@ -147,6 +154,19 @@ func printViews(out io.Writer, sizes []sizeReport, views []viewReport) {
 	}
 	for _, v := range views {
 		fmt.Fprintf(out, "  %-14s weighs %2.0f %%: alone it ranks %.1f %% of drawn defects above a held-out good part\n", v.Name, 100*v.Weight, 100*v.AUROC)
+	}
+}
+
+func printPruned(out io.Writer, tried []pruneReport) {
+	for _, r := range tried {
+		name, kept := "the whole encoder", ""
+		if r.Density < 1 {
+			name = fmt.Sprintf("pruned to %.0f %%", 100*r.Density)
+		}
+		if r.Kept {
+			kept = ": kept"
+		}
+		fmt.Fprintf(out, "  with %s a part's layers take %.2f ms, and %.1f %% of drawn defects score above a held-out good part%s\n", name, r.PartMS, 100*r.AUROC, kept)
 	}
 }
 
@@ -174,6 +194,11 @@ func (f *teachFlags) check() error {
 		return usagef("--false-reject %g is not between 0 and 1", f.falseReject)
 	case f.threads < 0:
 		return usagef("--threads %d is negative", f.threads)
+	case !(f.pruneLoss >= 0 && f.pruneLoss <= 1):
+		return usagef("--prune-loss %g is outside 0 to 1", f.pruneLoss)
+	}
+	if _, err := pruneDensities(f.prune); err != nil {
+		return err
 	}
 	return checkInput(f.input)
 }

@@ -37,6 +37,7 @@ type teacher struct {
 	threads  int
 	w, h     int
 	encoder  *tflite.Model
+	named    *models.Encoder // nil: the library's own
 	session  infer.Session
 	pre      *infer.Preprocessor
 	mask     *infer.Mask   // nil: everything counts
@@ -247,6 +248,9 @@ func (t *teacher) pack(r *fit.Result) (*models.Package, error) {
 			Encoder:    models.Encoder{Name: library.Name, Digest: hex.EncodeToString(enc[:])},
 			Taught:     models.Taught{Parts: t.features.Len(), Groups: t.features.Groups(), Digest: hex.EncodeToString(t.digest.Sum(nil)), Inputs: t.inputs},
 		},
+	}
+	if t.named != nil {
+		p.Manifest.Encoder = *t.named
 	}
 	if t.sensor != nil {
 		if p.Sensor, err = t.sensor.Encode(); err != nil {

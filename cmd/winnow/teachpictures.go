@@ -19,9 +19,10 @@ type taughtPictures struct {
 	pkg     *models.Package
 	result  *fit.Result
 	sizes   []sizeReport
-	skipped []string // pictures that were left out, and why
-	paths   []string // of the taught parts, in order
-	dead    int      // pixels of the camera
+	skipped []string      // pictures that were left out, and why
+	paths   []string      // of the taught parts, in order
+	dead    int           // pixels of the camera
+	pruned  []pruneReport // encoders that were tried
 }
 
 // suspects are the taught pictures that look unlike the others, worst first.
@@ -60,6 +61,11 @@ func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f 
 	t.pre.SetSensor(t.sensor)
 	if err := sv.mask.apply(ctx, t, sv.usable); err != nil {
 		return nil, err
+	}
+	if f.density > 0 {
+		if err := t.lighten(ctx, sv.usable, f.density, bar); err != nil {
+			return nil, err
+		}
 	}
 	t.features.SpillTo(spillFolder(f.out), fit.MemoryRoom)
 	if took, bytes, err := t.forecast(len(sv.usable)); err == nil {

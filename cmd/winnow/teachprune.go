@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+
+	"winnow/capture/pixfmt"
+	"winnow/edge"
+	"winnow/edge/evaluate"
+	"winnow/infer"
+	"winnow/infer/fit"
+	"winnow/models"
+	"winnow/models/library"
+)
+
+// pruneAuto tries several densities.
+const pruneAuto = "auto"
+
+// prunePictures are the good parts that an encoder is refitted on.
+const prunePictures = 32
+
+// autoDensities are tried from the lightest.
+var autoDensities = []float64{0.25, 0.5, 0.75}
+
+// pruneReport is how a lighter encoder did on the same held-out parts and drawn
+// defects as the whole one.
+type pruneReport struct {
+	Density float64 `json:"density"` // of the time of the encoder's 1x1 convolutions; 1 is the whole encoder
+	AUROC   float64 `json:"drawn_auroc"`
+	PartMS  float64 `json:"part_ms"` // all layers of the package on one thread
+	Kept    bool    `json:"kept"`
+}
+
+// pruneDensities reads --prune.
+func pruneDensities(s string) ([]float64, error) {
+	switch s {
+	case "":
+		return nil, nil
+	case pruneAuto:
+		return autoDensities, nil
+	}
+	d, err := strconv.ParseFloat(s, 64)
+	if err != nil || !(d >= 0.1 && d < 1) {
+		return nil, usagef("--prune %s is neither auto nor a share from 0.1 to below 1", s)
+	}
+	return []float64{d}, nil
+}
+
+// teachPruned teaches with the whole encoder, then with lighter ones from the
+// lightest on, and keeps the first whose drawn defects are told as well as the
+// whole encoder tells them, within f.pruneLoss; the whole one where none is.
+func teachPruned(ctx context.Context, recipe string, ps []evaluate.Picture, f teachFlags, bar *progress) (*taughtPictures, error) {
+	densities, err := pruneDensities(f.prune)
+	if err != nil {
+		return nil, err
+	}
+	whole, err := teachPictures(ctx, recipe, ps, f, bar)
+	if err != nil || len(densities) == 0 {
+		return whole, err
+	}
+	fused := func(t *taughtPictures) float64 {
+		return drawnAUROC(t.result, func(h fit.HeldOut) float64 {
+			score, _, _ := t.result.Statistics.Fusion.Fuse(t.result.Statistics.Standardize(h.Raw))
+			return score
+		})
+	}
+	reports := []pruneReport{{Density: 1, AUROC: fused(whole)}}
+	if _, reports[0].PartMS, err = partCost(whole.pkg); err != nil {
+		return nil, err
+	}
+	f.input = fmt.Sprintf("%dx%d", whole.pkg.Manifest.Preprocess.Width, whole.pkg.Manifest.Preprocess.Height)
+	kept := whole
+	for _, d := range densities {
+		f.density = d
+		t, err := teachPictures(ctx, recipe, ps, f, bar)
+		if err != nil {
+			return nil, err
+		}
+		r := pruneReport{Density: d, AUROC: fused(t)}
+		if _, r.PartMS, err = partCost(t.pkg); err != nil {
+			return nil, err
+		}
+		r.Kept = kept == whole && r.AUROC >= reports[0].AUROC-f.pruneLoss
+		reports = append(reports, r)
+		if r.Kept {
+			kept = t
+			break
+		}
+	}
+	kept.sizes, kept.pruned = whole.sizes, reports
+	kept.pruned[0].Kept = kept == whole
+	return kept, nil
+}
+
+// lighten prunes the encoder before any part is added, on pictures spread over
+// ps.
+func (t *teacher) lighten(ctx context.Context, ps []evaluate.Picture, density float64, bar *progress) error {
+	var inputs [][]byte
+	frame := new(edge.Frame)
+	n := min(len(ps), prunePictures)
+	for i := range n {
+		if pixfmt.ReadImageInto(frame, ps[i*len(ps)/n].Path) != nil {
+			continue // it is named when it is taught
+		}
+		in := make([]byte, t.w*t.h*3)
+		if err := t.pre.Run(frame, in); err != nil {
+			return err
+		}
+		inputs = append(inputs, in)
+	}
+	tick := func(done, total int) { bar.update("pruning the encoder", done, total) }
+	enc, err := fit.Lighten(ctx, t.encoder, inputs, density, t.eng, tick)
+	if err != nil {
+		return err
+	}
+	b, err := enc.Marshal()
+	if err != nil {
+		return err
+	}
+	s, err := t.eng.Load(b, infer.Options{Threads: t.threads})
+	if err != nil {
+		return err
+	}
+	if err := t.session.Close(); err != nil {
+		return err
+	}
+	sum := sha256.Sum256(b)
+	t.encoder, t.session = enc, s
+	t.named = &models.Encoder{Name: fmt.Sprintf("%s, 1x1 convolutions pruned to %g %% of their time and refitted", library.Name, 100*density), Digest: hex.EncodeToString(sum[:])}
+	return nil
+}
