@@ -77,13 +77,22 @@ func (s *Scheduler) Withdraw(ch int, id uint64) bool {
 
 // Decide says that the pulse of a part can no longer be withdrawn.
 func (s *Scheduler) Decide(ch int, id uint64) {
+	if disturb := s.decide(ch, id); disturb != nil {
+		disturb() // it may belong to the one that is on
+	}
+}
+
+// decide returns the wake that is needed, as enqueue does.
+func (s *Scheduler) decide(ch int, id uint64) (disturb func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := &s.channels[ch]
-	if i := c.undecided(id); i >= 0 {
-		c.queue[i].Until = 0
-		s.disturb() // it may belong to the one that is on
+	i := c.undecided(id)
+	if i < 0 {
+		return nil
 	}
+	c.queue[i].Until = 0
+	return s.disturb
 }
 
 // undecided finds a pulse that may be withdrawn, -1 if there is none.

@@ -181,20 +181,31 @@ func (s *Scheduler) Schedule(ch int, p Pulse) error {
 	if ch < 0 || ch >= len(s.channels) || p.Width <= 0 {
 		return fmt.Errorf("%w: channel %d, width %v", ErrPulse, ch, p.Width)
 	}
+	disturb, err := s.enqueue(ch, p)
+	if disturb != nil {
+		disturb()
+	}
+	return err
+}
+
+// enqueue is Schedule but for the wake, which it returns if one is needed: a thread
+// of real-time priority that is woken takes the processor at once, and must not find
+// the lock held by the very goroutine whose place it took.
+func (s *Scheduler) enqueue(ch int, p Pulse) (disturb func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := &s.channels[ch]
 	if p.Width <= c.MaxLate {
-		return fmt.Errorf("%w: output %s: width %v is not above the tolerated lateness %v", ErrPulse, c.Output, p.Width, c.MaxLate)
+		return nil, fmt.Errorf("%w: output %s: width %v is not above the tolerated lateness %v", ErrPulse, c.Output, p.Width, c.MaxLate)
 	}
 	if len(c.queue) == cap(c.queue) {
-		return fmt.Errorf("output %s: %w: %d wait", c.Output, ErrFull, len(c.queue))
+		return nil, fmt.Errorf("output %s: %w: %d wait", c.Output, ErrFull, len(c.queue))
 	}
 	c.insert(p)
 	if s.sleeps == 0 || s.sleeps.After(p.At) {
-		s.disturb()
+		return s.disturb, nil
 	}
-	return nil
+	return nil, nil
 }
 
 // Cancel forgets waiting pulses and switches off what is on, at the next step
@@ -212,9 +223,10 @@ func (s *Scheduler) Cancel() {
 // Hold keeps pulses from the outputs from the next step on, which comes at once.
 func (s *Scheduler) Hold(h Hold) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.hold = h
-	s.disturb()
+	disturb := s.disturb
+	s.mu.Unlock()
+	disturb()
 }
 
 func (s *Scheduler) held(p Pulse) bool {

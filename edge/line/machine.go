@@ -28,8 +28,8 @@ type Machine struct {
 	job       Job
 	busy      bool // job is being judged
 	lastFrame edge.Instant
-	early     *edge.Frame  // exposed before its trigger was heard of; nil: none
-	latest    edge.Instant // trigger of the latest part
+	early     []*edge.Frame // exposed before their trigger was heard of
+	latest    edge.Instant  // trigger of the latest part
 	limits    limiter
 	retiring  []retired
 
@@ -79,6 +79,7 @@ func NewMachine(c Config, d Deps) (*Machine, error) {
 	for i := range m.ring {
 		m.ring[i].init(c.Frames)
 	}
+	m.early = make([]*edge.Frame, 0, c.Frames+1)
 	m.job.Verdict.Regions = make([]edge.Region, 0, edge.MaxRegions)
 	m.lastFrame = d.Clock.Now()
 	m.cond.set(holdSource, "waiting for the camera")
@@ -180,31 +181,36 @@ func (m *Machine) owner(f *edge.Frame) *slot {
 }
 
 // homeless keeps a frame whose trigger may not have been heard of yet: news of
-// an edge can be slower than a frame. There is room for one; others are strays.
+// an edge, which is debounced, can be slower than a frame. There is room for those
+// of one part; the oldest beyond are strays.
 func (m *Machine) homeless(f *edge.Frame) {
 	if m.cfg.Triggered && !m.cond.has(holdPause) && f.At.After(m.latest) && (m.latest == 0 || m.spilled != m.latest) {
-		m.early, f = f, m.early
+		m.early = append(m.early, f)
+		if len(m.early) <= m.cfg.Frames {
+			return
+		}
+		f = m.early[0]
+		m.early = m.early[:copy(m.early, m.early[1:])]
 	}
 	m.stray(f)
 }
 
 func (m *Machine) stray(f *edge.Frame) {
-	if f != nil {
-		m.book(func(_ *edge.Counts, x *Extra) { x.Strays++ })
-		m.deps.Release(f)
-	}
+	m.book(func(_ *edge.Counts, x *Extra) { x.Strays++ })
+	m.deps.Release(f)
 }
 
-// takeEarly gives the frame that was kept to the part that was just opened, if
-// it shows it.
+// takeEarly gives frames that were kept to the part that was just opened, if they
+// show it.
 func (m *Machine) takeEarly(s *slot) {
-	f := m.early
-	m.early = nil
-	if f != nil && m.shows(s, f.At) {
-		m.attach(s, f)
-		return
+	for _, f := range m.early {
+		if s.wants() && m.shows(s, f.At) {
+			m.attach(s, f)
+		} else {
+			m.stray(f)
+		}
 	}
-	m.stray(f)
+	m.early = m.early[:0]
 }
 
 // shows reports whether a frame exposed at t is one of s and not of a part
@@ -424,8 +430,10 @@ func (m *Machine) Abort() {
 			m.settle(s, edge.Reject, edge.ReasonFault)
 		}
 	}
-	m.stray(m.early)
-	m.early = nil
+	for _, f := range m.early {
+		m.stray(f)
+	}
+	m.early = m.early[:0]
 	m.cond.set(holdSource, "stopped")
 	m.pop()
 	m.publish()

@@ -540,3 +540,19 @@ func TestAFrameThatComesBeforeItsTriggerIsKeptForIt(t *testing.T) {
 		})
 	}
 }
+
+// So are several frames of one part; what is beyond it is a stray.
+func TestFramesThatComeBeforeTheirTriggerAreKeptForIt(t *testing.T) {
+	b := newBench(t, Config{Triggered: true, Frames: 3})
+	trigger := b.Now()
+	for range 4 {
+		b.Frame(b.frame(b.Now().Add(time.Millisecond), 0))
+	}
+	b.Trigger(trigger)
+	for range 3 {
+		b.answer(edge.Accept)
+	}
+	if c, x := b.Counts(), b.Extra(); c.Accept != 1 || x.Strays != 1 {
+		t.Errorf("%+v %+v", c, x)
+	}
+}

@@ -16,7 +16,7 @@ import (
 )
 
 // openSource makes the configured camera. Drawn and replayed cameras deliver
-// frames one by one: paced where the trigger is a timer, else when it says so.
+// frames one by one: paced where the trigger is a timer, else when a trigger says so.
 // s.triggered then says whether parts are announced by triggers or by frames.
 func openSource(s *Station) (capture.Source, error) {
 	t := &s.cfg.Trigger
@@ -27,7 +27,8 @@ func openSource(s *Station) (capture.Source, error) {
 		s.triggered = t.Kind != config.TriggerFree
 		return openV4L2(s)
 	}
-	paced := t.Kind == config.TriggerTimer || t.Kind == config.TriggerFree
+	// Several frames of one part are taken when it is there, one after another.
+	paced := t.Kind == config.TriggerFree || t.Kind == config.TriggerTimer && s.cfg.Recipe.Frames == 1
 	period := time.Duration(0)
 	if paced {
 		period = s.cfg.PartInterval()
@@ -48,9 +49,9 @@ func openDrawnOrReplay(s *Station, period time.Duration) (capture.Source, error)
 		if err != nil {
 			return nil, err
 		}
-		return scene.NewSource(sc, scene.SourceOptions{Period: period, Clock: s.clock})
+		return scene.NewSource(sc, scene.SourceOptions{Period: period, Clock: s.clock, Frames: s.framesOut()})
 	}
-	o := replay.Options{Clock: s.clock, Loop: c.Loop, OnBroken: func(path string, err error) {
+	o := replay.Options{Clock: s.clock, Frames: s.framesOut(), Loop: c.Loop, OnBroken: func(path string, err error) {
 		s.log.Warn("a picture was passed over", "err", err)
 	}}
 	if period > 0 {
@@ -59,9 +60,13 @@ func openDrawnOrReplay(s *Station, period time.Duration) (capture.Source, error)
 	return replay.Open(o, c.Path)
 }
 
+// framesOut is how many frames may be out at once: a part keeps its own until it is
+// decided on, while the next one's come.
+func (s *Station) framesOut() int { return 2*s.cfg.Recipe.Frames + 2 }
+
 func openV4L2(s *Station) (capture.Source, error) {
 	c := &s.cfg.Camera
-	cfg := v4l2.Config{Device: c.Device, Width: c.Size.Width, Height: c.Size.Height, Rate: c.Rate}
+	cfg := v4l2.Config{Device: c.Device, Width: c.Size.Width, Height: c.Size.Height, Rate: c.Rate, Frames: s.framesOut()}
 	if c.ROI != (config.Area{}) {
 		cfg.ROI = image.Rect(c.ROI.X, c.ROI.Y, c.ROI.X+c.ROI.Width, c.ROI.Y+c.ROI.Height)
 	}

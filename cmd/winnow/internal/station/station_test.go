@@ -193,9 +193,14 @@ func (p *plant) until(what string, is func() bool) {
 }
 
 // part passes the light barrier; the camera gives its picture.
-func (p *plant) part() {
+func (p *plant) part() { p.pass(1) }
+
+// pass is part with several pictures.
+func (p *plant) pass(frames int) {
 	p.chip.Line(lineTrigger).Drive(gpio.High)
-	p.camera.asked <- struct{}{}
+	for range frames {
+		p.camera.asked <- struct{}{}
+	}
 	time.Sleep(90 * time.Millisecond)
 	p.chip.Line(lineTrigger).Drive(gpio.Low)
 	time.Sleep(90 * time.Millisecond)
@@ -238,6 +243,35 @@ func TestARejectedPartGetsItsPulseAndTheOthersNone(t *testing.T) {
 		if c.Times.N == 0 {
 			t.Errorf("nothing was measured of %s", c.Name)
 		}
+	}
+}
+
+// Several frames of one part and the rule that fuses them, from the configuration:
+// the first part has one bad frame of three, the second two, the third three.
+func TestSeveralFramesOfAPartAreFused(t *testing.T) {
+	bad := map[uint64]bool{2: true, 4: true, 6: true, 7: true, 8: true, 9: true}
+	judge := func(f *edge.Frame, v *edge.Verdict) error {
+		v.Decision, v.Score = edge.Accept, edge.Score{Fused: 0.1, Threshold: 1}
+		if bad[f.Seq] {
+			v.Decision, v.Reason, v.Score.Fused = edge.Reject, edge.ReasonScore, 1.5
+		}
+		return nil
+	}
+	for rule, want := range map[string]edge.Counts{
+		"any":      {Triggers: 3, Reject: 3},
+		"majority": {Triggers: 3, Accept: 1, Reject: 2},
+		"mean":     {Triggers: 3, Accept: 1, Reject: 2},
+	} {
+		t.Run(rule, func(t *testing.T) {
+			p := startWith(t, strings.Replace(plantConfig, "[recipe]", "[recipe]\nframes = 3\nrule = \""+rule+"\"", 1), judge)
+			for part := range uint64(3) {
+				p.pass(3)
+				p.until("the verdict", func() bool { return p.line.Counts().Triggers == part+1 })
+			}
+			if c := p.line.Counts(); c != want {
+				t.Errorf("%+v, want %+v", c, want)
+			}
+		})
 	}
 }
 
