@@ -258,7 +258,7 @@ func (j *trainJob) open(ctx context.Context) error {
 		return err
 	}
 	j.pictures = sv.usable
-	return j.prepare()
+	return j.prepare(ctx)
 }
 
 func tooFewToTrain(n int, skipped []string) error {

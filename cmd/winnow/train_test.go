@@ -238,3 +238,22 @@ func TestSparkline(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// A trained package bridges the camera's dead pixels, as a taught one does.
+func TestTrainFindsDeadPixels(t *testing.T) {
+	needTensorFlow(t)
+	dir := filepath.Join(t.TempDir(), "good")
+	noisyParts(t, dir, 1, 26, image.Pt(10, 12))
+	out := filepath.Join(t.TempDir(), "part.tflite")
+	if code, _, errs := winnow(t, "train", "--from", dir, "--recipe", quickRecipe(t, t.TempDir(), "20"), "--out", out, "--input", "96x96"); code != exitOK {
+		t.Fatalf("exit code %d: %s", code, errs)
+	}
+	p, err := models.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := infer.ParseSensor(p.Sensor)
+	if err != nil || s.Count() != 1 {
+		t.Errorf("%+v: %v", s, err)
+	}
+}

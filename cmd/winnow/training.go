@@ -53,8 +53,12 @@ type shown struct {
 	group int
 }
 
-func (j *trainJob) prepare() (err error) {
-	j.t, err = newTapTeacher(recipeName(j.f.out), native.New(), judgeThreads(j.f.threads), j.w, j.h, closedFormTaps)
+func (j *trainJob) prepare(ctx context.Context) (err error) {
+	if j.t, err = newTapTeacher(recipeName(j.f.out), native.New(), judgeThreads(j.f.threads), j.w, j.h, closedFormTaps); err != nil {
+		return err
+	}
+	j.t.sensor, err = learnSensor(ctx, j.pictures)
+	j.t.pre.SetSensor(j.t.sensor)
 	return err
 }
 
@@ -180,7 +184,16 @@ func (j *trainJob) read(frame *edge.Frame, path string) ([]byte, error) {
 		return nil, err
 	}
 	pix := make([]byte, j.w*j.h*3)
-	return pix, j.t.pre.Run(frame, pix)
+	if err := j.t.pre.Run(frame, pix); err != nil {
+		return nil, err
+	}
+	if share, bad := j.t.pre.Missing(); bad {
+		return nil, fmt.Errorf("%.1f %% of the frame is missing: dead or lost lines", 100*share)
+	}
+	if j.t.sensor != nil {
+		j.t.sensor.Confirm(frame)
+	}
+	return pix, nil
 }
 
 // heldOut draws groups until they hold the share of parts.
