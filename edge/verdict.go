@@ -47,6 +47,7 @@ const (
 	ReasonLate     Reason = "late"      // not ready by Due
 	ReasonNoFrame  Reason = "no-frame"  // the camera gave nothing in time
 	ReasonBadFrame Reason = "bad-frame" // torn, short, flagged by the driver, or flat
+	ReasonMoved    Reason = "moved"     // lies farther from its place than registration may move it
 	ReasonFault    Reason = "fault"     // the judge failed
 	ReasonOverrun  Reason = "overrun"   // triggered while no slot was free
 )
@@ -106,6 +107,7 @@ type Verdict struct {
 	Regions  []Region // at most MaxRegions, largest share first
 	Heatmap  Heatmap
 	Missing  float64         // share of the frame that held no picture, 0..1: dead pixels and lines, which are bridged, or lost rows
+	Shift    image.Point     // by which registration found the part right and down of its place, in pixels of the frame; it was judged there
 	Judged   image.Rectangle // the part of the frame that was looked at, in its pixels
 	Nearest  Nearest         // of rejected and unsure parts whose package knows its taught parts
 

@@ -38,6 +38,8 @@ func (v *Verdict) whyNot() string {
 			return fmt.Sprintf("%.1f %% of the frame is missing (dead or lost lines), too much to judge it, so the part is rejected.", 100*v.Missing)
 		}
 		return "The frame is torn, short, repeated, flat or flagged by the driver, so the part is rejected unseen."
+	case ReasonMoved:
+		return fmt.Sprintf("The part lies %d px right and %d px down of its place, too far to be judged there, so it is rejected.", v.Shift.X, v.Shift.Y)
 	case ReasonOverrun:
 		return "The part came while every slot was taken, so it is rejected unseen."
 	case ReasonFault:

@@ -43,6 +43,7 @@ func TestWhy(t *testing.T) {
 		{"late", change(func(v *edge.Verdict) { v.Reason, v.Due, v.Scored = edge.ReasonLate, 1e9, 1e9+12_300_000 }), "The verdict came 12.3 ms too late, so the part is rejected."},
 		{"never", change(func(v *edge.Verdict) { v.Reason, v.Due = edge.ReasonLate, 1e9 }), "There was no verdict in time, so the part is rejected."},
 		{"a cut frame", &edge.Verdict{Decision: edge.Reject, Reason: edge.ReasonBadFrame, Missing: 0.25}, "25.0 % of the frame is missing (dead or lost lines), too much to judge it, so the part is rejected."},
+		{"moved", &edge.Verdict{Decision: edge.Reject, Reason: edge.ReasonMoved, Shift: image.Pt(-40, 3)}, "The part lies -40 px right and 3 px down of its place, too far to be judged there, so it is rejected."},
 		{"no frame", &edge.Verdict{Decision: edge.Reject, Reason: edge.ReasonNoFrame}, "The camera gave no frame in time, so the part is rejected."},
 	} {
 		if got := c.v.Why(); got != c.want {

@@ -21,7 +21,9 @@ type Judge struct {
 	scorer  *Scorer
 	outputs [][]byte
 	finder  regionFinder
-	taught  *gallery // nil: the package does not know its taught parts
+	placed  []float64 // the anomaly map over the last frame
+	room    []float64 // for it where the part was moved
+	taught  *gallery  // nil: the package does not know its taught parts
 }
 
 // Tolerant is implemented by engines whose outputs may differ from the golden
@@ -62,11 +64,7 @@ func newJudge(p *models.Package, e Engine, o Options) (*Judge, error) {
 		pre:    NewPreprocessor(m.Width, m.Height, m.ROI),
 		scorer: NewScorer(stats),
 	}
-	mask, err := maskOf(p)
-	if err == nil {
-		err = j.pre.SetMask(mask)
-	}
-	if err != nil {
+	if err := j.setPictures(); err != nil {
 		session.Close()
 		return nil, err
 	}
@@ -112,6 +110,23 @@ func MakeGolden(p *models.Package, e Engine, o Options, inputs [][]byte) error {
 		p.Golden = append(p.Golden, g)
 	}
 	return nil
+}
+
+// setPictures tells the preprocessor of the package's mask and reference.
+func (j *Judge) setPictures() error {
+	mask, err := maskOf(j.pkg)
+	if err != nil {
+		return err
+	}
+	if err := j.pre.SetMask(mask); err != nil || !j.pkg.Manifest.Preprocess.Register {
+		return err
+	}
+	m := j.pkg.Manifest.Preprocess
+	reference, err := decodeInput(j.pkg.Reference, m.Width, m.Height)
+	if err != nil {
+		return fmt.Errorf("reference picture: %w", err)
+	}
+	return j.pre.SetReference(reference)
 }
 
 func (j *Judge) checkShapes() error {
@@ -205,7 +220,7 @@ func (j *Judge) score(s *edge.Score) error {
 // reject. A frame with any flag is never judged.
 func (j *Judge) Judge(f *edge.Frame, v *edge.Verdict) error {
 	v.Decision, v.Reason, v.Model = edge.Unknown, edge.ReasonFault, j.pkg.ShortDigest()
-	v.Nearest, v.Missing = edge.Nearest{}, 0
+	v.Nearest, v.Missing, v.Shift = edge.Nearest{}, 0, image.Point{}
 	j.taught.forget()
 	if f.Flags != 0 {
 		v.Decision, v.Reason = edge.Reject, edge.ReasonBadFrame
@@ -225,6 +240,9 @@ func (j *Judge) Judge(f *edge.Frame, v *edge.Verdict) error {
 		if v.Missing = share; bad {
 			v.Decision, v.Reason = edge.Reject, edge.ReasonBadFrame
 		}
+	}
+	if _, _, beyond := j.pre.Shift(); beyond && v.Reason != edge.ReasonBadFrame {
+		v.Decision, v.Reason = edge.Reject, edge.ReasonMoved
 	}
 	j.explain(f, v)
 	return nil
@@ -248,24 +266,67 @@ func decide(c *models.Calibration, fused, spread float64) (edge.Decision, edge.R
 // explain fills heatmap and regions from the anomaly map, and names the nearest
 // taught part of what is not accepted.
 func (j *Judge) explain(f *edge.Frame, v *edge.Verdict) {
-	m, scale := j.scorer.Map(), j.pkg.Calibration.MapScale
-	fillHeatmap(&v.Heatmap, m, j.finder.h, j.finder.w, scale)
+	scale := j.pkg.Calibration.MapScale
+	j.place()
+	fillHeatmap(&v.Heatmap, j.placed, j.finder.h, j.finder.w, scale)
 	x0, y0, x1, y1 := 0, 0, f.Width, f.Height
 	if r := j.pkg.Manifest.Preprocess.ROI; r != nil {
 		x0, y0, x1, y1 = r[0], r[1], r[2], r[3]
 	}
+	w, h := j.pkg.Manifest.Preprocess.Width, j.pkg.Manifest.Preprocess.Height
+	dx, dy, beyond := j.pre.Shift()
+	v.Shift = image.Pt(dx*(x1-x0)/w, dy*(y1-y0)/h)
 	v.Judged = image.Rect(x0, y0, x1, y1)
 	if v.Decision != edge.Accept {
 		v.Nearest = j.taught.find(j.scorer.along)
 	}
-	v.Regions = j.finder.find(v.Regions[:0], m, scale, box{x0, y0, x1, y1}, v.Decision != edge.Accept)
+	v.Regions = j.finder.find(v.Regions[:0], j.scorer.Map(), scale, box{x0, y0, x1, y1}, v.Decision != edge.Accept)
+	for i := range v.Regions {
+		if b := &v.Regions[i].Box; !beyond && v.Shift != (image.Point{}) {
+			if moved := b.Add(v.Shift).Intersect(v.Judged); !moved.Empty() {
+				*b = moved
+			}
+		}
+	}
+}
+
+// place lays the anomaly map over the frame: where registration moved the part, it
+// moves the map back, by whole cells.
+func (j *Judge) place() {
+	m, h, w := j.scorer.Map(), j.finder.h, j.finder.w
+	dx, dy, beyond := j.pre.Shift()
+	if beyond || dx == 0 && dy == 0 {
+		j.placed = m
+		return
+	}
+	p := j.pkg.Manifest.Preprocess
+	cx, cy := nearest(dx*w, p.Width), nearest(dy*h, p.Height)
+	j.room = append(j.room[:0], m...)
+	for y := range h {
+		for x := range w {
+			j.room[y*w+x] = m[min(max(y-cy, 0), h-1)*w+min(max(x-cx, 0), w-1)]
+		}
+	}
+	j.placed = j.room
+}
+
+// nearest is n/d, d > 0, rounded half up.
+func nearest(n, d int) int {
+	q := (2*n + d) / (2 * d)
+	if (2*n+d)%(2*d) < 0 {
+		q--
+	}
+	return q
 }
 
 // Map returns the anomaly map of the last judged part in units of the
 // calibrated map scale (1 = at the threshold), row-major, and its height and
 // width. It is valid until the next call of Judge and must not be written to.
 func (j *Judge) Map() (m []float64, h, w int) {
-	return j.scorer.Map(), j.finder.h, j.finder.w
+	if j.placed == nil {
+		return j.scorer.Map(), j.finder.h, j.finder.w
+	}
+	return j.placed, j.finder.h, j.finder.w
 }
 
 // Nearest is the taught part that the last verdict names, or nil. It must not be

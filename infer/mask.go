@@ -165,12 +165,12 @@ func (m *Mask) Files() (mask, reference []byte, err error) {
 	if err := png.Encode(&b, &image.Gray{Pix: m.pix, Stride: m.w, Rect: image.Rect(0, 0, m.w, m.h)}); err != nil {
 		return nil, nil, err
 	}
-	reference, err = encodeInput(m.fill, m.fillW, m.fillH)
+	reference, err = EncodeInput(m.fill, m.fillW, m.fillH)
 	return b.Bytes(), reference, err
 }
 
-// encodeInput writes an input of a graph as a PNG.
-func encodeInput(in []byte, w, h int) ([]byte, error) {
+// EncodeInput writes an int8 input of a graph of w x h pixels as a PNG.
+func EncodeInput(in []byte, w, h int) ([]byte, error) {
 	img := image.NewNRGBA(image.Rect(0, 0, w, h))
 	for i := range w * h {
 		p := img.Pix[4*i : 4*i+4]
@@ -181,7 +181,7 @@ func encodeInput(in []byte, w, h int) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// decodeInput undoes encodeInput.
+// decodeInput undoes EncodeInput.
 func decodeInput(b []byte, w, h int) ([]byte, error) {
 	img, err := png.Decode(bytes.NewReader(b))
 	if err != nil {

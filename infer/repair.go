@@ -151,27 +151,50 @@ func columnOf(f *edge.Frame, x int) line {
 // constant reports whether l holds one value but for at most lineCrossed pixels,
 // whose numbers it appends to odd.
 func (l line) constant(f *edge.Frame, odd []int) ([]int, bool) {
-	bpp, start := f.Format.BytesPerPixel(), len(odd)
-	for _, from := range [2]int{l.n / 3, 2 * l.n / 3} { // one of them may lie in a line that crosses
-		odd = odd[:start]
-		base := f.Pix[l.at+from*l.step:][:bpp]
-		for i := range l.n {
-			p := f.Pix[l.at+i*l.step:][:bpp]
-			for c := range p {
-				if p[c] != base[c] {
-					odd = append(odd, i)
-					break
-				}
+	start := len(odd)
+	base, ok := l.usual(f)
+	if !ok {
+		return odd, false
+	}
+	bpp := len(base)
+	for i := range l.n {
+		if !same(f.Pix[l.at+i*l.step:][:bpp], base) {
+			if odd = append(odd, i); len(odd)-start > lineCrossed {
+				return odd[:start], false
 			}
-			if len(odd)-start > lineCrossed {
-				break
-			}
-		}
-		if len(odd)-start <= lineCrossed {
-			return odd, true
 		}
 	}
-	return odd[:start], false
+	return odd, true
+}
+
+// usual is the value that three of five pixels spread over l have: lines that cross
+// a dead one cover few of its pixels. Most living lines are told here.
+func (l line) usual(f *edge.Frame) ([]byte, bool) {
+	bpp := f.Format.BytesPerPixel()
+	var at [5][]byte
+	for k := range at {
+		at[k] = f.Pix[l.at+(k+1)*l.n/6*l.step:][:bpp]
+	}
+	for k := range 3 {
+		n := 0
+		for _, p := range at {
+			if same(p, at[k]) {
+				n++
+			}
+		}
+		if n >= 3 {
+			return at[k], true
+		}
+	}
+	return nil, false
+}
+
+// same compares two pixels of one format.
+func same(p, q []byte) bool {
+	if len(p) == 1 {
+		return p[0] == q[0]
+	}
+	return p[0] == q[0] && p[1] == q[1] && p[2] == q[2]
 }
 
 // contrast is the mean difference, in levels, of lines a and b.

@@ -75,8 +75,9 @@ type Preprocessor struct {
 	mask          *Mask // nil: everything counts
 	veil          *veil // of the mask, for the last frame size
 	repair        *repairer
-	missing       float64 // of the last frame
-	bad           bool    // so much that it cannot be judged
+	register      *registrar // nil: parts are taken where they lie
+	missing       float64    // of the last frame
+	bad           bool       // so much that it cannot be judged
 
 	srcW, srcH int
 	format     edge.PixelFormat
@@ -101,6 +102,25 @@ func (p *Preprocessor) SetSensor(s *Sensor) { p.repair = newRepairer(s) }
 // lines, which are bridged, or rows that never came. Where bad is true it is too
 // much to judge the frame.
 func (p *Preprocessor) Missing() (share float64, bad bool) { return p.missing, p.bad }
+
+// SetReference makes the preprocessor move each part to where it lies in the
+// reference, an input of the graph, from the next frame on; nil is nowhere.
+func (p *Preprocessor) SetReference(reference []byte) (err error) {
+	if p.register = nil; reference != nil {
+		p.register, err = newRegistrar(reference, p.width, p.height)
+	}
+	return err
+}
+
+// Shift is how far right and down of the reference the last part lay, in pixels of
+// the graph's input: it was moved back. Where beyond is true it lay too far to be
+// moved.
+func (p *Preprocessor) Shift() (dx, dy int, beyond bool) {
+	if p.register == nil {
+		return 0, 0, false
+	}
+	return p.register.dx, p.register.dy, p.register.beyond
+}
 
 // SetMask makes the preprocessor ignore what m says, from the next frame on; nil
 // is nothing. m's mean picture must have the input's size.
@@ -158,6 +178,9 @@ func (p *Preprocessor) Run(f *edge.Frame, dst []byte) error {
 	p.vertical(dst)
 	if p.veil != nil {
 		p.veil.lay(dst, p.mask.fill)
+	}
+	if p.register != nil {
+		p.register.run(dst)
 	}
 	return nil
 }

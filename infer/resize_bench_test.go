@@ -1,6 +1,7 @@
 package infer
 
 import (
+	"math/rand/v2"
 	"testing"
 
 	"winnow/edge"
@@ -25,5 +26,13 @@ func BenchmarkPreprocess(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+func BenchmarkRepairWholeFrame(b *testing.B) {
+	f := scenery(rand.New(rand.NewPCG(1, 1)), 640, 480, edge.RGB24)
+	r := newRepairer(&Sensor{Schema: SensorSchema})
+	for b.Loop() {
+		r.run(f)
 	}
 }

@@ -146,6 +146,7 @@ func TestRules(t *testing.T) {
 	for what, p := range map[string]*Package{
 		"a mask without a reference": withPictures(grey(9, 9), nil), "a large mask": withPictures(grey(MaxSide+1, 1), grey(64, 64)),
 		"a reference of another size": withPictures(grey(9, 9), grey(64, 63)), "no PNG": withPictures([]byte("x"), grey(64, 64)),
+		"registration without a reference": registered(nil, nil), "registration under a mask": registered(grey(9, 9), grey(64, 64)),
 	} {
 		b, err := p.Bytes()
 		if err != nil {
@@ -185,6 +186,15 @@ func TestRules(t *testing.T) {
 func withPictures(mask, reference []byte) *Package {
 	p, ignored := sample(), 0.25
 	p.Mask, p.Reference, p.Manifest.Preprocess.Ignored = mask, reference, &ignored
+	return p
+}
+
+// registered is withPictures whose parts are moved.
+func registered(mask, reference []byte) *Package {
+	p := withPictures(mask, reference)
+	if p.Manifest.Preprocess.Register = true; mask == nil {
+		p.Manifest.Preprocess.Ignored = nil
+	}
 	return p
 }
 

@@ -39,6 +39,8 @@ type Preprocess struct {
 	Height int     `json:"height"`        // pixels of the graph's input
 	Resize string  `json:"resize"`        // "triangle"
 	ROI    *[4]int `json:"roi,omitempty"` // x0, y0, x1, y1 in frame pixels
+	// Register: each part is moved to where it lies in reference.png before it is judged.
+	Register bool `json:"register,omitempty"`
 	// Ignored is the share of the picture that mask.png ignores, 0..1; nil without a mask.
 	Ignored *float64 `json:"ignored,omitempty"`
 }
@@ -206,6 +208,9 @@ func (p *Package) checkPictures() error {
 		if p.Reference == nil {
 			return fmt.Errorf("%s has no %s to put in its place", MaskFile, ReferenceFile)
 		}
+	}
+	if m.Register && (p.Reference == nil || p.Mask != nil) {
+		return fmt.Errorf("registration takes a %s and no %s", ReferenceFile, MaskFile)
 	}
 	if p.Reference != nil {
 		if c, err := png.DecodeConfig(bytes.NewReader(p.Reference)); err != nil || c.Width != m.Width || c.Height != m.Height {

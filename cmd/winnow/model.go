@@ -149,6 +149,9 @@ func (r *inspection) print(w io.Writer) error {
 	if m := r.Manifest; m != nil {
 		fmt.Fprintf(w, "model package %q written by %s: taught on %d parts in %d groups, input %dx%d, encoder %s\n",
 			m.Recipe, m.Program, m.Taught.Parts, m.Taught.Groups, m.Preprocess.Width, m.Preprocess.Height, m.Encoder.Name)
+		if m.Preprocess.Register {
+			fmt.Fprintf(w, "each part is moved to where the mean taught part lies (reference.png) before it is judged\n")
+		}
 		if i := m.Preprocess.Ignored; i != nil {
 			fmt.Fprintf(w, "a mask ignores %.1f %% of the picture\n", 100**i)
 		}

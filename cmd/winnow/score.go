@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"image"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -56,6 +57,7 @@ type scored struct {
 	Decision edge.Decision `json:"decision"`
 	Why      string        `json:"why"`
 	Score    edge.Score    `json:"score"`
+	Shift    image.Point   `json:"shift"`   // by which registration found the part right and down of its place, pixels
 	Missing  float64       `json:"missing"` // share of the frame that held no picture
 	Regions  []edge.Region `json:"regions"`
 	Nearest  *edge.Nearest `json:"nearest"` // taught part; null for an accepted part
@@ -80,7 +82,7 @@ func scorePictures(ctx context.Context, j *infer.Judge, paths []string, heatmap 
 				return err
 			}
 		}
-		r := scored{Picture: path, Decision: v.Decision, Why: v.Why(), Score: v.Score, Regions: v.Regions, Missing: v.Missing}
+		r := scored{Picture: path, Decision: v.Decision, Why: v.Why(), Score: v.Score, Regions: v.Regions, Missing: v.Missing, Shift: v.Shift}
 		if v.Nearest.Part != "" {
 			r.Nearest = &v.Nearest
 		}

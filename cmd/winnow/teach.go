@@ -21,6 +21,7 @@ type teachFlags struct {
 	from, out, split string
 	input            string
 	mask             string
+	register         bool
 	prune            string
 	pruneLoss        float64
 	density          float64 // of this encoder, while --prune tries; 0: the whole one
@@ -49,6 +50,7 @@ func teachCommand() *cobra.Command {
 	fs.StringVar(&f.split, "split", "", "CSV file with the columns path,split,group: rows with split=teach are taken")
 	fs.StringVar(&f.input, "input", inputAuto, "pixels of the model's input, such as 256x256, in multiples of 32; auto keeps the pictures' aspect and takes more pixels where drawn defects need them")
 	fs.StringVar(&f.mask, "mask", "", "grey picture over the frame: places that are 0 are ignored, 255 count in full; any size of the pictures' aspect")
+	fs.BoolVar(&f.register, "register", false, "move each part by phase correlation to where the mean taught part lies, by at most 12.5 % of a side, before it is judged")
 	fs.StringVar(&f.prune, "prune", "", "share of the time of the encoder's 1x1 convolutions that may stay, such as 0.5, or auto: a lighter encoder is kept where drawn defects are told as well with it")
 	fs.Float64Var(&f.pruneLoss, "prune-loss", 0.005, "share of drawn defects above a held-out good part that a lighter encoder may cost")
 	fs.Float64Var(&f.falseReject, "false-reject", 0.01, "false-reject rate that the threshold is drawn for")
@@ -194,6 +196,8 @@ func (f *teachFlags) check() error {
 		return usagef("--false-reject %g is not between 0 and 1", f.falseReject)
 	case f.threads < 0:
 		return usagef("--threads %d is negative", f.threads)
+	case f.register && f.mask != "":
+		return usagef("--register moves the part and --mask lies over the frame: what is under the mask could move the part; give one")
 	case !(f.pruneLoss >= 0 && f.pruneLoss <= 1):
 		return usagef("--prune-loss %g is outside 0 to 1", f.pruneLoss)
 	}

@@ -32,24 +32,25 @@ const leastShown = 0.5
 
 // teacher collects the features of good parts and fits a package to them.
 type teacher struct {
-	recipe   string
-	eng      infer.Engine
-	threads  int
-	w, h     int
-	encoder  *tflite.Model
-	named    *models.Encoder // nil: the library's own
-	session  infer.Session
-	pre      *infer.Preprocessor
-	mask     *infer.Mask   // nil: everything counts
-	sensor   *infer.Sensor // nil: nothing is known of the camera
-	features *fit.Features
-	digest   hash.Hash
-	inputs   []string
-	names    []string // of the parts
-	thumbs   [][]byte // and small pictures of them
-	drift    *drift.Learner
-	golden   [][]byte
-	defects  *defects // nil: none are drawn
+	recipe    string
+	eng       infer.Engine
+	threads   int
+	w, h      int
+	encoder   *tflite.Model
+	named     *models.Encoder // nil: the library's own
+	session   infer.Session
+	pre       *infer.Preprocessor
+	mask      *infer.Mask   // nil: everything counts
+	reference []byte        // nil: parts are taken where they lie
+	sensor    *infer.Sensor // nil: nothing is known of the camera
+	features  *fit.Features
+	digest    hash.Hash
+	inputs    []string
+	names     []string // of the parts
+	thumbs    [][]byte // and small pictures of them
+	drift     *drift.Learner
+	golden    [][]byte
+	defects   *defects // nil: none are drawn
 }
 
 // newTeacher of the closed form, for an input of w x h pixels and about parts parts.
@@ -131,6 +132,9 @@ func (t *teacher) AddNamed(f *edge.Frame, group int, name string) error {
 	}
 	if share, bad := t.pre.Missing(); bad {
 		return fmt.Errorf("%.1f %% of the frame is missing: dead or lost lines", 100*share)
+	}
+	if dx, dy, beyond := t.pre.Shift(); beyond {
+		return fmt.Errorf("the part lies %d pixels right and %d down of the others (of %dx%d), farther than registration moves it", dx, dy, t.w, t.h)
 	}
 	if t.sensor != nil {
 		t.sensor.Confirm(f)
@@ -254,6 +258,12 @@ func (t *teacher) pack(r *fit.Result) (*models.Package, error) {
 	}
 	if t.sensor != nil {
 		if p.Sensor, err = t.sensor.Encode(); err != nil {
+			return nil, err
+		}
+	}
+	if t.reference != nil {
+		p.Manifest.Preprocess.Register = true
+		if p.Reference, err = infer.EncodeInput(t.reference, t.w, t.h); err != nil {
 			return nil, err
 		}
 	}

@@ -50,42 +50,12 @@ func readDrawnMask(path string, aspects []float64) (*drawnMask, error) {
 	return m, nil
 }
 
-// meanOf is how many pictures the mean taught picture is made of, at most.
-const meanOf = 32
-
-// meanInput is the mean of pictures, spread over ps, as the input of a graph.
-func meanInput(ctx context.Context, ps []evaluate.Picture, w, h int) ([]byte, error) {
-	pre := infer.NewPreprocessor(w, h, nil)
-	in, sum := make([]byte, w*h*3), make([]int, w*h*3)
-	frame := new(edge.Frame)
-	n, read := min(len(ps), meanOf), 0
-	for i := range n {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		if pixfmt.ReadImageInto(frame, ps[i*len(ps)/n].Path) != nil || pre.Run(frame, in) != nil {
-			continue // it is named when it is taught
-		}
-		read++
-		for k, b := range in {
-			sum[k] += int(b ^ 0x80)
-		}
-	}
-	if read == 0 {
-		return nil, fmt.Errorf("none of %d pictures can be read for the mean picture", n)
-	}
-	for k, s := range sum {
-		in[k] = uint8((s+read/2)/read) ^ 0x80
-	}
-	return in, nil
-}
-
 // apply makes t ignore what m says; a nil m is nothing.
 func (m *drawnMask) apply(ctx context.Context, t *teacher, ps []evaluate.Picture) error {
 	if m == nil {
 		return nil
 	}
-	mean, err := meanInput(ctx, ps, t.w, t.h)
+	mean, err := meanPicture(ctx, ps, t.w, t.h)
 	if err != nil {
 		return err
 	}

@@ -44,6 +44,7 @@ func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f 
 	}
 	var w, h int
 	var err error
+	sv.register = f.register
 	if sv.mask, err = readDrawnMask(f.mask, sv.aspects); err != nil {
 		return nil, err
 	}
@@ -70,6 +71,11 @@ func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f 
 	t.features.SpillTo(spillFolder(f.out), fit.MemoryRoom)
 	if took, bytes, err := t.forecast(len(sv.usable)); err == nil {
 		bar.say(forecastText(len(sv.usable), w, h, took, bytes))
+	}
+	if f.register {
+		if err := t.register(ctx, sv.usable); err != nil {
+			return nil, err
+		}
 	}
 	groups := evaluate.GroupNumbers(sv.usable)
 	frame := new(edge.Frame)

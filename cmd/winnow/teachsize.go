@@ -35,11 +35,12 @@ type sizeReport struct {
 
 // survey is what the headers of pictures say.
 type survey struct {
-	aspects []float64
-	areas   []float64 // pixels
-	skipped []string
-	usable  []evaluate.Picture
-	mask    *drawnMask // over each of them; nil: everything counts
+	aspects  []float64
+	areas    []float64 // pixels
+	skipped  []string
+	usable   []evaluate.Picture
+	register bool
+	mask     *drawnMask // over each of them; nil: everything counts
 }
 
 // surveySizes reads the headers of ps.
@@ -91,7 +92,7 @@ func chooseInput(ctx context.Context, sv survey, f teachFlags, bar *progress) (w
 	if area := slices.Sorted(slices.Values(sv.areas))[len(sv.areas)/2]; area < float64(bigW*bigH) {
 		return w, h, nil, nil // no picture has so many pixels
 	}
-	p := prober{threads: judgeThreads(f.threads), spill: spillFolder(f.out), mask: sv.mask, sizes: [][2]int{{w, h}, {bigW, bigH}}}
+	p := prober{threads: judgeThreads(f.threads), spill: spillFolder(f.out), mask: sv.mask, register: sv.register, sizes: [][2]int{{w, h}, {bigW, bigH}}}
 	if sizes, err = p.run(ctx, sv.usable, bar); err != nil || len(sizes) < 2 {
 		return w, h, sizes, err
 	}
@@ -117,6 +118,7 @@ func checkInput(input string) error {
 type prober struct {
 	threads  int
 	mask     *drawnMask
+	register bool
 	spill    string // folder for features that memory has no room for
 	sizes    [][2]int
 	teachers []*teacher
@@ -136,6 +138,11 @@ func (p *prober) run(ctx context.Context, ps []evaluate.Picture, bar *progress) 
 		p.teachers = append(p.teachers, t)
 		if err := p.mask.apply(ctx, t, ps); err != nil {
 			return nil, err
+		}
+		if p.register {
+			if err := t.register(ctx, ps); err != nil {
+				return nil, err
+			}
 		}
 	}
 	frame := new(edge.Frame)

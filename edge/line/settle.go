@@ -65,7 +65,8 @@ func (s *slot) tally(j *Job) {
 	first := s.accepts+s.rejects+s.unsures == 1
 	if first || v.Score.Fused > s.worst {
 		s.worst = v.Score.Fused
-		s.v.Score, s.v.Heatmap, s.v.Judged, s.v.Nearest, s.v.Missing = v.Score, v.Heatmap, v.Judged, v.Nearest, v.Missing
+		s.v.Score, s.v.Heatmap, s.v.Judged, s.v.Nearest = v.Score, v.Heatmap, v.Judged, v.Nearest
+		s.v.Missing, s.v.Shift = v.Missing, v.Shift
 		s.v.Regions = append(s.v.Regions[:0], v.Regions[:min(len(v.Regions), edge.MaxRegions)]...)
 	}
 	s.v.Scored = j.Done

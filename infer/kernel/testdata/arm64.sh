@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs the tests of the kernels and of the native engine for arm64 under qemu-user
+# Runs the tests of infer, its kernels and its native engine for arm64 under qemu-user
 # (Debian's qemu-user-static): a Cortex-A72 has no dot product, a Neoverse N1 has it.
 #
 #   infer/kernel/testdata/arm64.sh [-test.flags...]     default: -test.short
@@ -15,7 +15,7 @@ if ! command -v qemu-aarch64-static >/dev/null 2>&1; then
 fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-packages="kernel native"
+packages="kernel native ." # . is infer itself: scores are the same to the bit
 [ $# -eq 0 ] || packages=kernel
 [ $# -gt 0 ] || set -- -test.short
 for package in $packages; do

@@ -118,7 +118,7 @@ func (w *Watch) Judge(f *edge.Frame, v *edge.Verdict) error {
 	if w.rec != nil {
 		w.rec.Offer(f, v, err)
 	}
-	if err == nil && f.Flags == 0 && !math.IsNaN(v.Score.Fused) {
+	if err == nil && v.Reason != edge.ReasonBadFrame && !math.IsNaN(v.Score.Fused) {
 		w.observe(v.Score.Fused)
 		if c := w.collect.Load(); c != nil {
 			w.take(c, v.Score.Fused)

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"winnow/capture/pixfmt"
+	"winnow/edge"
+	"winnow/edge/evaluate"
+	"winnow/infer"
+)
+
+// meanOf is how many pictures the mean taught picture is made of, at most.
+const meanOf = 32
+
+// someInputs are pictures, spread over ps, as the input of a graph of w x h pixels.
+func someInputs(ctx context.Context, ps []evaluate.Picture, w, h int) ([][]byte, error) {
+	pre := infer.NewPreprocessor(w, h, nil)
+	frame := new(edge.Frame)
+	var out [][]byte
+	n := min(len(ps), meanOf)
+	for i := range n {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		in := make([]byte, w*h*3)
+		if pixfmt.ReadImageInto(frame, ps[i*len(ps)/n].Path) == nil && pre.Run(frame, in) == nil {
+			out = append(out, in) // else it is named when it is taught
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("none of %d pictures can be read for the mean picture", n)
+	}
+	return out, nil
+}
+
+// mean of inputs.
+func mean(inputs [][]byte) []byte {
+	sum := make([]int, len(inputs[0]))
+	for _, in := range inputs {
+		for i, b := range in {
+			sum[i] += int(b ^ 0x80)
+		}
+	}
+	out := make([]byte, len(sum))
+	for i, s := range sum {
+		out[i] = uint8((s+len(inputs)/2)/len(inputs)) ^ 0x80
+	}
+	return out
+}
+
+// meanPicture is the mean of pictures, as the input of a graph.
+func meanPicture(ctx context.Context, ps []evaluate.Picture, w, h int) ([]byte, error) {
+	in, err := someInputs(ctx, ps, w, h)
+	if err != nil {
+		return nil, err
+	}
+	return mean(in), nil
+}
+
+// registeredMean is the mean of pictures that were moved onto each other: first onto
+// the one that is nearest to the plain mean, which is sharp, then onto what that
+// gives.
+func registeredMean(ctx context.Context, ps []evaluate.Picture, w, h int) ([]byte, error) {
+	inputs, err := someInputs(ctx, ps, w, h)
+	if err != nil {
+		return nil, err
+	}
+	reference := nearestTo(mean(inputs), inputs)
+	for range 2 {
+		moved := make([][]byte, len(inputs))
+		for i, in := range inputs {
+			moved[i] = append([]byte(nil), in...)
+			if err := infer.Register(reference, moved[i], w, h); err != nil {
+				return nil, err
+			}
+		}
+		reference = mean(moved)
+	}
+	return reference, nil
+}
+
+// nearestTo is the input that differs least from m.
+func nearestTo(m []byte, inputs [][]byte) []byte {
+	best, least := inputs[0], -1
+	for _, in := range inputs {
+		sum := 0
+		for i, b := range in {
+			d := int(b^0x80) - int(m[i]^0x80)
+			sum += max(d, -d)
+		}
+		if least < 0 || sum < least {
+			best, least = in, sum
+		}
+	}
+	return best
+}
+
+// register makes t move each part to where it lies in the mean of ps.
+func (t *teacher) register(ctx context.Context, ps []evaluate.Picture) (err error) {
+	if t.reference, err = registeredMean(ctx, ps, t.w, t.h); err != nil {
+		return err
+	}
+	return t.pre.SetReference(t.reference)
+}

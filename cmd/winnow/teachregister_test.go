@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+	"image"
+	"image/color"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"winnow/edge"
+)
+
+// movedPart writes a picture of a part that lies dx right and dy down of its place.
+func movedPart(t *testing.T, path string, seed uint64, dx, dy int, blot bool) string {
+	t.Helper()
+	r := rand.New(rand.NewPCG(seed, 3))
+	img := image.NewGray(image.Rect(0, 0, 96, 96))
+	bright := 70 + r.IntN(20)
+	for y := range 96 {
+		for x := range 96 {
+			v := 70 + r.IntN(9)
+			px, py := x-dx-48, y-dy-48
+			if px*px+py*py < 800 {
+				v += bright
+			}
+			if px > 8 && px < 18 && py > -20 && py < 20 {
+				v -= 40
+			}
+			if blot && px > -20 && px < -8 && py > -20 && py < -8 {
+				v = 250 - 240*((x/3+y/3)%2)
+			}
+			img.SetGray(x, y, color.Gray{uint8(v)})
+		}
+	}
+	return writePNG(t, path, img)
+}
+
+func TestRegistrationMovesParts(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	if err := os.Mkdir(at("good"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20 {
+		movedPart(t, at(fmt.Sprintf("good/%02d.png", i)), uint64(i), i%3-1, i/3%3-1, false)
+	}
+	for name, flags := range map[string][]string{"plain": nil, "registered": {"--register"}} {
+		args := append([]string{"teach", "--from", at("good"), "--out", at(name + ".tflite"), "--input", "96x96"}, flags...)
+		if code, _, errs := winnow(t, args...); code != 0 {
+			t.Fatalf("%v: exit %d: %s", args, code, errs)
+		}
+	}
+	moved := movedPart(t, at("moved.png"), 99, 8, -6, false)
+	bad := movedPart(t, at("bad.png"), 98, 8, -6, true)
+	far := movedPart(t, at("far.png"), 97, 0, 14, false)
+	plain, s := judged(t, at("plain.tflite"), moved), judged(t, at("registered.tflite"), moved, bad, far)
+	if plain[0].Decision != edge.Reject || s[0].Decision != edge.Accept {
+		t.Errorf("a good part elsewhere: %v without registration, %v %+v with it", plain[0].Decision, s[0].Decision, s[0].Score)
+	}
+	if d := s[0].Shift.Sub(image.Pt(8, -6)); d.X < -2 || d.X > 2 || d.Y < -2 || d.Y > 2 {
+		t.Errorf("it was found %v from its place", s[0].Shift)
+	}
+	blot := image.Rect(48-20+8, 48-20-6, 48-8+8, 48-8-6)
+	if s[1].Decision != edge.Reject || len(s[1].Regions) == 0 || !s[1].Regions[0].Box.Overlaps(blot) {
+		t.Errorf("a defect on a part elsewhere: %v at %+v, it lies at %v", s[1].Decision, s[1].Regions, blot)
+	}
+	if s[2].Decision != edge.Reject || !strings.Contains(s[2].Why, "px down of its place, too far") {
+		t.Errorf("a part too far away: %v, %s", s[2].Decision, s[2].Why)
+	}
+	if code, out, _ := winnow(t, "model", "inspect", at("registered.tflite")); code != 0 || !strings.Contains(out, "each part is moved") {
+		t.Errorf("inspect: %d %s", code, out)
+	}
+	if code, _, errs := winnow(t, "teach", "--from", at("good"), "--out", at("x.tflite"), "--register", "--mask", moved); code != 2 || !strings.Contains(errs, "give one") {
+		t.Errorf("--register and --mask: exit %d: %s", code, errs)
+	}
+}
