@@ -7,8 +7,8 @@ import (
 )
 
 // repairer bridges what a frame lacks: pixels that are known to be dead and hold
-// their dead value, and rows and columns that hold one value from end to end and
-// stand out from their neighbours. A defect has texture or noise and does not fill
+// their dead value, and, where no taught frame had such lines, rows and columns that
+// hold one value from end to end and stand out from their neighbours. A defect has texture or noise and does not fill
 // a line to the bit; and a known pixel that shows anything else is alive. Integer
 // arithmetic throughout; the caller's frame is never written to.
 type repairer struct {
@@ -38,6 +38,9 @@ func newRepairer(s *Sensor) *repairer {
 func (r *repairer) run(f *edge.Frame) (whole *edge.Frame, missing float64, bad bool) {
 	r.dirty = false
 	n := r.bridgePixels(f)
+	if r.sensor == nil || r.sensor.Even {
+		return r.result(f), float64(n) / float64(f.Width*f.Height), false
+	}
 	r.rows, r.columns = deadLines(f, r.rows[:0], r.columns[:0])
 	lines := len(r.rows)*f.Width + len(r.columns)*f.Height
 	if missing = float64(n+lines) / float64(f.Width*f.Height); missing > mostMissing {
@@ -47,13 +50,17 @@ func (r *repairer) run(f *edge.Frame) (whole *edge.Frame, missing float64, bad b
 		r.copy(f)
 		r.bridgeLines()
 	}
-	if lost := r.lost(f); lost > 0 {
-		return f, lost, true
+	if share := lost(f); share > 0 {
+		return f, share, true
 	}
+	return r.result(f), missing, false
+}
+
+func (r *repairer) result(f *edge.Frame) *edge.Frame {
 	if r.dirty {
-		return &r.copied, missing, false
+		return &r.copied
 	}
-	return f, missing, false
+	return f
 }
 
 // copy makes r.copied a copy of f, once a frame.
@@ -64,17 +71,12 @@ func (r *repairer) copy(f *edge.Frame) {
 	}
 }
 
-// lost is the share of rows that hold one value at an edge of f where taught
-// frames had a picture: the frame was cut off on its way.
-func (r *repairer) lost(f *edge.Frame) float64 {
-	if r.sensor == nil {
-		return 0
-	}
+// lost is the share of rows that hold one value at an edge of f, where it is so
+// large that the frame must have been cut off on its way.
+func lost(f *edge.Frame) float64 {
 	top, bottom := edgeShares(f)
-	for _, e := range [2][2]float64{{top, r.sensor.Top}, {bottom, r.sensor.Bottom}} {
-		if e[0] > mul(2, e[1])+edgeRows {
-			return e[0]
-		}
+	if share := max(top, bottom); share > edgeRows {
+		return share
 	}
 	return 0
 }

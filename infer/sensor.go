@@ -3,7 +3,6 @@ package infer
 import (
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 
@@ -23,7 +22,7 @@ const (
 	lineCrossed  = 16   // pixels of a dead line that other dead lines may cross
 	lineBundle   = 3    // adjoining dead lines that are bridged
 	mostMissing  = 0.05 // of a frame that is bridged; above it the frame is a bad one
-	edgeRows     = 0.08 // of a frame's rows, beyond twice what was taught, that may hold one value at its edge
+	edgeRows     = 0.08 // of a frame's rows that may hold one value at its edge
 )
 
 // Sensor is what is known of the camera: pixels that hold one value whatever is
@@ -35,10 +34,10 @@ type Sensor struct {
 	// Dead pixels, 8 bytes each, little-endian: x and y (16 bits each), then the
 	// value in three channels (equal where frames are grey) and a zero.
 	Dead []byte `json:"dead"`
-	// Top and Bottom are the largest share of rows at that edge of a taught frame
-	// that all hold one value.
-	Top    float64 `json:"top"`
-	Bottom float64 `json:"bottom"`
+	// Even: some taught frame had a row or a column of one value, as pictures without
+	// sensor noise or with clipped grounds have. Then such lines say nothing of the
+	// camera: none is bridged, and no frame is bad for them.
+	Even bool `json:"even"`
 }
 
 type deadPixel struct {
@@ -73,8 +72,6 @@ func ParseSensor(b []byte) (*Sensor, error) {
 		return nil, fmt.Errorf("sensor: %d bytes of dead pixels in frames of %dx%d", len(s.Dead), s.Width, s.Height)
 	case float64(s.Count()) > mostDead*float64(s.Width*s.Height):
 		return nil, fmt.Errorf("sensor: %d dead pixels in frames of %dx%d are more than %.0f %%", s.Count(), s.Width, s.Height, 100*mostDead)
-	case !(s.Top >= 0 && s.Top <= 1 && s.Bottom >= 0 && s.Bottom <= 1):
-		return nil, errors.New("sensor: shares of rows that are none")
 	}
 	for _, d := range s.pixels() {
 		if d.x >= s.Width || d.y >= s.Height {
@@ -91,7 +88,7 @@ type SensorLearner struct {
 	still       []bool // pixels that have held their value since the first frame
 	frames      int
 	mixed       bool // frames differ in size or format
-	top, bottom float64
+	even        bool
 }
 
 // Add looks at one frame, which stays the caller's.
@@ -99,8 +96,7 @@ func (l *SensorLearner) Add(f *edge.Frame) {
 	if f.Check() != nil || f.Flags != 0 {
 		return
 	}
-	top, bottom := edgeShares(f)
-	l.top, l.bottom = max(l.top, top), max(l.bottom, bottom)
+	l.even = l.even || isEven(f)
 	l.frames++
 	if l.frames == 1 {
 		copyInto(&l.first, f)
@@ -138,7 +134,7 @@ func copyInto(dst, f *edge.Frame) {
 // Sensor is what has been found. Few frames, or frames of different sizes, say
 // nothing of single pixels; nor do very many pixels that hold still.
 func (l *SensorLearner) Sensor() *Sensor {
-	s := &Sensor{Schema: SensorSchema, Top: l.top, Bottom: l.bottom}
+	s := &Sensor{Schema: SensorSchema, Even: l.even}
 	if l.mixed || l.frames < deadFrames || l.first.Width > math.MaxUint16 || l.first.Height > math.MaxUint16 {
 		return s
 	}
@@ -157,11 +153,30 @@ func (l *SensorLearner) Sensor() *Sensor {
 	return s
 }
 
+// ForTeaching is s while frames are taught: dead pixels are bridged, and lines are
+// learned as they are.
+func (s *Sensor) ForTeaching() *Sensor {
+	t := *s
+	t.Even = true
+	return &t
+}
+
+// Renew is what fresh frames, which s comes from, and the sensor as it was taught
+// say together: pixels may have died since, and so may lines, which says nothing of
+// what was taught.
+func (s *Sensor) Renew(old *Sensor) {
+	if old == nil {
+		return
+	}
+	if s.Even = old.Even; s.Width == 0 { // nothing new is known of pixels
+		s.Width, s.Height, s.Dead = old.Width, old.Height, old.Dead
+	}
+}
+
 // Confirm looks at one more taught frame: a pixel that shows something else in it is
-// alive, and its edges may hold one value.
+// alive.
 func (s *Sensor) Confirm(f *edge.Frame) {
-	top, bottom := edgeShares(f)
-	s.Top, s.Bottom = max(s.Top, top), max(s.Bottom, bottom)
+	s.Even = s.Even || isEven(f)
 	if s.Count() == 0 {
 		return
 	}
@@ -277,6 +292,26 @@ func edgeShares(f *edge.Frame) (top, bottom float64) {
 		m++
 	}
 	return float64(n) / float64(f.Height), float64(m) / float64(f.Height)
+}
+
+// isEven reports whether a row or a column of f holds one value, or looks dead.
+func isEven(f *edge.Frame) bool {
+	for y := range f.Height {
+		if uniform(f, y) {
+			return true
+		}
+	}
+	for x := range f.Width {
+		n := 1
+		for n < f.Height && valueAt(f, x, n) == valueAt(f, x, 0) {
+			n++
+		}
+		if n == f.Height {
+			return true
+		}
+	}
+	rows, columns := deadLines(f, nil, nil)
+	return len(rows)+len(columns) > 0
 }
 
 // uniform reports whether row y holds one value.

@@ -176,15 +176,15 @@ func TestDeadPixelsAndLinesAreBridged(t *testing.T) {
 
 func TestFramesThatLackTooMuchAreBad(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 7))
-	s := &Sensor{Schema: SensorSchema, Bottom: 0.05}
+	s := &Sensor{Schema: SensorSchema}
 	for what, c := range map[string]struct {
 		draw func(f *edge.Frame)
 		bad  bool
 	}{
-		"whole":              {func(*edge.Frame) {}, false},
-		"a margin as taught": {func(f *edge.Frame) { clipped(f, 0, 86, 100, 100) }, false},
-		"a quarter lost":     {func(f *edge.Frame) { clipped(f, 0, 75, 100, 100) }, true},
-		"the top lost":       {func(f *edge.Frame) { clipped(f, 0, 0, 100, 10) }, true},
+		"whole":           {func(*edge.Frame) {}, false},
+		"a bright margin": {func(f *edge.Frame) { clipped(f, 0, 93, 100, 100) }, false},
+		"a quarter lost":  {func(f *edge.Frame) { clipped(f, 0, 75, 100, 100) }, true},
+		"the top lost":    {func(f *edge.Frame) { clipped(f, 0, 0, 100, 10) }, true},
 		"six dead rows": {func(f *edge.Frame) {
 			for i := range 6 {
 				clipped(f, 0, 10*i+5, 100, 10*i+6)
@@ -195,6 +195,43 @@ func TestFramesThatLackTooMuchAreBad(t *testing.T) {
 		c.draw(f)
 		if _, missing, bad := newRepairer(s).run(f); bad != c.bad || bad && missing < 0.05 {
 			t.Errorf("%s: bad is %v with %.3f missing", what, bad, missing)
+		}
+		if whole, missing, bad := newRepairer(s.ForTeaching()).run(f); whole != f || missing != 0 || bad {
+			t.Errorf("%s, where lines of one value are usual: bad is %v with %.3f missing", what, bad, missing)
+		}
+	}
+}
+
+// Pictures without sensor noise have lines of one value: what they say is not
+// believed, however few of them were taught.
+func TestLinesOfOneValueAreNoSignWhereTheyAreUsual(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 7))
+	for what, draw := range map[string]func(f *edge.Frame){
+		"a dead row":        func(f *edge.Frame) { clipped(f, 0, 30, 64, 31) },
+		"a clipped margin":  func(f *edge.Frame) { clipped(f, 0, 0, 5, 48) },
+		"a crossed line":    func(f *edge.Frame) { clipped(f, 0, 30, 64, 31); clipped(f, 9, 0, 10, 48) },
+		"one row in twenty": func(f *edge.Frame) { clipped(f, 0, 47, 64, 48) },
+	} {
+		var l SensorLearner
+		for i := range 20 {
+			f := scenery(r, 64, 48, edge.Gray8)
+			if i == 11 {
+				draw(f)
+			}
+			l.Add(f)
+		}
+		s := l.Sensor()
+		if !s.Even {
+			t.Errorf("%s: believed", what)
+		}
+		f := scenery(r, 64, 48, edge.Gray8)
+		clipped(f, 0, 20, 64, 21)
+		if whole, missing, bad := newRepairer(s).run(f); whole != f || missing != 0 || bad {
+			t.Errorf("%s: %g is bridged", what, missing)
+		}
+		fresh := &Sensor{Schema: SensorSchema, Even: true}
+		if fresh.Renew(&Sensor{Width: 9, Height: 9, Dead: make([]byte, 8)}); fresh.Even || fresh.Count() != 1 {
+			t.Errorf("renewed: %+v", fresh)
 		}
 	}
 }
@@ -209,7 +246,7 @@ func TestFlatFramesAreLeftAlone(t *testing.T) {
 
 func TestSensorsThatMakeNoSenseAreRefused(t *testing.T) {
 	for _, bad := range []string{
-		`{`, `{"schema":2}`, `{"schema":1,"width":9,"height":9,"dead":"AAA="}`, `{"schema":1,"top":2}`,
+		`{`, `{"schema":2}`, `{"schema":1,"width":9,"height":9,"dead":"AAA="}`, `{"schema":1,"even":3}`,
 		`{"schema":1,"width":100,"height":100,"dead":"ZAAAAAAAAAA="}`, // x = 100
 		`{"schema":1,"width":5,"height":5,"dead":"AAAAAAAAAAA="}`,     // 4 %
 		`{"schema":1,"width":70000,"height":5}`,

@@ -149,9 +149,7 @@ func renewSensor(ctx context.Context, p *models.Package, ps []evaluate.Picture) 
 		if err != nil {
 			return err
 		}
-		if s.Top, s.Bottom = max(s.Top, old.Top), max(s.Bottom, old.Bottom); s.Width == 0 { // nothing new is known of pixels
-			s.Width, s.Height, s.Dead = old.Width, old.Height, old.Dead
-		}
+		s.Renew(old)
 	}
 	p.Sensor, err = s.Encode()
 	return err

@@ -207,7 +207,9 @@ func (x *examiner) knownDead(ps []evaluate.Picture) ([]evaluate.Corrupted, error
 			}
 			l.Add(f)
 		}
-		x.judge.SetSensor(l.Sensor())
+		known := l.Sensor()
+		known.Renew(sensor)
+		x.judge.SetSensor(known)
 		e := evaluate.New()
 		for i, pic := range ps {
 			if err := spoil(i, grade); err != nil {

@@ -59,7 +59,7 @@ func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f 
 	if t.sensor, err = learnSensor(ctx, sv.usable); err != nil {
 		return nil, err
 	}
-	t.pre.SetSensor(t.sensor)
+	t.pre.SetSensor(t.sensor.ForTeaching())
 	if err := sv.mask.apply(ctx, t, sv.usable); err != nil {
 		return nil, err
 	}

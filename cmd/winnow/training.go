@@ -57,9 +57,11 @@ func (j *trainJob) prepare(ctx context.Context) (err error) {
 	if j.t, err = newTapTeacher(recipeName(j.f.out), native.New(), judgeThreads(j.f.threads), j.w, j.h, closedFormTaps); err != nil {
 		return err
 	}
-	j.t.sensor, err = learnSensor(ctx, j.pictures)
-	j.t.pre.SetSensor(j.t.sensor)
-	return err
+	if j.t.sensor, err = learnSensor(ctx, j.pictures); err != nil {
+		return err
+	}
+	j.t.pre.SetSensor(j.t.sensor.ForTeaching())
+	return nil
 }
 
 func (j *trainJob) close() {
