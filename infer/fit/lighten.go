@@ -68,7 +68,7 @@ type thinLayer struct {
 	op      int
 	in, out int       // channels
 	seconds float64   // measured
-	share   []float64 // of each block, row by row of outputs: of what the layer's weights let through
+	share   []float64 // what each block is worth, row by row of outputs: of the variance of what the layer gives
 	keep    []bool
 }
 
@@ -95,7 +95,9 @@ func (l *lightener) survey() error {
 		if err != nil {
 			return err
 		}
-		t.weigh(realWeights(w), s)
+		if err := t.weigh(realWeights(w), s); err != nil {
+			return err
+		}
 		l.layers = append(l.layers, t)
 	}
 	if len(l.layers) == 0 {
@@ -142,21 +144,53 @@ func realWeights(w *tflite.Tensor) []float64 {
 	return v
 }
 
-// weigh sets what each block is worth: its weights squared times the variance of
-// what they see, over the layer's sum.
-func (t *thinLayer) weigh(w []float64, s *crossSums) {
+// weigh sets what each block is worth: the squared error that the layer's outputs
+// gain when it alone goes and all other weights make up for it as well as they
+// can, over the variance of the outputs (the saliency of Hassibi and Stork 1993,
+// optimal brain surgeon, for a block).
+func (t *thinLayer) weigh(w []float64, s *crossSums) error {
+	power := 0.0
+	for c := range t.in {
+		power += s.light.At(c, c) / float64(t.in)
+	}
+	h := mat.NewSymDense(t.in, nil)
+	for i := range t.in {
+		for j := i; j < t.in; j++ {
+			h.SetSym(i, j, s.light.At(i, j))
+		}
+		h.SetSym(i, i, max(0, s.light.At(i, i))+lightRidge*power+1e-9)
+	}
+	var ch mat.Cholesky
+	var inverse mat.SymDense
+	if !ch.Factorize(h) {
+		return fmt.Errorf("the %d inputs of a layer did not decompose", t.in)
+	}
+	if err := ch.InverseTo(&inverse); err != nil {
+		return fmt.Errorf("what a layer's %d inputs have to do with each other: %w", t.in, err)
+	}
 	t.share = make([]float64, t.rows()*t.columns())
+	for c := range t.columns() {
+		first, n := c*blockIn, min(blockIn, t.in-c*blockIn)
+		var own mat.Dense
+		if err := own.Inverse(inverse.SliceSym(first, first+n)); err != nil {
+			return fmt.Errorf("what a block of a layer is worth: %w", err)
+		}
+		for r := range t.out {
+			v := mat.NewVecDense(n, w[r*t.in+first:r*t.in+first+n])
+			t.share[r/blockOut*t.columns()+c] += mat.Inner(v, &own, v)
+		}
+	}
+	var through mat.Dense
+	all := mat.NewDense(t.out, t.in, w)
+	through.Mul(all, s.light)
 	total := 1e-30
 	for r := range t.out {
-		for c := range t.in {
-			v := w[r*t.in+c] * w[r*t.in+c] * s.light.At(c, c)
-			t.share[r/blockOut*t.columns()+c/blockIn] += v
-			total += v
-		}
+		total += mat.Dot(through.RowView(r), all.RowView(r))
 	}
 	for i := range t.share {
 		t.share[i] /= total
 	}
+	return nil
 }
 
 // choose keeps the blocks that are worth most for their time until density of
