@@ -233,7 +233,7 @@ func (j *trainJob) report(p *models.Package, size int, d *train.Data) *trainedRe
 	last := j.model.Looks[len(j.model.Looks)-1]
 	r := &trainedReport{
 		Model: j.f.out, Digest: p.Digest(), Bytes: size, Recipe: j.f.recipe, Family: j.r.Family,
-		Parts: len(j.parts), HeldOut: len(j.held), Skipped: j.skipped, Input: [2]int{j.w, j.h},
+		Parts: len(j.parts), HeldOut: len(j.held), Skipped: append([]string{}, j.skipped...), Input: [2]int{j.w, j.h},
 		Steps: len(j.model.Curve), Loss: float64(j.model.Curve[len(j.model.Curve)-1].Loss),
 		Held: last.Held, Synthetic: last.Synthetic, Density: last.Density, MACs: graphMACs(j.fitted.Graph),
 		Threshold: p.Calibration.Threshold, Certificate: p.Calibration.Certificate, Promise: fit.Promise(p.Calibration),
