@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/spf13/cobra"
 
@@ -54,6 +55,7 @@ type inspection struct {
 	Inputs      []string            `json:"inputs"`
 	Outputs     []string            `json:"outputs"`
 	MACs        int64               `json:"macs"`
+	Skipped     int64               `json:"skipped"`
 	Layers      []inspectedLayer    `json:"layers"`
 }
 
@@ -62,6 +64,7 @@ type inspectedLayer struct {
 	Output  string  `json:"output"`
 	MACs    int64   `json:"macs"`
 	Density float64 `json:"density"` // share of 16x4 weight blocks that are not all zero
+	Skipped int64   `json:"skipped"` // multiply-accumulates of the other blocks, which the native engine leaves out
 }
 
 func inspect(b []byte) (*inspection, error) {
@@ -89,7 +92,9 @@ func inspect(b []byte) (*inspection, error) {
 		o := &m.Ops[i]
 		l := inspectedLayer{Op: o.Code.String(), Output: describe(&m.Tensors[o.Outputs[0]]), Density: 1}
 		l.MACs, l.Density = work(m, o)
+		l.Skipped = int64(math.Round(float64(l.MACs) * (1 - l.Density)))
 		r.MACs += l.MACs
+		r.Skipped += l.Skipped
 		r.Layers = append(r.Layers, l)
 	}
 	return r, nil
@@ -99,31 +104,40 @@ func describe(t *tflite.Tensor) string { return fmt.Sprintf("%s %v %v", t.Name, 
 
 // work is the multiply-accumulates of o and the density of its weights.
 func work(m *tflite.Model, o *tflite.Op) (macs int64, density float64) {
+	pixels := &m.Tensors[o.Outputs[0]]
 	switch o.Code {
 	case tflite.OpConv2D, tflite.OpFullyConnected, tflite.OpDepthwiseConv2D:
+	case tflite.OpTransposeConv:
+		pixels = &m.Tensors[o.Inputs[2]]
 	default:
 		return 0, 1
 	}
-	out, w := &m.Tensors[o.Outputs[0]], &m.Tensors[o.Inputs[1]]
-	rows := w.Shape[0]
+	w := &m.Tensors[o.Inputs[1]]
+	in := w.Shape[len(w.Shape)-1]
 	if o.Code == tflite.OpDepthwiseConv2D {
-		return int64(out.Elements()) * int64(w.Elements()/w.Shape[3]), 1
+		return int64(pixels.Elements()) * int64(w.Elements()/in), 1
 	}
-	per := w.Elements() / max(1, rows)
-	return int64(out.Elements()) * int64(per), blockDensity(w.Data, rows, per)
+	rows := w.Shape[0]
+	if o.Code == tflite.OpTransposeConv {
+		return int64(pixels.Elements()) * int64(w.Elements()/in), blockDensity(w.Data, rows, w.Elements()/rows/in, in)
+	}
+	return int64(pixels.Elements()) * int64(w.Elements()/rows), blockDensity(w.Data, rows, w.Elements()/rows/in, in)
 }
 
-// blockDensity is the share of blocks of 16 rows x 4 columns with any value in them.
-func blockDensity(w []byte, rows, cols int) float64 {
-	if len(w) != rows*cols {
+// blockDensity is the share of blocks of 16 rows x 4 inputs of one tap with any value
+// in them; w is [rows][taps][in].
+func blockDensity(w []byte, rows, taps, in int) float64 {
+	if len(w) != rows*taps*in {
 		return 1
 	}
 	total, full := 0, 0
 	for r := 0; r < rows; r += 16 {
-		for c := 0; c < cols; c += 4 {
-			total++
-			if anyValue(w, r, min(r+16, rows), c, min(c+4, cols), cols) {
-				full++
+		for t := range taps {
+			for c := 0; c < in; c += 4 {
+				total++
+				if anyValue(w, r, min(r+16, rows), t*in+c, t*in+min(c+4, in), taps*in) {
+					full++
+				}
 			}
 		}
 	}
@@ -145,7 +159,11 @@ func anyValue(w []byte, r0, r1, c0, c1, cols int) bool {
 }
 
 func (r *inspection) print(w io.Writer) error {
-	fmt.Fprintf(w, "%s, %.2f MB, %.1f million multiply-accumulates\n", r.Description, float64(r.Bytes)/1e6, float64(r.MACs)/1e6)
+	fmt.Fprintf(w, "%s, %.2f MB, %.1f million multiply-accumulates", r.Description, float64(r.Bytes)/1e6, float64(r.MACs)/1e6)
+	if r.Skipped > 0 {
+		fmt.Fprintf(w, ", of which the native engine skips %.1f in blocks of zeros (%.0f %%)", float64(r.Skipped)/1e6, 100*float64(r.Skipped)/float64(r.MACs))
+	}
+	fmt.Fprintln(w)
 	if m := r.Manifest; m != nil {
 		fmt.Fprintf(w, "model package %q written by %s: taught on %d parts in %d groups, input %dx%d, encoder %s\n",
 			m.Recipe, m.Program, m.Taught.Parts, m.Taught.Groups, m.Preprocess.Width, m.Preprocess.Height, m.Encoder.Name)
@@ -165,9 +183,9 @@ func (r *inspection) print(w io.Writer) error {
 	for _, t := range r.Outputs {
 		fmt.Fprintf(w, "output %s\n", t)
 	}
-	fmt.Fprintf(w, "%-24s %8s %8s  %s\n", "operator", "MMAC", "density", "output")
+	fmt.Fprintf(w, "%-24s %8s %8s %8s  %s\n", "operator", "MMAC", "density", "skipped", "output")
 	for _, l := range r.Layers {
-		fmt.Fprintf(w, "%-24s %8.2f %7.0f%%  %s\n", l.Op, float64(l.MACs)/1e6, 100*l.Density, l.Output)
+		fmt.Fprintf(w, "%-24s %8.2f %7.0f%% %8.2f  %s\n", l.Op, float64(l.MACs)/1e6, 100*l.Density, float64(l.Skipped)/1e6, l.Output)
 	}
 	_, err := fmt.Fprintln(w)
 	return err
