@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -9,39 +8,37 @@ import (
 	"winnow/buildroot/emulator/rig"
 )
 
-// beltCamera is the loopback device that pictures enter by.
-const beltCamera = "/dev/video9"
-
 // belt runs all parts past a station that follows them by an encoder: at two
 // speeds, with a stop and a restart in each half, and compares every reject
 // with the list.
 func (c *campaign) belt() error {
 	g := c.goods
-	p, err := c.begin(g, func(s *setup) { s.encoder = true })
+	b, err := c.begin(g, func(s *setup) { s.encoder = true })
 	if err != nil {
 		return err
 	}
-	l, err := c.newLot(g, p)
+	p := b.pace
+	l, err := b.newLot()
 	if err != nil {
 		return err
 	}
 	n := len(g.pictures) - 1
 	for from := 1; from <= n; from += chunk {
-		b := p.belt(upTo(from, min(from+chunk-1, n))...)
-		b.EncoderLine = lineEncoder
-		for i := range b.Steps {
+		run := p.belt(upTo(from, min(from+chunk-1, n))...)
+		run.EncoderLine = lineEncoder
+		for i := range run.Steps {
 			at := from + i
 			if at > n/2 {
-				b.Steps[i].After = p.spacing * 14 / 10
+				run.Steps[i].After = p.spacing * 14 / 10
 			}
 			if at == n/4 || at == 3*n/4 {
-				b.Steps[i].Stand = 3 * p.spacing
+				run.Steps[i].Stand = 3 * p.spacing
 			}
 		}
 		if from+chunk > n {
-			b.Tail = onBelt + 2
+			run.Tail = onBelt + 2
 		}
-		if err := l.pass(b); err != nil {
+		if err := l.pass(run, false); err != nil {
 			return err
 		}
 		if c.long {
@@ -79,66 +76,6 @@ func (c *campaign) account(t tally, parts int) error {
 	return nil
 }
 
-// begin plugs the loopback camera in, measures how fast this machine is, and
-// starts the station accordingly.
-func (c *campaign) begin(g *goods, change func(*setup)) (pace, error) {
-	if err := c.m.service("stop"); err != nil {
-		return pace{}, err
-	}
-	s := c.setup(paceFor(time.Second))
-	if err := c.m.configure(s, g.model); err != nil {
-		return pace{}, err
-	}
-	p, err := c.measure()
-	if err != nil {
-		return pace{}, err
-	}
-	if err := c.load(g); err != nil {
-		return pace{}, err
-	}
-	if err := c.plug(g, p); err != nil {
-		return pace{}, err
-	}
-	s = c.setup(p)
-	if change != nil {
-		change(&s)
-	}
-	if err := c.m.configure(s, g.model); err != nil {
-		return pace{}, err
-	}
-	if err := c.m.service("start"); err != nil {
-		return pace{}, err
-	}
-	return p, c.m.ready()
-}
-
-// end stops the station and takes its camera away.
-func (c *campaign) end() error {
-	return errors.Join(c.m.service("stop"), c.m.call("Unplug", rig.None{}, &rig.None{}))
-}
-
-// load gives the pictures to the plant, a few at a time.
-func (c *campaign) load(g *goods) error {
-	if err := c.m.call("Load", []rig.Picture{}, &rig.None{}); err != nil {
-		return err
-	}
-	for some := range slices.Chunk(g.pictures, 64) {
-		if err := c.m.call("Load", some, &rig.None{}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (c *campaign) plug(g *goods, p pace) error {
-	camera := rig.Camera{Device: beltCamera, Format: "RGB3", Width: g.side, Height: g.side, Period: 2 * p.spacing}
-	return c.m.call("Plug", camera, &rig.None{})
-}
-
-func (c *campaign) setup(p pace) setup {
-	return setup{chip: c.m.hello.Chip, camera: beltCamera, pace: p}
-}
-
 func upTo(first, last int) []int {
 	var all []int
 	for i := first; i <= last; i++ {
@@ -150,39 +87,48 @@ func upTo(first, last int) []int {
 // lot is parts that pass one after another, over several calls of the plant,
 // and what must become of them.
 type lot struct {
-	c       *campaign
-	pace    pace
-	reject  []bool // by picture
+	b       *bench
+	reject  []bool // by picture, as the list has it
 	want    []bool // by part
 	due     []int64
 	counts  []time.Duration
 	encoder bool
 	offsets []time.Duration // from what was due to the pulse
+	edges   []rig.Edge      // of every output
 }
 
 // newLot forgets what the outputs did before, and reads the list.
-func (c *campaign) newLot(g *goods, p pace) (*lot, error) {
-	if _, err := c.m.edges(); err != nil {
+func (b *bench) newLot() (*lot, error) {
+	if _, err := b.m.edges(); err != nil {
 		return nil, err
 	}
-	reject, err := readList(g.list)
-	return &lot{c: c, pace: p, reject: reject}, err
+	reject, err := readList(b.goods.list)
+	b.lot = &lot{b: b, reject: reject}
+	return b.lot, err
 }
 
-// pass lets parts pass. Those that pass in the dark must be rejected whatever
-// they are.
-func (l *lot) pass(b rig.Belt) error {
+// collect takes over what the outputs have done.
+func (l *lot) collect() error {
+	edges, err := l.b.m.edges()
+	l.edges = append(l.edges, edges...)
+	return err
+}
+
+// pass lets parts pass. Those of a blind station, in the dark, and from where
+// the camera is pulled, must be rejected whatever they are.
+func (l *lot) pass(b rig.Belt, blind bool) error {
 	var r rig.Passed
-	if err := l.c.m.call("Run", b, &r); err != nil {
+	if err := l.b.m.call("Run", b, &r); err != nil {
 		return err
 	}
 	l.encoder = b.EncoderLine >= 0
 	for i, at := range r.Triggers {
-		l.want = append(l.want, b.Dark || l.reject[b.Steps[i].Picture])
+		unseen := blind || b.Dark || b.Pull > 0 && i+1 >= b.Pull
+		l.want = append(l.want, unseen || l.reject[b.Steps[i].Picture])
 		if l.encoder {
 			l.due = append(l.due, int64(len(l.counts)+r.Places[i]+distance))
 		} else {
-			l.due = append(l.due, int64(at+l.pace.travel))
+			l.due = append(l.due, int64(at+l.b.pace.travel))
 		}
 	}
 	l.counts = append(l.counts, r.Counts...)
@@ -192,24 +138,23 @@ func (l *lot) pass(b rig.Belt) error {
 // settle waits until the last part is past the actuator, and compares.
 func (l *lot) settle() (tally, error) {
 	if !l.encoder {
-		if err := l.c.m.sleep(l.pace.travel + l.pace.spacing); err != nil {
+		if err := l.b.m.sleep(l.b.pace.travel + l.b.pace.spacing); err != nil {
 			return tally{}, err
 		}
 	}
-	edges, err := l.c.m.edges()
-	if err != nil {
+	if err := l.collect(); err != nil {
 		return tally{}, err
 	}
-	t := l.compare(rises(edges, lineReject))
+	t := l.compare(rises(l.edges, lineReject))
 	for _, w := range t.which {
-		l.c.report.note("%s", w)
+		l.b.report.note("%s", w)
 	}
-	l.c.sum.add(t)
+	l.b.sum.add(t)
 	return t, nil
 }
 
 func (l *lot) compare(pulses []time.Duration) tally {
-	places, reach := make([]int64, len(pulses)), int64(l.pace.spacing/2)
+	places, reach := make([]int64, len(pulses)), int64(l.b.pace.spacing/2)
 	for i, p := range pulses {
 		places[i] = int64(p)
 		if l.encoder {

@@ -29,6 +29,7 @@ type goods struct {
 	pictures []rig.Picture // picture 0 is the empty belt
 	rejected []bool        // by picture
 	list     string        // file with the same, written before the machine boots
+	pace     pace          // once it was measured
 }
 
 // Seeds of the drawn line: taught parts are never run.
@@ -39,11 +40,17 @@ const (
 	fullTaught  = 120
 )
 
-// makeGoods draws n parts, teaches a package and writes the list.
-func makeGoods(ctx context.Context, folder, winnow string, n int, full bool) (*goods, error) {
+// makeGoods draws n parts, teaches a package and writes the list, all in folder.
+// The package is the small one, or with side above 0 that which `winnow teach`
+// makes for pictures of so many pixels squared.
+func makeGoods(ctx context.Context, folder, winnow string, n, side int) (*goods, error) {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return nil, err
+	}
 	g := &goods{side: smallSide, model: filepath.Join(folder, "part.tflite"), list: filepath.Join(folder, "expected.csv"), pictures: []rig.Picture{nil}}
+	full := side > 0
 	if full {
-		g.side = 256
+		g.side = side
 	}
 	sc, err := scene.New(scene.Config{
 		Seed: runSeed, Width: g.side, Height: g.side, DefectRate: 0.35, Sizes: []scene.Size{scene.Medium, scene.Large},
@@ -90,7 +97,7 @@ func (g *goods) teach(ctx context.Context, folder, winnow string, sc *scene.Scen
 			return err
 		}
 	}
-	return command(ctx, winnow, "teach", "--from", dir, "--out", g.model)
+	return command(ctx, winnow, "teach", "--from", dir, "--out", g.model, "--input", fmt.Sprintf("%dx%[1]d", g.side))
 }
 
 // emptyBelt is a grey, grained surface: surely no good part, and not flat.

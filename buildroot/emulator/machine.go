@@ -71,7 +71,8 @@ func (p parts) versions() string {
 const (
 	emulator     = "qemu-system-aarch64"
 	sourceFolder = "buildroot/emulator"
-	bootPatience = 4 * time.Minute // a starved host boots slowly
+	bootPatience = 10 * time.Minute // a starved host boots slowly
+	callPatience = 20 * time.Minute // a machine that was reset never answers
 )
 
 // machine is the running emulator. Each boot of it dials in anew.
@@ -79,19 +80,20 @@ type machine struct {
 	cmd      *exec.Cmd
 	console  *console
 	listener net.Listener
-	done     chan struct{} // closed when the emulator has ended
+	done     chan struct{}   // closed when the emulator has ended
+	stop     <-chan struct{} // closed when nobody waits for the machine any more
 
 	plant *rpc.Client
 	hello rig.Hello
 }
 
 // boot starts the emulator and waits for its plant.
-func boot(ctx context.Context, p parts, initramfs string) (*machine, error) {
+func boot(ctx context.Context, p parts, processor, initramfs string) (*machine, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	m := &machine{listener: l, console: &console{}, done: make(chan struct{})}
+	m := &machine{listener: l, console: &console{}, done: make(chan struct{}), stop: ctx.Done()}
 	port := l.Addr().(*net.TCPAddr).Port
 	// The machine's clock counts its instructions, 4 ns each: a starved host makes
 	// it slow and never late, so nothing here depends on the host's load. Idle
@@ -99,7 +101,7 @@ func boot(ctx context.Context, p parts, initramfs string) (*machine, error) {
 	// The watchdog resets the machine by itself; anything else that ends it is an
 	// error, so that a panic is seen.
 	m.cmd = exec.Command("nice", "-n", "5", emulator,
-		"-M", "virt", "-cpu", "cortex-a72", "-m", "1024", "-accel", "tcg,thread=single", "-icount", "shift=2,sleep=off",
+		"-M", "virt", "-cpu", processor, "-m", "1024", "-accel", "tcg,thread=single", "-icount", "shift=2,sleep=off",
 		"-nodefaults", "-nographic", "-monitor", "none", "-serial", "stdio",
 		"-kernel", p.file("vmlinuz"), "-initrd", initramfs,
 		"-netdev", "user,id=n0", "-device", "virtio-net-pci,netdev=n0,romfile=",
@@ -119,11 +121,9 @@ func boot(ctx context.Context, p parts, initramfs string) (*machine, error) {
 	return m, nil
 }
 
-// accept waits for the plant of this or of the next boot.
+// accept waits for the plant of the first or of the next boot. Until then the
+// connection to the one before stays: its plant would dial anew.
 func (m *machine) accept(ctx context.Context) error {
-	if m.plant != nil {
-		_ = m.plant.Close()
-	}
 	ctx, cancel := context.WithTimeout(ctx, bootPatience)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { _ = m.listener.(*net.TCPListener).SetDeadline(time.Unix(1, 0)) })()
@@ -141,6 +141,9 @@ func (m *machine) accept(ctx context.Context) error {
 		if a.err != nil {
 			return fmt.Errorf("the machine did not come up: %w\n%s", errors.Join(ctx.Err(), a.err), m.console.tail())
 		}
+		if m.plant != nil {
+			_ = m.plant.Close()
+		}
 		m.plant = rpc.NewClient(a.c)
 	case <-m.done:
 		return fmt.Errorf("the emulator ended\n%s", m.console.tail())
@@ -148,8 +151,7 @@ func (m *machine) accept(ctx context.Context) error {
 	return m.call("Hello", rig.None{}, &m.hello)
 }
 
-// call asks the plant for something and waits as long as it takes or the
-// machine lives.
+// call asks the plant for something and waits while the machine lives.
 func (m *machine) call(method string, args, reply any) error {
 	c := m.plant.Go(rig.Service+"."+method, args, reply, make(chan *rpc.Call, 1))
 	select {
@@ -160,6 +162,10 @@ func (m *machine) call(method string, args, reply any) error {
 		return nil
 	case <-m.done:
 		return fmt.Errorf("plant: %s: the emulator ended\n%s", method, m.console.tail())
+	case <-m.stop:
+		return fmt.Errorf("plant: %s: stopped", method)
+	case <-time.After(callPatience):
+		return fmt.Errorf("plant: %s: no answer in %v\n%s", method, callPatience, m.console.tail())
 	}
 }
 

@@ -11,15 +11,18 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"regexp"
 	"syscall"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	var o options
-	flag.BoolVar(&o.long, "long", false, "the whole campaign, with the default package (an hour)")
-	flag.StringVar(&o.only, "only", "", "one of "+stageNames()+" instead of all")
+	o := options{match: regex{regexp.MustCompile("")}}
+	flag.BoolVar(&o.long, "long", false, "the whole campaign, with the package that winnow teach makes")
+	flag.IntVar(&o.side, "side", 128, "with --long: pixels of that package's square input, in multiples of 32")
+	flag.StringVar(&o.only, "only", "", "some of "+stageNames()+" instead of all")
+	flag.Var(&o.match, "match", "regular expression of the names of faults to go through instead of all")
 	flag.BoolVar(&o.shell, "shell", false, "boot, then run lines of shell from standard input in the machine")
 	flag.Parse()
 	err := run(ctx, o)

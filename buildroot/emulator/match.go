@@ -25,6 +25,14 @@ func (t tally) String() string {
 	return fmt.Sprintf("%d parts, %d to reject: %d right, %d wrong, %d missing, %d extra, %d repeated", t.parts, t.rejected, t.right, t.wrong, t.missing, t.extra, t.again)
 }
 
+// short is the same in a word where all is well.
+func (t tally) short() string {
+	if t.clean() {
+		return fmt.Sprintf("%d parts right", t.right)
+	}
+	return t.String()
+}
+
 // add counts another belt's.
 func (t *tally) add(o tally) {
 	t.parts += o.parts

@@ -31,7 +31,7 @@ const distance = onBelt*pitch + pitch/2
 
 // paceFor leaves a judge that takes j ample room.
 func paceFor(j time.Duration) pace {
-	p := pace{judge: j, spacing: max(700*time.Millisecond, 3*j)}
+	p := pace{judge: j, spacing: max(400*time.Millisecond, 3*j)}
 	p.pulse = p.spacing / 4
 	p.deadline = onBelt * p.spacing
 	p.travel = p.deadline + p.spacing/2

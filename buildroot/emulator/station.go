@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -25,6 +24,9 @@ const (
 	lineStop
 )
 
+// outputs are the lines that the station drives. The safe level of each is low.
+var outputs = map[int]string{lineReject: "reject", lineReady: "ready", lineHeartbeat: "heartbeat", lineError: "error", lineStop: "stop"}
+
 // Places in the machine.
 const (
 	configFile = "/etc/winnow/winnow.toml"
@@ -43,6 +45,7 @@ type setup struct {
 	encoder      bool
 	frames       int // of a part; 0: 1
 	watchdog     time.Duration
+	environment  string // of the service, beside its defaults
 }
 
 // toml is the station's configuration.
@@ -74,7 +77,7 @@ func (s setup) toml() string {
 	if s.watchdog > 0 {
 		p("[watchdog]\ndevice = \"/dev/watchdog\"\npatience = %q", s.watchdog)
 	}
-	p("[mqtt]\nbroker = %q\n[records]\ndir = %q\n[http]\nlisten = %q\ntoken_file = %q", s.broker, stateDir+"/records", httpAt, stateDir+"/http.token")
+	p("[mqtt]\nbroker = %q\n[records]\ndir = %q\nkeep_rejects = 50\n[http]\nlisten = %q\ntoken_file = %q", s.broker, stateDir+"/records", httpAt, stateDir+"/http.token")
 	return b.String()
 }
 
@@ -85,20 +88,18 @@ const defaults = "LOG=" + logFile + "\nexport GOMAXPROCS=2\n"
 // configure writes the station's configuration and model, and has the station
 // check them.
 func (m *machine) configure(s setup, model string) error {
-	b, err := os.ReadFile(model)
-	if err != nil {
+	if err := m.put(modelFile, model); err != nil {
 		return err
 	}
 	for _, f := range []rig.File{
-		{Path: modelFile, Mode: 0o644, Data: b},
 		{Path: configFile, Mode: 0o644, Data: []byte(s.toml())},
-		{Path: "/etc/default/winnow", Mode: 0o644, Data: []byte(defaults)},
+		{Path: "/etc/default/winnow", Mode: 0o644, Data: []byte(defaults + s.environment)},
 	} {
 		if err := m.call("Put", f, &rig.None{}); err != nil {
 			return err
 		}
 	}
-	_, err = m.sh("/usr/bin/winnow config check " + configFile)
+	_, err := m.sh("/usr/bin/winnow config check " + configFile)
 	return err
 }
 
@@ -161,22 +162,26 @@ func (m *machine) reset() error {
 	return nil
 }
 
-// patience is how long the station may take for anything on a starved host: no
-// claim on speed, but the end of hope.
+// patience is how long the station may take for anything, in the machine's time:
+// no claim on speed, but the end of hope.
 const patience = 3 * time.Minute
 
-// wait asks every quarter of a second until ok. What the station said last is
-// part of the error.
+// wait asks every tenth of a second of the machine's time until ok. What the
+// station said last is part of the error.
 func (m *machine) wait(what string, ok func() (bool, error)) error {
-	for end := time.Now().Add(patience); ; time.Sleep(250 * time.Millisecond) {
+	const every = 100 * time.Millisecond
+	for waited := time.Duration(0); ; waited += every {
 		good, err := ok()
 		switch {
 		case err != nil:
 			return fmt.Errorf("waiting for %s: %w", what, err)
 		case good:
 			return nil
-		case time.Now().After(end):
+		case waited > patience:
 			return errors.Join(fmt.Errorf("%s did not come in %v", what, patience), m.log())
+		}
+		if err := m.sleep(every); err != nil {
+			return err
 		}
 	}
 }
@@ -200,10 +205,7 @@ func (m *machine) ready() error {
 }
 
 // sleep lets time pass in the machine, which has its own.
-func (m *machine) sleep(d time.Duration) error {
-	_, err := m.sh(fmt.Sprintf("sleep %.3f", d.Seconds()))
-	return err
-}
+func (m *machine) sleep(d time.Duration) error { return m.call("Sleep", d, &rig.None{}) }
 
 // log is the station's own words, as an error to join.
 func (m *machine) log() error {

@@ -15,6 +15,10 @@ import (
 // the next part, so that a station that takes a frame of the wrong time judges
 // something that is no part.
 func (p *plant) Run(b rig.Belt, r *rig.Passed) error {
+	return leap(func() error { return p.run(b, r) })
+}
+
+func (p *plant) run(b rig.Belt, r *rig.Passed) error {
 	p.belt.Lock()
 	defer p.belt.Unlock()
 	if p.camera == nil && !b.Dark {
@@ -60,6 +64,12 @@ func (m *mover) part(s rig.Step) error {
 	m.r.Places = append(m.r.Places, len(m.r.Counts))
 	if err := m.p.pull(m.b.TriggerLine, true); err != nil {
 		return err
+	}
+	if len(m.r.Triggers) == m.b.Pull {
+		m.b.Dark = true
+		if err := m.p.unplug(); err != nil {
+			return err
+		}
 	}
 	return m.show(s.Picture)
 }

@@ -13,12 +13,9 @@ import (
 	"net/rpc"
 	"os"
 	"os/signal"
-	"runtime"
 	"strings"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"winnow/buildroot/emulator/rig"
 )
@@ -60,17 +57,6 @@ func run(ctx context.Context) error {
 		s.ServeConn(c)
 	}
 	return ctx.Err()
-}
-
-// spin takes all the time that nobody else wants. The emulator's clock counts
-// instructions and leaps over time in which there are none, say while the
-// driver thinks; with this it never leaps.
-func spin() error {
-	runtime.LockOSThread()
-	err := unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_IDLE}, 0)
-	for err == nil {
-	}
-	return err
 }
 
 // driverPort finds the driver's port among the kernel's arguments.

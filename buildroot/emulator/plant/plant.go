@@ -32,6 +32,7 @@ type plant struct {
 
 	mu    sync.Mutex
 	edges []rig.Edge
+	blind bool // the trace has lost events
 
 	subscriber
 }
@@ -94,6 +95,23 @@ func (p *plant) Exec(a rig.ExecArgs, r *rig.ExecReply) error {
 
 func tail(s string) string { return s[max(0, len(s)-2000):] }
 
+// Now is this machine's clock, by which edges are timed.
+func (p *plant) Now(_ rig.None, r *time.Duration) error {
+	*r = now()
+	return nil
+}
+
+// Poke writes into the memory of a running program.
+func (p *plant) Poke(m rig.Memory, _ *rig.None) error {
+	f, err := os.OpenFile(fmt.Sprintf("/proc/%d/mem", m.Process), os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = f.WriteAt(m.Data, int64(m.Address))
+	return err
+}
+
 // Put writes a file.
 func (p *plant) Put(f rig.File, _ *rig.None) error {
 	if err := os.MkdirAll(filepath.Dir(f.Path), 0o755); err != nil {
@@ -132,6 +150,11 @@ func (p *plant) pull(line int, high bool) error {
 		way = "pull-up"
 	}
 	return os.WriteFile(p.lineFile(line, "pull"), []byte(way), 0)
+}
+
+// Bounce pulls a line up for as short as it can.
+func (p *plant) Bounce(line int, _ *rig.None) error {
+	return errors.Join(p.pull(line, true), p.pull(line, false))
 }
 
 // Level reads a line as the outside sees it.

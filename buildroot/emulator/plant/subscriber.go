@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"path"
 	"slices"
@@ -20,56 +21,62 @@ import (
 
 // subscriber is the plant's broker and what it heard there.
 type subscriber struct {
-	broker *broker.Broker
-	sub    *mqtt.Subscription
+	door *door
 
 	hearing sync.Mutex
 	parts   map[edge.EventID]string // the reason of its verdict
 	alarms  map[string]bool
+	raised  map[string]bool // since the last Told
 }
 
-// StartBroker listens on an address of this machine, and to everything that is
-// said there.
-func (s *subscriber) StartBroker(address string, _ *rig.None) (err error) {
-	if s.broker, err = broker.Start(address, nil); err != nil {
+// StartBroker begins a broker behind a door at an address of this machine, and
+// listens to everything that is said there.
+func (s *subscriber) StartBroker(address string, _ *rig.None) error {
+	if s.door != nil {
+		return errors.New("the broker has been started")
+	}
+	s.parts, s.alarms, s.raised = map[edge.EventID]string{}, map[string]bool{}, map[string]bool{}
+	b, err := broker.Start("127.0.0.1:0", nil)
+	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	s.sub, err = mqtt.Subscribe(ctx, mqtt.Config{Broker: s.broker.URL()}, "plant", "winnow/#", s.hear)
-	return err
+	if _, err := mqtt.Subscribe(ctx, mqtt.Config{Broker: b.URL()}, "plant", "winnow/#", s.hear); err != nil {
+		return errors.Join(err, b.Close())
+	}
+	_, at, _ := strings.Cut(b.URL(), "://")
+	s.door = newDoor(address, at)
+	return s.door.set(rig.DoorOpen)
 }
 
-// StopBroker breaks every connection.
-func (s *subscriber) StopBroker(rig.None, *rig.None) error {
-	if s.broker == nil {
-		return nil
+// Door opens or shuts the way to the broker, or makes it deaf.
+func (s *subscriber) Door(state rig.Door, _ *rig.None) error {
+	if s.door == nil {
+		return errors.New("there is no broker")
 	}
-	err := s.broker.Close()
-	s.sub.Close()
-	s.broker, s.sub = nil, nil
-	return err
+	return s.door.set(state)
 }
 
 func (s *subscriber) hear(topic string, payload []byte, _ bool) {
 	s.hearing.Lock()
 	defer s.hearing.Unlock()
-	if s.parts == nil {
-		s.parts, s.alarms = map[edge.EventID]string{}, map[string]bool{}
-	}
 	var part struct {
 		ID     edge.EventID `json:"id"`
 		Reason string       `json:"reason"`
 	}
 	switch {
 	case strings.Contains(topic, "/alarm/"):
-		s.alarms[path.Base(topic)] = len(payload) > 0
+		code := path.Base(topic)
+		s.alarms[code] = len(payload) > 0
+		s.raised[code] = s.raised[code] || len(payload) > 0
 	case path.Base(topic) == "part" && json.Unmarshal(payload, &part) == nil:
 		s.parts[part.ID] = part.Reason
 	}
 }
 
-// Told is what was heard since the last call; alarms stand until they are lifted.
+// Told is what was heard: parts since the broker started, alarms that stand, and
+// alarms that were raised since the last call.
 func (s *subscriber) Told(_ rig.None, r *rig.Told) error {
 	s.hearing.Lock()
 	defer s.hearing.Unlock()
@@ -82,5 +89,7 @@ func (s *subscriber) Told(_ rig.None, r *rig.Told) error {
 			r.Alarms = append(r.Alarms, code)
 		}
 	}
+	r.Raised = slices.Sorted(maps.Keys(s.raised))
+	clear(s.raised)
 	return nil
 }

@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -44,12 +45,16 @@ func (p *plant) trace(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() { _ = f.Close() })()
 	for s := bufio.NewScanner(f); s.Scan(); {
 		e, ok := parseEdge(s.Text())
-		if !ok {
+		gone := lostEvents.MatchString(s.Text())
+		if !ok && !gone {
 			continue
 		}
 		e.Line -= base
 		p.mu.Lock()
-		p.edges = append(p.edges, e)
+		if ok {
+			p.edges = append(p.edges, e)
+		}
+		p.blind = p.blind || gone
 		p.mu.Unlock()
 	}
 	return fmt.Errorf("the kernel's trace ended")
@@ -71,6 +76,9 @@ func (p *plant) firstNumber() (int, error) {
 // valueLine is such as "winnow-123 [001] d..1.   12.345678: gpio_value: 513 set 1".
 var valueLine = regexp.MustCompile(`\s(\d+)\.(\d{6}): gpio_value: (\d+) set +([01])`)
 
+// lostEvents is what the trace says when it was read too slowly.
+var lostEvents = regexp.MustCompile(`LOST \d+ EVENTS`)
+
 // parseEdge reads one line of the trace; Line is still the kernel's number.
 func parseEdge(s string) (rig.Edge, bool) {
 	m := valueLine.FindStringSubmatch(s)
@@ -83,10 +91,15 @@ func parseEdge(s string) (rig.Edge, bool) {
 	return rig.Edge{Line: line, Level: m[4] == "1", At: time.Duration(sec)*time.Second + time.Duration(micro)*time.Microsecond}, true
 }
 
-// Edges hands over what was recorded since the last call.
+// Edges hands over what was recorded since the last call. A trace with gaps is an
+// error: a glitch may have been in one.
 func (p *plant) Edges(_ rig.None, r *[]rig.Edge) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	*r, p.edges = p.edges, nil
+	if p.blind {
+		p.blind = false
+		return errors.New("the kernel's trace of the outputs has lost events")
+	}
 	return nil
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -26,6 +27,9 @@ func TestEdgesAreReadFromTheTrace(t *testing.T) {
 	} {
 		if e, ok := parseEdge(line); ok {
 			t.Errorf("%q was taken for %+v", line, e)
+		}
+		if gap := strings.Contains(line, "LOST"); lostEvents.MatchString(line) != gap {
+			t.Errorf("%q: events are missing: %v", line, !gap)
 		}
 	}
 }

@@ -3,10 +3,12 @@
 package main
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -20,6 +22,7 @@ const (
 	setFormat  = 0xc0d05605 // VIDIOC_S_FMT
 	setParm    = 0xc0cc5616 // VIDIOC_S_PARM
 	setControl = 0xc008561c // VIDIOC_S_CTRL
+	streamOn   = 0x40045612 // VIDIOC_STREAMON
 
 	videoOutput = 2 // V4L2_BUF_TYPE_VIDEO_OUTPUT
 	noField     = 1 // V4L2_FIELD_NONE
@@ -40,6 +43,8 @@ type loopback struct {
 	size   int
 	period time.Duration
 	shown  time.Duration // when the last frame was
+	spoil  rig.Spoil
+	last   rig.Picture // that was shown
 }
 
 // openLoopback opens the device and makes it a camera of the format.
@@ -87,17 +92,48 @@ func (l *loopback) setUp(c rig.Camera) error {
 	if err := ioctl(l.file.Fd(), setParm, parm[:]); err != nil {
 		return fmt.Errorf("set period %v: %w", c.Period, err)
 	}
+	// Frames are written as to a file. Without this the driver does not notice when
+	// its writer goes, and takes no other afterwards.
+	var kind [4]byte
+	binary.NativeEndian.PutUint32(kind[:], videoOutput)
+	if err := ioctl(l.file.Fd(), streamOn, kind[:]); err != nil {
+		return fmt.Errorf("start the stream: %w", err)
+	}
 	return nil
 }
 
-// show exposes one frame.
+// show exposes one frame, as far as the camera is well.
 func (l *loopback) show(p rig.Picture) error {
 	if len(p) != l.size {
 		return fmt.Errorf("a picture of %d bytes for a camera of %d", len(p), l.size)
 	}
 	l.shown = now()
-	_, err := l.file.Write(p)
+	out := l.spoiled(p)
+	if out == nil {
+		return nil
+	}
+	_, err := l.file.Write(out)
 	return err
+}
+
+// spoiled is what a camera delivers that sees p; nil if nothing.
+func (l *loopback) spoiled(p rig.Picture) rig.Picture {
+	half, last := l.size/2, l.last
+	switch l.spoil.Fault {
+	case rig.CameraSilent:
+		return nil
+	case rig.CameraFrozen:
+		return last
+	case rig.CameraShort:
+		return p[:half]
+	case rig.CameraFlat:
+		return bytes.Repeat([]byte{128}, l.size)
+	}
+	l.last = p
+	if l.spoil.Fault == rig.CameraTorn && last != nil {
+		return slices.Concat(p[:half], last[half:])
+	}
+	return p
 }
 
 // Plug makes the loopback camera. It looks at the empty belt until Run or Show
@@ -138,10 +174,31 @@ func (p *plant) look(l *loopback) {
 	}
 }
 
+// Spoil makes the loopback camera fail, or well again.
+func (p *plant) Spoil(s rig.Spoil, _ *rig.None) error {
+	p.belt.Lock()
+	defer p.belt.Unlock()
+	if p.camera == nil {
+		return errors.New("no camera is plugged in")
+	}
+	if s.Fault == rig.CameraFrozen {
+		if s.Picture < 0 || s.Picture >= len(p.pictures) {
+			return fmt.Errorf("picture %d of %d", s.Picture, len(p.pictures))
+		}
+		p.camera.last = p.pictures[s.Picture]
+	}
+	p.camera.spoil = s
+	return nil
+}
+
 // Unplug takes the loopback camera away.
 func (p *plant) Unplug(rig.None, *rig.None) error {
 	p.belt.Lock()
 	defer p.belt.Unlock()
+	return p.unplug()
+}
+
+func (p *plant) unplug() error {
 	if p.camera == nil {
 		return nil
 	}

@@ -55,6 +55,43 @@ type Told struct {
 	Parts   int            // different ones
 	Reasons map[string]int // of their verdicts
 	Alarms  []string       // that stand
+	Raised  []string       // since this was last asked
+}
+
+// Door is the state of the way to the plant's broker.
+type Door string
+
+// States of the door.
+const (
+	DoorOpen Door = "open"
+	DoorShut Door = "shut" // nobody answers
+	DoorDeaf Door = "deaf" // connections stand, nothing passes
+)
+
+// Spoil is what is wrong with the loopback camera.
+type Spoil struct {
+	Fault   CameraFault
+	Picture int // CameraFrozen: what it shows for ever
+}
+
+// CameraFault is how a camera fails that is still there.
+type CameraFault string
+
+// Faults of the loopback camera.
+const (
+	CameraWell   CameraFault = ""
+	CameraSilent CameraFault = "silent" // gives no frames
+	CameraShort  CameraFault = "short"  // gives half of each frame; the rest of the buffer is as it was
+	CameraTorn   CameraFault = "torn"   // the lower half is that of the frame before
+	CameraFlat   CameraFault = "flat"   // every byte is the same
+	CameraFrozen CameraFault = "frozen" // gives the same frame again and again
+)
+
+// Memory is a place in the memory of a running program.
+type Memory struct {
+	Process int
+	Address uint64
+	Data    []byte
 }
 
 // Hello is what the plant says of the machine.
@@ -99,6 +136,9 @@ type Belt struct {
 	Steps       []Step
 	Tail        int  // how many pitches the belt runs on behind the last part
 	Dark        bool // no camera: nothing is shown
+	// Pull takes the camera away right after the trigger of this part, the first
+	// being 1; 0: never.
+	Pull int
 }
 
 // Passed is what happened to the parts of a belt, in CLOCK_MONOTONIC of the
