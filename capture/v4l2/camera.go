@@ -73,6 +73,7 @@ type Camera struct {
 	heard    edge.Instant  // when the last frame came, or patience began
 	left     edge.Instant  // when Next last returned a frame
 	excused  int           // frames before which a gap is our own doing
+	fresh    bool          // a frame has come since the stream began
 	idle     int           // announced frames in a row that were not there
 	err      error         // that ended the stream
 }
@@ -256,6 +257,13 @@ func (c *Camera) take() (*edge.Frame, error) {
 	}
 	c.idle = 0
 	c.hear()
+	if sh.untimed && !c.fresh {
+		// The driver does not say when it took this frame: it may be one that it kept
+		// from before the stream began, of another part.
+		c.fresh, c.excused = true, c.excused+1
+		return nil, meaning(c.stream.queue(sh.index))
+	}
+	c.fresh = true
 	f := c.pool.Get()
 	if f != nil {
 		c.fill(f, sh)

@@ -94,6 +94,24 @@ func TestFramesCarryTheKernelsTimeAndNumber(t *testing.T) {
 	}
 }
 
+// TestFrameThatTheDriverKeptIsPassedOver: it may show a part of before the camera
+// was opened, and nothing says when it was taken.
+func TestFrameThatTheDriverKeptIsPassedOver(t *testing.T) {
+	for _, c := range []struct {
+		untimed bool
+		first   uint64
+	}{{true, 8}, {false, 7}} {
+		k := newFake(exposure{seq: 7, value: 1, untimed: c.untimed}, exposure{seq: 8, value: 2, untimed: c.untimed})
+		f, err := open(t, k, Config{}).Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Seq != c.first || f.Flags != 0 || len(k.queued) != 4 {
+			t.Errorf("untimed %v: frame %d with flags %v, %d of 4 buffers are with the driver", c.untimed, f.Seq, f.Flags, len(k.queued))
+		}
+	}
+}
+
 func TestBadFramesAreFlagged(t *testing.T) {
 	first := exposure{seq: 1, value: 1}
 	for name, c := range map[string]struct {

@@ -23,6 +23,8 @@ type exposure struct {
 	index  int // of the buffer returned; 0: the oldest queued, n: buffer n-1
 	value  byte
 	silent time.Duration // the camera says nothing for so long before
+	// untimed: the driver does not say that its time is CLOCK_MONOTONIC.
+	untimed bool
 }
 
 // fakeKernel behaves like a V4L2 driver with mmap buffers, on a clock of its
@@ -112,7 +114,10 @@ func (k *fakeKernel) dequeue(b *buffer) error {
 	if e.index > 0 {
 		b.index = uint32(e.index - 1)
 	}
-	b.sequence, b.flags = e.seq, e.flags|flagMonotonic
+	b.sequence, b.flags = e.seq, e.flags
+	if !e.untimed {
+		b.flags |= flagMonotonic
+	}
 	b.bytesused = 64
 	if e.used != 0 {
 		b.bytesused = uint32(max(e.used, 0))

@@ -99,8 +99,10 @@ type shot struct {
 	index uint32
 	data  []byte
 	seq   uint64
-	at    edge.Instant // 0 if the driver's clock is not CLOCK_MONOTONIC
+	at    edge.Instant // 0 if untimed
 	flags edge.FrameFlags
+	// untimed: the driver does not say when by CLOCK_MONOTONIC.
+	untimed bool
 }
 
 // dequeue takes the oldest filled buffer; unix.EAGAIN if there is none.
@@ -113,7 +115,7 @@ func (s *stream) dequeue() (shot, error) {
 	if int(b.index) >= len(s.buffers) {
 		return shot{}, fmt.Errorf("the driver returned buffer %d of %d", b.index, len(s.buffers))
 	}
-	sh := shot{index: b.index, seq: s.widen(b.sequence), at: instant(b)}
+	sh := shot{index: b.index, seq: s.widen(b.sequence), at: instant(b), untimed: b.flags&flagTimestampMask != flagMonotonic}
 	mem := s.buffers[b.index]
 	if b.flags&flagError != 0 {
 		sh.flags |= edge.FrameError
