@@ -79,8 +79,9 @@ func whole(v float64) string {
 func pruned(b *bench) error {
 	t := &table{name: "pruned", keys: 2, order: order,
 		text: "`make accuracy-train TABLE=pruned`: the default at each density against its own dense float, mean of seeds 1, 2 and 3; the cost in points of image AUROC\n" +
-			"by paired bootstrap over groups of parts. Layers that can be pruned, all trained layers and the whole part: ms native, one thread, mean of the seeds.",
-		head: "| set | left | image AUROC | against float | prunable ms | faster than dense int8 | network ms | part ms | measured |\n|---|---|---|---|---|---|---|---|---|"}
+			"by paired bootstrap over groups of parts. Both maps: reconstruction and surroundings without the latent view. The held-out loss says what pruning does to the network before views that\n" +
+			"never see it are fused with it. Layers that can be pruned, all trained layers and the whole part: ms native, one thread, mean of the seeds.",
+		head: "| set | left | image AUROC | against float | both maps alone | held-out loss | prunable ms | faster than dense int8 | network ms | part ms | measured |\n|---|---|---|---|---|---|---|---|---|---|---|"}
 	text, err := b.shipped("feature-ae")
 	if err != nil {
 		return err
@@ -109,12 +110,13 @@ func pruned(b *bench) error {
 
 func prunedLine(seeds []*measured, set, what string) string {
 	var float, scores [][]float64
-	var auroc, dense, prunable, network, part float64
+	var auroc, alone, held, dense, prunable, network, part float64
 	n := float64(len(seeds))
 	for _, m := range seeds {
 		r := m.find(what)
 		float, scores = append(float, m.find("float").Scores), append(scores, r.Scores)
 		auroc += 100 * float64(r.Eval.ImageAUROC) / n
+		alone, held = alone+100*float64(r.Eval.Views.Reconstruction)/n, held+r.Held/n
 		dense += m.find("int8").PrunableMS / n
 		prunable, network, part = prunable+r.PrunableMS/n, network+r.NetworkMS/n, part+r.PartMS/n
 	}
@@ -123,5 +125,5 @@ func prunedLine(seeds []*measured, set, what string) string {
 		gain, low, high := paired(seeds[0], float, scores)
 		against, faster = fmt.Sprintf("%+.1f (%+.1f to %+.1f)", gain, low, high), fmt.Sprintf("%.1fx", dense/prunable)
 	}
-	return fmt.Sprintf("| %s | %s | %.1f | %s | %s | %s | %s | %s | %s |", set, what, auroc, against, ms(prunable), faster, ms(network), ms(part), seeds[0].Date)
+	return fmt.Sprintf("| %s | %s | %.1f | %s | %.1f | %.3f | %s | %s | %s | %s | %s |", set, what, auroc, against, alone, held, ms(prunable), faster, ms(network), ms(part), seeds[0].Date)
 }

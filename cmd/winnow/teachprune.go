@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"math/rand/v2"
 	"strconv"
 
 	"winnow/capture/pixfmt"
@@ -19,8 +20,8 @@ import (
 // pruneAuto tries several densities.
 const pruneAuto = "auto"
 
-// prunePictures are the good parts that an encoder is refitted on.
-const prunePictures = 32
+// prunePictures are the good parts that an encoder is refitted on, at most.
+const prunePictures = 96
 
 // autoDensities are tried from the lightest.
 var autoDensities = []float64{0.25, 0.5, 0.75}
@@ -111,6 +112,8 @@ func (t *teacher) lighten(ctx context.Context, ps []evaluate.Picture, density fl
 		}
 		inputs = append(inputs, in)
 	}
+	r := rand.New(rand.NewPCG(1, 0x7072756e65)) // layers of many places take the first few
+	r.Shuffle(len(inputs), func(a, b int) { inputs[a], inputs[b] = inputs[b], inputs[a] })
 	tick := func(done, total int) { bar.update("pruning the encoder", done, total) }
 	enc, err := fit.Lighten(ctx, t.encoder, inputs, density, t.eng, tick)
 	if err != nil {

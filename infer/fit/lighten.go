@@ -26,6 +26,8 @@ const (
 const (
 	lightRidge   = 1e-3 // of the mean variance of a layer's inputs
 	lightCells   = 640  // places of a picture that a layer is refitted on, at most
+	lightPlaces  = 20   // for each of its inputs a layer is refitted on, where there are so many
+	lightFew     = 16   // pictures at least
 	lightLeast   = 0.1  // share of a layer's blocks that always stays
 	lightRuns    = 10   // that layers are timed over
 	fewestToThin = 8    // pictures
@@ -261,6 +263,9 @@ func (l *lightener) sums(light, dense *tflite.Model, tensor, width int) (*crossS
 		defer s.inputs[i].Close()
 	}
 	for k, p := range l.pictures {
+		if k >= lightFew && s.n >= float64(lightPlaces*width) {
+			break
+		}
 		if err := l.ctx.Err(); err != nil {
 			return nil, err
 		}
