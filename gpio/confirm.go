@@ -87,7 +87,7 @@ func (c *Confirmer) Fired(r Record) {
 	default:
 		return
 	}
-	c.mu.Lock()
+	LockSoon(&c.mu)
 	defer c.mu.Unlock()
 	if len(c.open) == cap(c.open) {
 		c.tell(Confirmation{Unseen, r.ID, start})

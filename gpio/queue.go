@@ -13,7 +13,7 @@ func (c *channel) insert(p Pulse) {
 // take takes the first pulse off the queue if it may start now; else it returns
 // when it may, zero for an empty queue.
 func (s *Scheduler) take(c *channel, now edge.Instant) (p Pulse, start edge.Instant, ok bool) {
-	s.mu.Lock()
+	LockSoon(&s.mu)
 	defer s.mu.Unlock()
 	if len(c.queue) == 0 {
 		return p, 0, false
@@ -35,7 +35,7 @@ func (c *channel) remove(i int) { c.queue = append(c.queue[:i], c.queue[i+1:]...
 // mergeable takes the first pulse off the queue if it belongs to the one that is
 // on. One that may still be withdrawn does not yet.
 func (s *Scheduler) mergeable(c *channel, now edge.Instant) (Pulse, bool) {
-	s.mu.Lock()
+	LockSoon(&s.mu)
 	defer s.mu.Unlock()
 	if !c.Merge || len(c.queue) == 0 {
 		return Pulse{}, false
@@ -54,7 +54,7 @@ func (s *Scheduler) mergeable(c *channel, now edge.Instant) (Pulse, bool) {
 // sooner is end, or before it the instant at which the first pulse can no longer
 // be withdrawn and may belong to the one that is on.
 func (s *Scheduler) sooner(c *channel, end edge.Instant) edge.Instant {
-	s.mu.Lock()
+	LockSoon(&s.mu)
 	defer s.mu.Unlock()
 	if len(c.queue) > 0 && c.queue[0].Until.After(s.clock.Now()) {
 		return min(end, c.queue[0].Until)

@@ -230,7 +230,7 @@ func (s *Scheduler) Hold(h Hold) {
 }
 
 func (s *Scheduler) held(p Pulse) bool {
-	s.mu.Lock()
+	LockSoon(&s.mu)
 	defer s.mu.Unlock()
 	return s.hold.stops(p)
 }
@@ -339,7 +339,7 @@ func (c *channel) tolerance(p Pulse) time.Duration {
 }
 
 func (s *Scheduler) report(r Record) {
-	s.mu.Lock()
+	LockSoon(&s.mu)
 	switch r.Outcome {
 	case Fired:
 		s.stats.Fired++
@@ -382,7 +382,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 
 // arm says until when Run is going to sleep; zero: until disturbed.
 func (s *Scheduler) arm(t edge.Instant, wake func()) {
-	s.mu.Lock()
+	LockSoon(&s.mu)
 	defer s.mu.Unlock()
 	s.sleeps, s.disturb = t, wake
 }
@@ -395,7 +395,7 @@ func (s *Scheduler) Realtime() error {
 }
 
 func (s *Scheduler) noteRealtime(err error) {
-	s.mu.Lock()
+	LockSoon(&s.mu)
 	defer s.mu.Unlock()
 	s.rt = err
 }

@@ -129,7 +129,7 @@ type pump struct {
 
 // poke has the ticks asked again at once.
 func (p *pump) poke() {
-	p.mu.Lock()
+	gpio.LockSoon(&p.mu) // the pulse thread pokes
 	defer p.mu.Unlock()
 	if p.cancel != nil {
 		p.cancel()

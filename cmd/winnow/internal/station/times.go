@@ -87,7 +87,7 @@ func (t *times) decided(v *edge.Verdict) {
 
 // pulsed notes the pulse that a part got.
 func (t *times) pulsed(r gpio.Record) {
-	t.mu.Lock()
+	gpio.LockSoon(&t.mu)
 	defer t.mu.Unlock()
 	s := &t.ring[r.ID%capacity]
 	if r.Manual || s.seq > r.ID {
