@@ -18,6 +18,8 @@ type Judge struct {
 	stats   *Statistics
 	session Session
 	pre     *Preprocessor
+	level   *Leveller // nil: pictures stay as they are
+	picture []byte    // as preprocessed, before it is levelled
 	scorer  *Scorer
 	outputs [][]byte
 	finder  regionFinder
@@ -61,7 +63,8 @@ func newJudge(p *models.Package, e Engine, o Options) (*Judge, error) {
 	m := p.Manifest.Preprocess
 	j := &Judge{
 		pkg: p, stats: stats, session: session,
-		pre:    NewPreprocessor(m.Width, m.Height, m.ROI),
+		pre:   NewPreprocessor(m.Width, m.Height, m.ROI),
+		level: NewLeveller(m.Level), picture: make([]byte, m.Width*m.Height*3),
 		scorer: NewScorer(stats),
 	}
 	if err := j.setPictures(); err != nil {
@@ -179,6 +182,10 @@ func (j *Judge) Sensor() (*Sensor, error) {
 // SetSensor tells what is known of the camera instead of what the package says.
 func (j *Judge) SetSensor(s *Sensor) { j.pre.SetSensor(s) }
 
+// Picture is the part judged last as the graph's size and the mask make it, before
+// its brightness is levelled: int8 RGB, valid until the next call of Judge.
+func (j *Judge) Picture() []byte { return j.picture }
+
 // Session under the judge, for measurements.
 func (j *Judge) Session() Session { return j.session }
 
@@ -226,9 +233,11 @@ func (j *Judge) Judge(f *edge.Frame, v *edge.Verdict) error {
 		v.Decision, v.Reason = edge.Reject, edge.ReasonBadFrame
 		return nil
 	}
-	if err := j.pre.Run(f, j.session.Input(0)); err != nil {
+	if err := j.pre.Run(f, j.picture); err != nil {
 		return err
 	}
+	copy(j.session.Input(0), j.picture)
+	j.level.Run(j.session.Input(0))
 	if err := j.score(&v.Score); err != nil {
 		return err
 	}

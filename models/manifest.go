@@ -39,6 +39,8 @@ type Preprocess struct {
 	Height int     `json:"height"`        // pixels of the graph's input
 	Resize string  `json:"resize"`        // "triangle"
 	ROI    *[4]int `json:"roi,omitempty"` // x0, y0, x1, y1 in frame pixels
+	// Level is what the brightness of each part is brought to; nil: parts stay as they are.
+	Level *Level `json:"level,omitempty"`
 	// Register: each part is moved to where it lies in reference.png before it is judged.
 	Register bool `json:"register,omitempty"`
 	// Ignored is the share of the picture that mask.png ignores, 0..1; nil without a mask.
@@ -275,7 +277,35 @@ func (p *Package) decodeGolden(files map[string][]byte) error {
 // MaxSide bounds the input size of a graph, in pixels.
 const MaxSide = 2048
 
+// Kinds of Level.
+const (
+	LevelGain    = "gain"     // brightness, by a factor
+	LevelMeanStd = "mean-std" // brightness and contrast
+)
+
+// Level is how bright pictures were in teaching, in grey levels 0..255.
+type Level struct {
+	Kind      string  `json:"kind"`
+	Mean      float64 `json:"mean"`
+	Deviation float64 `json:"deviation"`
+}
+
+func (l *Level) check() error {
+	switch {
+	case l == nil:
+		return nil
+	case l.Kind != LevelGain && l.Kind != LevelMeanStd:
+		return fmt.Errorf("level %q is unknown", l.Kind)
+	case !(l.Mean > 0 && l.Mean <= 255) || !(l.Deviation >= 0 && l.Deviation <= 255):
+		return fmt.Errorf("level of mean %g and deviation %g", l.Mean, l.Deviation)
+	}
+	return nil
+}
+
 func (p Preprocess) check() error {
+	if err := p.Level.check(); err != nil {
+		return err
+	}
 	if p.Width < 32 || p.Height < 32 || p.Width > MaxSide || p.Height > MaxSide {
 		return fmt.Errorf("input size %dx%d is not within 32..%d", p.Width, p.Height, MaxSide)
 	}

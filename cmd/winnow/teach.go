@@ -19,7 +19,7 @@ import (
 
 type teachFlags struct {
 	from, out, split string
-	input            string
+	input, level     string
 	mask             string
 	register         bool
 	prune            string
@@ -53,6 +53,7 @@ func teachCommand() *cobra.Command {
 	fs.BoolVar(&f.register, "register", false, "move each part by phase correlation to where the mean taught part lies, by at most 12.5 % of a side, before it is judged")
 	fs.StringVar(&f.prune, "prune", "", "share of the time of the encoder's 1x1 convolutions that may stay, such as 0.5, or auto: a lighter encoder is kept where drawn defects are told as well with it")
 	fs.Float64Var(&f.pruneLoss, "prune-loss", 0.005, "share of drawn defects above a held-out good part that a lighter encoder may cost")
+	fs.StringVar(&f.level, "level", levelAuto, "what takes changing light out: raw (nothing), gain (brightness), mean-std (brightness and contrast), or auto: what drawn defects speak for where the light of the taught parts changes")
 	fs.Float64Var(&f.falseReject, "false-reject", 0.01, "false-reject rate that the threshold is drawn for")
 	fs.IntVar(&f.threads, "threads", 0, "threads to use; 0 is one for each processor")
 	fs.BoolVar(&f.json, "json", false, "print the result as JSON")
@@ -84,6 +85,8 @@ type taughtReport struct {
 	Views       []viewReport     `json:"views"`
 	Sizes       []sizeReport     `json:"sizes"`  // input sizes that were tried; none where only one was sensible
 	Pruned      []pruneReport    `json:"pruned"` // encoders that were tried, the whole one first; none without --prune
+	Level       string           `json:"level"`  // what takes changing light out: raw is nothing
+	Levels      []levelReport    `json:"levels"` // levels that were tried; none where the light of the taught parts is steady
 	Seconds     float64          `json:"seconds"`
 }
 
@@ -123,7 +126,7 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 		Model: f.out, Digest: p.Digest(), Bytes: len(b), Parts: m.Taught.Parts, Groups: m.Taught.Groups, Skipped: skipped,
 		Input:     [2]int{m.Preprocess.Width, m.Preprocess.Height},
 		Threshold: p.Calibration.Threshold, Certificate: p.Calibration.Certificate, Promise: fit.Promise(p.Calibration),
-		Suspects: taught.suspects(), Views: viewReports(taught.result), Sizes: taught.sizes, Pruned: taught.pruned, Seconds: time.Since(start).Seconds(),
+		Suspects: taught.suspects(), Views: viewReports(taught.result), Sizes: taught.sizes, Level: levelName(m.Preprocess.Level), Levels: taught.levels, Pruned: taught.pruned, Seconds: time.Since(start).Seconds(),
 	}
 	r.DeadPixels = taught.dead
 	if m.Preprocess.Ignored != nil {
@@ -142,7 +145,7 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 	if r.Ignored > 0 {
 		fmt.Fprintf(out, "%.1f %% of the picture is ignored, as the mask says\n", 100*r.Ignored)
 	}
-	printViews(out, r.Sizes, r.Views)
+	printViews(out, r.Sizes, r.Levels, r.Views)
 	printPruned(out, r.Pruned)
 	printSuspects(out, r.Suspects)
 	fmt.Fprintf(out, "%s\n", r.Promise)
@@ -150,9 +153,12 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 }
 
 // printViews says what drawn defects showed.
-func printViews(out io.Writer, sizes []sizeReport, views []viewReport) {
+func printViews(out io.Writer, sizes []sizeReport, levels []levelReport, views []viewReport) {
 	for _, s := range sizes {
 		fmt.Fprintf(out, "  at %dx%d, %.1f %% of drawn defects score above a held-out good part\n", s.Input[0], s.Input[1], 100*s.AUROC)
+	}
+	for _, l := range levels {
+		fmt.Fprintf(out, "  with light levelled by %s, %.1f %% of drawn defects score above a held-out good part\n", l.Level, 100*l.AUROC)
 	}
 	for _, v := range views {
 		fmt.Fprintf(out, "  %-14s weighs %2.0f %%: alone it ranks %.1f %% of drawn defects above a held-out good part\n", v.Name, 100*v.Weight, 100*v.AUROC)
@@ -202,6 +208,9 @@ func (f *teachFlags) check() error {
 		return usagef("--prune-loss %g is outside 0 to 1", f.pruneLoss)
 	}
 	if _, err := pruneDensities(f.prune); err != nil {
+		return err
+	}
+	if err := checkLevel(f.level); err != nil {
 		return err
 	}
 	return checkInput(f.input)

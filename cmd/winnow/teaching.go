@@ -41,6 +41,8 @@ type teacher struct {
 	session   infer.Session
 	pre       *infer.Preprocessor
 	mask      *infer.Mask   // nil: everything counts
+	level     *models.Level // nil: pictures stay as they are
+	picture   []byte        // as preprocessed, before it is levelled
 	reference []byte        // nil: parts are taken where they lie
 	sensor    *infer.Sensor // nil: nothing is known of the camera
 	features  *fit.Features
@@ -79,7 +81,7 @@ func newTapTeacher(recipe string, eng infer.Engine, threads, w, h int, names []s
 	return &teacher{
 		recipe: recipe, eng: eng, threads: threads, w: w, h: h, encoder: enc, session: s,
 		pre: infer.NewPreprocessor(w, h, nil), features: fit.NewFeatures(taps), digest: sha256.New(),
-		drift: drift.NewLearner(w, h),
+		drift: drift.NewLearner(w, h), picture: make([]byte, w*h*3),
 	}, nil
 }
 
@@ -126,7 +128,7 @@ func (t *teacher) Add(f *edge.Frame, group int) error {
 
 // AddNamed is Add of a part that has a name.
 func (t *teacher) AddNamed(f *edge.Frame, group int, name string) error {
-	in := t.session.Input(0)
+	in := t.picture
 	if err := t.pre.Run(f, in); err != nil {
 		return err
 	}
@@ -144,8 +146,8 @@ func (t *teacher) AddNamed(f *edge.Frame, group int, name string) error {
 	if err := t.drift.Add(in, group); err != nil {
 		return err
 	}
-	if len(t.golden) == 0 {
-		t.golden = append(t.golden, append([]byte(nil), in...), inverted(in))
+	if x := t.load(in); len(t.golden) == 0 {
+		t.golden = append(t.golden, append([]byte(nil), x...), inverted(x))
 	}
 	if err := t.session.Run(); err != nil {
 		return err
@@ -153,7 +155,7 @@ func (t *teacher) AddNamed(f *edge.Frame, group int, name string) error {
 	if err := t.features.Add(group, t.taps()); err != nil || t.defects == nil {
 		return err
 	}
-	if err := t.picture(name, in); err != nil {
+	if err := t.keep(name, in); err != nil {
 		return err
 	}
 	p := anomaly.Picture{W: t.w, H: t.h, Pix: append([]byte(nil), in...)}
@@ -161,16 +163,29 @@ func (t *teacher) AddNamed(f *edge.Frame, group int, name string) error {
 		if t.pre.Hide(q.Pix, cover) < leastShown {
 			return nil // the mask hides it
 		}
-		copy(in, q.Pix)
-		if err := t.session.Run(); err != nil {
+		if err := t.encode(q.Pix); err != nil {
 			return err
 		}
 		return t.features.AddDrawn(part, kind, t.taps(), cover, t.w, t.h)
 	})
 }
 
+// encode levels a picture and runs the encoder on it.
+func (t *teacher) encode(picture []byte) error {
+	t.load(picture)
+	return t.session.Run()
+}
+
+// load levels a picture and returns the encoder's input.
+func (t *teacher) load(picture []byte) []byte {
+	in := t.session.Input(0)
+	copy(in, picture)
+	infer.NewLeveller(t.level).Run(in)
+	return in
+}
+
 // picture keeps name and thumb of a part, for verdicts to name it.
-func (t *teacher) picture(name string, in []byte) error {
+func (t *teacher) keep(name string, in []byte) error {
 	b, err := infer.Thumb(in, t.w, t.h)
 	t.names, t.thumbs = append(t.names, name), append(t.thumbs, b)
 	return err
@@ -248,7 +263,7 @@ func (t *teacher) pack(r *fit.Result) (*models.Package, error) {
 		Graph: graph, Statistics: stats, Calibration: r.Calibration, Drift: reference, Exemplars: exemplars,
 		Manifest: models.Manifest{
 			Recipe: t.recipe, Program: program(),
-			Preprocess: models.Preprocess{Width: t.w, Height: t.h, Resize: "triangle"},
+			Preprocess: models.Preprocess{Width: t.w, Height: t.h, Resize: "triangle", Level: t.level},
 			Encoder:    models.Encoder{Name: library.Name, Digest: hex.EncodeToString(enc[:])},
 			Taught:     models.Taught{Parts: t.features.Len(), Groups: t.features.Groups(), Digest: hex.EncodeToString(t.digest.Sum(nil)), Inputs: t.inputs},
 		},

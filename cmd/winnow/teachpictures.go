@@ -19,6 +19,7 @@ type taughtPictures struct {
 	pkg     *models.Package
 	result  *fit.Result
 	sizes   []sizeReport
+	levels  []levelReport
 	skipped []string      // pictures that were left out, and why
 	paths   []string      // of the taught parts, in order
 	dead    int           // pixels of the camera
@@ -51,11 +52,17 @@ func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f 
 	if w, h, r.sizes, err = chooseInput(ctx, sv, f, bar); err != nil {
 		return nil, err
 	}
+	level, levels, err := chooseLevel(ctx, sv, f, w, h, bar)
+	if err != nil {
+		return nil, err
+	}
+	r.levels = levels
 	t, err := newTeacher(recipe, native.New(), judgeThreads(f.threads), w, h, len(sv.usable))
 	if err != nil {
 		return nil, err
 	}
 	defer t.Close()
+	t.level = level
 	if t.sensor, err = learnSensor(ctx, sv.usable); err != nil {
 		return nil, err
 	}

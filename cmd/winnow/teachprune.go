@@ -73,6 +73,7 @@ func teachPruned(ctx context.Context, recipe string, ps []evaluate.Picture, f te
 		return nil, err
 	}
 	f.input = fmt.Sprintf("%dx%d", whole.pkg.Manifest.Preprocess.Width, whole.pkg.Manifest.Preprocess.Height)
+	f.level = levelName(whole.pkg.Manifest.Preprocess.Level)
 	kept := whole
 	for _, d := range densities {
 		f.density = d
@@ -91,7 +92,7 @@ func teachPruned(ctx context.Context, recipe string, ps []evaluate.Picture, f te
 			break
 		}
 	}
-	kept.sizes, kept.pruned = whole.sizes, reports
+	kept.sizes, kept.levels, kept.pruned = whole.sizes, whole.levels, reports
 	kept.pruned[0].Kept = kept == whole
 	return kept, nil
 }

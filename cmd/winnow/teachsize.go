@@ -13,6 +13,7 @@ import (
 	"winnow/infer/anomaly"
 	"winnow/infer/fit"
 	"winnow/infer/native"
+	"winnow/models"
 )
 
 // inputAuto is the input size that teach chooses.
@@ -92,9 +93,13 @@ func chooseInput(ctx context.Context, sv survey, f teachFlags, bar *progress) (w
 	if area := slices.Sorted(slices.Values(sv.areas))[len(sv.areas)/2]; area < float64(bigW*bigH) {
 		return w, h, nil, nil // no picture has so many pixels
 	}
-	p := prober{threads: judgeThreads(f.threads), spill: spillFolder(f.out), mask: sv.mask, register: sv.register, sizes: [][2]int{{w, h}, {bigW, bigH}}}
-	if sizes, err = p.run(ctx, sv.usable, bar); err != nil || len(sizes) < 2 {
-		return w, h, sizes, err
+	p := newProber(sv, f, "trying input sizes", try{w: w, h: h}, try{w: bigW, h: bigH})
+	aurocs, err := p.run(ctx, sv.usable, bar)
+	if err != nil || len(aurocs) < 2 {
+		return w, h, nil, err
+	}
+	for i, a := range aurocs {
+		sizes = append(sizes, sizeReport{[2]int{p.tries[i].w, p.tries[i].h}, a})
 	}
 	if sizes[1].AUROC > sizes[0].AUROC+probeGain {
 		return bigW, bigH, sizes, nil
@@ -113,27 +118,40 @@ func checkInput(input string) error {
 	return nil
 }
 
-// prober teaches a few parts at several input sizes, the largest last, with the
+// try is one way to prepare pictures.
+type try struct {
+	w, h  int
+	level *models.Level
+}
+
+// prober teaches a few parts in several ways, the largest input last, with the
 // same defects, drawn at the largest.
 type prober struct {
+	stage    string
 	threads  int
 	mask     *drawnMask
 	register bool
 	spill    string // folder for features that memory has no room for
-	sizes    [][2]int
+	tries    []try
 	teachers []*teacher
 	lent     []anomaly.Picture
 }
 
-// run returns how each size did, or nothing where too few pictures can be read.
-func (p *prober) run(ctx context.Context, ps []evaluate.Picture, bar *progress) ([]sizeReport, error) {
+func newProber(sv survey, f teachFlags, stage string, tries ...try) *prober {
+	return &prober{stage: stage, threads: judgeThreads(f.threads), spill: spillFolder(f.out), mask: sv.mask, register: sv.register, tries: tries}
+}
+
+// run returns how often each try ranks a drawn defect above a held-out good part,
+// or nothing where too few pictures can be read.
+func (p *prober) run(ctx context.Context, ps []evaluate.Picture, bar *progress) ([]float64, error) {
 	defer p.close()
 	n := min(len(ps), probeParts)
-	for _, s := range p.sizes {
-		t, err := newTapTeacher("probe", native.New(), p.threads, s[0], s[1], closedFormTaps)
+	for _, s := range p.tries {
+		t, err := newTapTeacher("probe", native.New(), p.threads, s.w, s.h, closedFormTaps)
 		if err != nil {
 			return nil, err
 		}
+		t.level = s.level
 		t.features.SpillTo(p.spill, fit.MemoryRoom/4)
 		p.teachers = append(p.teachers, t)
 		if err := p.mask.apply(ctx, t, ps); err != nil {
@@ -157,7 +175,7 @@ func (p *prober) run(ctx context.Context, ps []evaluate.Picture, bar *progress) 
 				return nil, err
 			}
 		}
-		bar.update("trying input sizes", i+1, n)
+		bar.update(p.stage, i+1, n)
 	}
 	return p.compare(ctx)
 }
@@ -171,7 +189,7 @@ func (p *prober) add(frame *edge.Frame, group int) error {
 			return nil // it cannot be judged at any size; teaching will say so
 		}
 	}
-	src := anomaly.Picture{W: big.w, H: big.h, Pix: append([]byte(nil), big.session.Input(0)...)}
+	src := anomaly.Picture{W: big.w, H: big.h, Pix: append([]byte(nil), big.picture...)}
 	for d := range probeEach {
 		kind := part*probeEach + d
 		q, cover, ok := anomaly.Draw(src, p.lent, kind, rand.New(rand.NewPCG(uint64(kind), 0x70726f62)))
@@ -200,10 +218,10 @@ func frameOf(p anomaly.Picture) *edge.Frame {
 	return f
 }
 
-// compare fits each size and says how it tells drawn defects.
-func (p *prober) compare(ctx context.Context) ([]sizeReport, error) {
-	var out []sizeReport
-	for i, t := range p.teachers {
+// compare fits each try and says how it tells drawn defects.
+func (p *prober) compare(ctx context.Context) ([]float64, error) {
+	var out []float64
+	for _, t := range p.teachers {
 		if t.features.Len() < fit.MinParts || t.features.Groups() < 2 || t.features.Drawn() == 0 {
 			return nil, nil
 		}
@@ -215,7 +233,7 @@ func (p *prober) compare(ctx context.Context) ([]sizeReport, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, sizeReport{p.sizes[i], drawnAUROC(r, func(h fit.HeldOut) float64 { return h.Fused })})
+		out = append(out, drawnAUROC(r, func(h fit.HeldOut) float64 { return h.Fused }))
 	}
 	return out, nil
 }
@@ -228,10 +246,10 @@ func (p *prober) close() {
 
 // addDrawn adds the features of a drawn defect on an earlier part.
 func (t *teacher) addDrawn(f *edge.Frame, part, kind int, cover []byte, w, h int) error {
-	if err := t.pre.Run(f, t.session.Input(0)); err != nil {
+	if err := t.pre.Run(f, t.picture); err != nil {
 		return err
 	}
-	if err := t.session.Run(); err != nil {
+	if err := t.encode(t.picture); err != nil {
 		return err
 	}
 	return t.features.AddDrawn(part, kind%anomaly.Kinds, t.taps(), cover, w, h)

@@ -52,14 +52,14 @@ func TestProbeTriesTheSameDefectsAtEverySize(t *testing.T) {
 	for _, f := range files {
 		ps = append(ps, evaluate.Picture{Path: f})
 	}
-	p := prober{threads: 1, sizes: [][2]int{{96, 96}, {160, 160}}}
+	p := prober{threads: 1, tries: []try{{w: 96, h: 96}, {w: 160, h: 160}}}
 	got, err := p.run(context.Background(), ps, newProgress(io.Discard))
 	if err != nil || len(got) != 2 {
 		t.Fatalf("%v, %v", got, err)
 	}
-	for i, s := range got {
-		if s.Input != p.sizes[i] || math.IsNaN(s.AUROC) || s.AUROC < 0.5 || s.AUROC > 1 {
-			t.Errorf("%+v", s)
+	for _, auroc := range got {
+		if math.IsNaN(auroc) || auroc < 0.5 || auroc > 1 {
+			t.Errorf("%g", auroc)
 		}
 	}
 	if a, b := p.teachers[0].features.Drawn(), p.teachers[1].features.Drawn(); a != b || a == 0 {

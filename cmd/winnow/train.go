@@ -151,7 +151,7 @@ func (r *trainedReport) print(out io.Writer) {
 	if r.Spread != nil {
 		fmt.Fprintf(out, "members of the ensemble differ by %.2f of what they leave\n", *r.Spread)
 	}
-	printViews(out, r.Sizes, r.Views)
+	printViews(out, r.Sizes, nil, r.Views)
 	printSuspects(out, r.Suspects)
 	fmt.Fprintf(out, "%s\n", r.Promise)
 }

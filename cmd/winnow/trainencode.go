@@ -172,7 +172,7 @@ func (j *trainJob) pack(ctx context.Context, d *train.Data) (*models.Package, er
 		return nil, err
 	}
 	for _, s := range slices.Concat(j.held, j.parts) { // in the order of the fit's parts
-		if err := j.t.picture(filepath.Base(s.path), s.Pix); err != nil {
+		if err := j.t.keep(filepath.Base(s.path), s.Pix); err != nil {
 			return nil, err
 		}
 	}

@@ -51,7 +51,7 @@ var ErrTaught = errors.New("the package was taught on this very picture: a part 
 // Take takes the part that the judge has just judged, with its fused score. Parts
 // of one group are not independent.
 func (c *Collector) Take(fused float64, group int) error {
-	in := c.judge.Session().Input(0)
+	in := c.judge.Picture()
 	if c.old.Manifest.Taught.Has(models.InputDigest(in)) {
 		c.known++
 		return ErrTaught

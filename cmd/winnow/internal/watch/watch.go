@@ -131,7 +131,7 @@ func (w *Watch) Judge(f *edge.Frame, v *edge.Verdict) error {
 // cannot be measured is a fault of the package's, not of the part's: NewMonitor
 // was given a reference of the right size, so there is none.
 func (w *Watch) observe(fused float64) {
-	changed, _ := w.monitor.Add(w.judge.Session().Input(0), fused)
+	changed, _ := w.monitor.Add(w.judge.Picture(), fused)
 	if changed || w.monitor.Parts()%every == 0 {
 		w.show()
 	}
