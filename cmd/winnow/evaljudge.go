@@ -184,7 +184,8 @@ func (x *examiner) corruptions(all []evaluate.Picture, limit int) ([]evaluate.Co
 }
 
 // knownDead judges pictures with dead pixels again, by a judge that knows which:
-// those that `winnow calibrate` would find in the first of the same pictures.
+// those that `winnow calibrate` would find in the first of the same pictures. There
+// are no such rows where it would find none.
 func (x *examiner) knownDead(ps []evaluate.Picture) ([]evaluate.Corrupted, error) {
 	sensor, err := x.judge.Sensor()
 	if err != nil {
@@ -208,6 +209,9 @@ func (x *examiner) knownDead(ps []evaluate.Picture) ([]evaluate.Corrupted, error
 			l.Add(f)
 		}
 		known := l.Sensor()
+		if known.Width == 0 {
+			return nil, nil // too few pictures, or of too many sizes, to find dead pixels in
+		}
 		known.Renew(sensor)
 		x.judge.SetSensor(known)
 		e := evaluate.New()
