@@ -53,7 +53,7 @@ func beltFaults(long bool) []fault {
 	dead := fault{alone: true, empty: true, alarm: "unclean-stop", reset: true, killed: true}
 	still := fault{alone: true, empty: true, alarm: "missed-reject", reset: true}
 	full := with(unseen, "the disk is full", (*bench).fillDisk, (*bench).emptyDisk)
-	full.alarm = "outbox"
+	full.alarm, full.untold = "outbox", true
 	shut := with(unseen, "the broker is gone", door(rig.DoorShut), door(rig.DoorOpen))
 	shut.alarm = "broker"
 	deaf := with(unseen, "the broker does not answer", door(rig.DoorDeaf), door(rig.DoorOpen))

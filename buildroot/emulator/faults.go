@@ -24,6 +24,7 @@ type fault struct {
 	empty  bool        // nor is there one on the belt when it breaks
 	ready  bool        // READY stays on
 	alarm  string      // is raised
+	untold bool        // records of parts that pass meanwhile are lost
 	reset  bool        // all is well after a reset; otherwise by itself
 	killed bool        // the station is another process then
 }
@@ -76,7 +77,7 @@ func (c *campaign) sumFaults(start time.Time) error {
 	if err := c.m.call("Told", rig.None{}, &told); err != nil {
 		return err
 	}
-	c.report.check(told.Parts == n.parts && len(told.Alarms) == 0, "over MQTT: %d of %d parts told, alarms that still stand: %v", told.Parts, n.parts, told.Alarms)
+	c.report.check(told.Parts == n.parts && len(told.Alarms) == 0, "over MQTT: %d of %d parts told, alarms that still stand: %v; %d records were lost to a full disk", told.Parts, n.parts, told.Alarms, n.lost)
 	c.report.note("from the unplugging to READY off, in this machine's time: %s", spread(n.drops))
 	c.report.note("the faults took %v", time.Since(start).Round(time.Second))
 	return nil
@@ -91,7 +92,8 @@ const (
 // drilled counts the faults that were gone through.
 type drilled struct {
 	injected, recovered, unplugs int
-	parts                        int             // that passed a station which lives
+	parts                        int             // that passed a station which lives, and are to be told of
+	lost                         int             // of whom the record had no room on a full disk
 	drops                        []time.Duration // from unplugging to READY off
 }
 
@@ -203,7 +205,25 @@ func (d *drill) during() (err error) {
 	if d.mended, err = d.m.now(); err != nil {
 		return err
 	}
-	return d.fault.mends(d.bench)
+	if err := d.fault.mends(d.bench); err != nil || !d.fault.untold {
+		return err
+	}
+	return d.countTold()
+}
+
+// countTold goes on from what the plant was told of: a record that could not be
+// kept is lost, and counted by the station.
+func (d *drill) countTold() error {
+	if err := d.m.sleep(time.Second); err != nil {
+		return err
+	}
+	var told rig.Told
+	if err := d.m.call("Told", rig.None{}, &told); err != nil {
+		return err
+	}
+	d.drilled.lost += d.drilled.parts - told.Parts
+	d.drilled.parts = told.Parts
+	return nil
 }
 
 // awaitAlarm waits until the fault's alarm was raised. One that is over by
