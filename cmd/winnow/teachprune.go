@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -74,6 +75,7 @@ func teachPruned(ctx context.Context, recipe string, ps []evaluate.Picture, f te
 	}
 	f.input = fmt.Sprintf("%dx%d", whole.pkg.Manifest.Preprocess.Width, whole.pkg.Manifest.Preprocess.Height)
 	f.level = levelName(whole.pkg.Manifest.Preprocess.Level)
+	f.level = levelName(whole.pkg.Manifest.Preprocess.Level)
 	kept := whole
 	for _, d := range densities {
 		f.density = d
@@ -111,7 +113,7 @@ func (t *teacher) lighten(ctx context.Context, ps []evaluate.Picture, density fl
 		if err := t.pre.Run(frame, in); err != nil {
 			return err
 		}
-		inputs = append(inputs, in)
+		inputs = append(inputs, bytes.Clone(t.load(in)))
 	}
 	r := rand.New(rand.NewPCG(1, 0x7072756e65)) // layers of many places take the first few
 	r.Shuffle(len(inputs), func(a, b int) { inputs[a], inputs[b] = inputs[b], inputs[a] })
