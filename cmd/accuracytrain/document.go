@@ -67,9 +67,9 @@ func (t *table) write(path string, lines []string) error {
 	for _, l := range lines {
 		fresh[t.key(l)] = true
 	}
-	header := strings.Split(t.head, "\n")
+	fresh[t.key(t.head)] = true // of this form or an older one
 	for l := range strings.SplitSeq(old, "\n") {
-		if strings.HasPrefix(l, "| ") && !slices.Contains(header, l) && !fresh[t.key(l)] {
+		if strings.HasPrefix(l, "| ") && !fresh[t.key(l)] {
 			lines = append(lines, l)
 		}
 	}
