@@ -12,8 +12,8 @@ const spare = 10
 // has processors, until giveBack. A pulse that is due wakes a thread of real-time
 // priority, which then needs one of the runtime's places. On a machine that does
 // other things too the places are held by threads that the kernel has put aside:
-// with two to spare there was none for 100 ms now and then (gpio/BENCH.md). The
-// kernel shares the processors by priority.
+// with two to spare there was often none for 100 ms (gpio/BENCH.md). The kernel
+// shares the processors by priority.
 // A GOMAXPROCS in the environment stays.
 func spareProcessors() (giveBack func()) {
 	if os.Getenv("GOMAXPROCS") != "" {

@@ -117,7 +117,8 @@ func (s *Station) change(ctx context.Context, name, path string) error {
 	if err := s.line.Send(ctx, line.Hold{Code: holdRecipe, Reason: "the recipe is being changed to " + name}); err != nil {
 		return err
 	}
-	defer func() { _ = s.line.Send(ctx, line.Hold{Code: holdRecipe}) }() // fails where the line has ended
+	// Also when the time is up; it fails where the line has ended.
+	defer func() { _ = s.line.Send(context.WithoutCancel(ctx), line.Hold{Code: holdRecipe}) }()
 	c := choice{Recipe: name}
 	if name != s.cfg.Recipe.Name || path != s.cfg.Model.Path {
 		var err error
