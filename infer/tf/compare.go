@@ -124,7 +124,7 @@ func differs(t infer.Tensor, want, got []byte, tolerance int) *Difference {
 	for i := range d.Of {
 		a, b := valueAt(t.Type, want, i), valueAt(t.Type, got, i)
 		off := math.Abs(a - b)
-		if off <= allowed {
+		if off <= allowed && (tolerance > 0 || math.Signbit(a) == math.Signbit(b)) { // 0 and -0 differ in their bits
 			continue
 		}
 		if d.Count++; d.Count == 1 {

@@ -158,6 +158,10 @@ var operators = []struct {
 	{"quantize to another scale", []int{1, 256}, func(m *maker) int { return m.Quantize("y", m.x, quantY) }},
 	{"to real numbers and back", []int{1, 256}, func(m *maker) int { return m.Quantize("y", m.Dequantize("f", m.x), quantY) }},
 	{"real numbers out", []int{1, 256}, func(m *maker) int { return m.Dequantize("y", m.x) }},
+	{"real numbers out of zeros that were rounded up", []int{1, 5, 6, 7}, func(m *maker) int {
+		c := m.AddConst("c", []int{1, 5, 1, 7}, m.int8s(35), tflite.Quant{Scale: 0.011, ZeroPoint: 4})
+		return m.Dequantize("y", m.Mul("p", m.x, c, tflite.ActNone, tflite.Quant{Scale: 0.2}))
+	}},
 }
 
 // TestOperatorsAgreeWithNative: exact mode and native give the same bits for

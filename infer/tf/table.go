@@ -112,7 +112,13 @@ func (l *lowering) dequantize(o tflite.Op) (output, error) {
 		return output{}, fmt.Errorf("from %v to %v cannot be run", x.Type, y.Type)
 	}
 	in, err := l.arg(o, 0)
-	return l.mul(in, scalar(&l.builder, x.Scale())), err
+	if err != nil {
+		return output{}, err
+	}
+	if l.mode == Exact { // what was rounded up to 0 is -0 until it is an integer
+		in = l.cast(l.cast(in, tensorflow.Int32), tensorflow.Float)
+	}
+	return l.mul(in, scalar(&l.builder, x.Scale())), nil
 }
 
 // softmax runs over the last dimension as TensorFlow Lite's int8 kernel does: a
