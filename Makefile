@@ -42,7 +42,7 @@ test-tools: ## install by name what `make test` uses and this machine lacks
 test: test-tools ## everything that this machine can test, race detector on
 	@.ci/test
 
-emulate: ## the station inside an emulated ARM machine with a real kernel: device tests, a short belt, faults (2 minutes)
+emulate: ## the station inside an emulated ARM machine with a real kernel: device tests, a short belt, faults (3 minutes)
 	@$(GO) run ./buildroot/emulator
 
 emulate-long: ## the whole campaign there: 520 parts, 40 faults, 100 starts, with the package that winnow teach makes
