@@ -41,9 +41,10 @@ func checkLevel(level string) error {
 	return usagef("--level %s: raw, gain, mean-std or auto", level)
 }
 
-// chooseLevel is how the light of pictures is levelled at the chosen size: as
-// asked for, or what drawn defects speak for. Where all taught parts are equally
-// bright it is not tried: light that changes later is drift, and has to be told.
+// chooseLevel is how the light of pictures is levelled for an input of w x h: as
+// asked for, or what drawn defects speak for, tried on no more than the usual
+// number of pixels. Where all taught parts are equally bright it is not tried:
+// light that changes later is drift, and has to be told.
 func chooseLevel(ctx context.Context, sv survey, f teachFlags, w, h int, bar *progress) (*models.Level, []levelReport, error) {
 	if f.level == levelRaw {
 		return nil, nil, nil
@@ -55,6 +56,9 @@ func chooseLevel(ctx context.Context, sv survey, f teachFlags, w, h int, bar *pr
 	}
 	if spread < steadyLight {
 		return nil, nil, nil
+	}
+	if w*h > inputArea*2 {
+		w, h = inputSize(sv.aspects)
 	}
 	tries := []try{{w, h, nil}, {w, h, level(models.LevelGain)}, {w, h, level(models.LevelMeanStd)}}
 	aurocs, err := newProber(sv, f, "trying to level light", tries...).run(ctx, sv.usable, bar)
