@@ -164,7 +164,7 @@ func (m *machine) reset() error {
 
 // patience is how long the station may take for anything, in the machine's time:
 // no claim on speed, but the end of hope.
-const patience = 10 * time.Minute
+const patience = 3 * time.Minute
 
 // wait asks every tenth of a second of the machine's time until ok. What the
 // station said last is part of the error.
