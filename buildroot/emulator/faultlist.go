@@ -70,7 +70,7 @@ func beltFaults(long bool) []fault {
 		counted{0, 1, deaf},
 		counted{0, 2, full},
 		counted{0, 1, with(unseen, "the clock is set a day ahead", setClock("+"), setClock("-"))},
-		counted{0, 1, with(unseen, "bounces at the trigger", (*bench).bounce, (*bench).reset)},
+		counted{0, 1, with(unseen, "bounces at the trigger", (*bench).bounce, func(b *bench) error { return b.m.reset() })},
 		counted{1, 3, with(dead, "SIGKILL", (*bench).kill, nil)},
 		counted{0, 2, with(still, "SIGSTOP, and SIGCONT when the parts are past", (*bench).stopAWhile, nil)},
 		counted{0, 1, with(refused, "a damaged model package at a restart", (*bench).damageModel, (*bench).mendModel)},
