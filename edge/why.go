@@ -23,6 +23,16 @@ func (v *Verdict) Why() string {
 	return v.whyNot()
 }
 
+// Brief is the first sentence of Why: where the part deviates, or why it has no
+// result.
+func (v *Verdict) Brief() string {
+	first, _, more := strings.Cut(v.Why(), ". ")
+	if more {
+		first += "."
+	}
+	return first
+}
+
 // whyNot explains a part that has no result, or has it too late.
 func (v *Verdict) whyNot() string {
 	switch v.Reason {

@@ -17,6 +17,19 @@ func rejected() *edge.Verdict {
 	}
 }
 
+func TestBriefIsTheFirstSentence(t *testing.T) {
+	if got, want := rejected().Brief(), "Deviation at the upper left, 14x9 px, 3.2 times the most that good parts show, 41 % of the excess; 1 more place."; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	late := &edge.Verdict{Decision: edge.Reject, Reason: edge.ReasonLate}
+	if got, want := late.Brief(), late.Why(); got != want || got == "" {
+		t.Errorf("%q, want the only sentence %q", got, want)
+	}
+	if got := (&edge.Verdict{Decision: edge.Accept}).Brief(); got != "" {
+		t.Errorf("%q of an accepted part", got)
+	}
+}
+
 func TestWhy(t *testing.T) {
 	change := func(f func(*edge.Verdict)) *edge.Verdict {
 		v := rejected()

@@ -113,7 +113,8 @@ func runDemo(ctx context.Context, f demoFlags, out, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(say, "taught on %d good parts: %s\n\n", p.Manifest.Taught.Parts, fit.Promise(p.Calibration))
+	fmt.Fprintf(say, "taught on %d good parts:\n  %s\n\n", p.Manifest.Taught.Parts, strings.ReplaceAll(fit.Promise(p.Calibration), "; ", ";\n  "))
+	fmt.Fprintf(say, "part       verdict truth                    score  where (a score above %.2f is a reject)\n", p.Calibration.Threshold)
 	judge, eng, err := openJudge(p, f.engine, "", judgeThreads(f.threads))
 	if err != nil {
 		return err
@@ -213,7 +214,7 @@ func (d *demoLine) Record(v *edge.Verdict, f *edge.Frame) bool {
 	if v.Decision == edge.Accept {
 		return ok
 	}
-	fmt.Fprintf(d.say, "part %4d  %-7s %s  %s\n", f.Seq, v.Decision, t.verdict(), v.Why())
+	fmt.Fprintf(d.say, "part %4d  %-7s %-24s %5.1f  %s\n", f.Seq, v.Decision, t.verdict(v.Decision), v.Score.Fused, v.Brief())
 	d.keep(f, v, t)
 	return ok
 }

@@ -128,10 +128,14 @@ func (r *demoReport) finish(ms []float64) {
 }
 
 // verdict says in a word whether a rejected part deserved it.
-func (t truth) verdict() string {
+func (t truth) verdict(d edge.Decision) string {
 	switch {
 	case !t.known:
 		return ""
+	case d == edge.Unsure && t.bad():
+		return "unsure: " + t.name()
+	case d == edge.Unsure:
+		return "unsure: good"
 	case t.bad():
 		return "caught: " + t.name()
 	}
