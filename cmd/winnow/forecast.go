@@ -8,13 +8,25 @@ import (
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
 
+	"winnow/capture/pixfmt"
+	"winnow/edge"
 	"winnow/infer/fit"
 )
 
 // forecast says how long teaching so many parts will take on this machine, and
-// how much memory, from two short measurements: the encoder, and a matrix
-// product. Reading the pictures is not in it.
-func (t *teacher) forecast(parts int) (time.Duration, int64, error) {
+// how much memory, from three short measurements: a picture from its file to the
+// encoder's input, the encoder, and a matrix product.
+func (t *teacher) forecast(path string, parts int) (time.Duration, int64, error) {
+	frame := new(edge.Frame)
+	picture, err := least(2, func() error {
+		if err := pixfmt.ReadImageInto(frame, path); err != nil {
+			return err
+		}
+		return t.pre.Run(frame, t.picture)
+	})
+	if err != nil {
+		return 0, 0, err
+	}
 	drawn := 0
 	if t.defects != nil {
 		drawn = min(t.defects.each*((parts+t.defects.of-1)/t.defects.of), mostDefects)
@@ -28,9 +40,10 @@ func (t *teacher) forecast(parts int) (time.Duration, int64, error) {
 	c := blas32.Symmetric{N: n, Stride: n, Data: make([]float32, n*n), Uplo: blas.Upper}
 	product, _ := least(3, func() error { blas32.Syrk(blas.Trans, 1, a, 0, c); return nil })
 	e := fit.EstimateFit(t.features.Taps, t.options(fit.Options{}), parts, drawn)
-	sessions := 3 * time.Duration(parts+drawn) * encoder // the encoder, and the graphs of the folds
-	products := time.Duration(e.MACs / (n * n * n / 2) * float64(product))
-	return sessions + products, processBytes + e.Bytes + e.Bytes*teachGarbage/100, nil
+	pictures := time.Duration(parts) * picture
+	sessions := 6 * time.Duration(parts+drawn) * encoder                       // the encoder, the graphs of the folds, drawing
+	products := time.Duration(2 * e.MACs / (n * n * n / 2) * float64(product)) // half of them in float64, on one processor
+	return pictures + sessions + products, processBytes + e.Bytes + e.Bytes*teachGarbage/100, nil
 }
 
 // processBytes is what a program that teaches takes before it fits: itself, the

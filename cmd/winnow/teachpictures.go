@@ -76,7 +76,7 @@ func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f 
 		}
 	}
 	t.features.SpillTo(spillFolder(f.out), fit.MemoryRoom)
-	if took, bytes, err := t.forecast(len(sv.usable)); err == nil {
+	if took, bytes, err := t.forecast(sv.usable[0].Path, len(sv.usable)); err == nil {
 		bar.say(forecastText(len(sv.usable), w, h, took, bytes))
 	}
 	if f.register {

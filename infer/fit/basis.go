@@ -28,10 +28,13 @@ func CodeSize(n, most int) int { return max(1, min(most, n/4)) }
 const mostSnapshots = 512
 
 // snapshots are the parts that bases are made from, of n.
-func snapshots(n int) []int {
-	out := make([]int, min(n, mostSnapshots))
+func snapshots(n int) []int { return thinned(upTo(n), mostSnapshots) }
+
+// thinned is most of idx at most, evenly taken.
+func thinned(idx []int, most int) []int {
+	out := make([]int, min(len(idx), most))
 	for i := range out {
-		out[i] = i * n / len(out)
+		out[i] = idx[i*len(idx)/len(out)]
 	}
 	return out
 }

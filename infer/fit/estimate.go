@@ -18,15 +18,16 @@ func EstimateFit(taps []Tap, o Options, parts, drawn int) Estimate {
 	}
 	width, n := grid*channels, min(parts, mostSnapshots)
 	k := CodeSize(n, o.CodeSize)
-	macs := float64(n*n) / 2 * float64(width)                                  // the Gram matrix
-	macs += float64((o.Folds+1)*n*k) * float64(width)                          // bases
-	macs += 3 * float64(parts*k) * float64(width)                              // codes, and residuals twice
-	macs += float64(2 * min(covarianceRows, grid*parts) * channels * channels) // covariances
-	macs += float64(o.Folds+1) * cube(channels) * 20                           // their roots
-	table := int64(4 * k * width)                                              // one basis
-	rows := int64(width) * int64(parts+drawn)                                  // what the autoencoder sees
-	chunk := int64(4*2*n*chunkColumns) + int64(12*n*n)                         // of columns, and Gram matrices
-	live := 3*table + int64(2*8*o.Folds*width) + chunk                         // the moments of each fold
+	macs := float64(n*n) / 2 * float64(width)                                     // the Gram matrix
+	macs += float64((o.Folds+1)*n*k) * float64(width)                             // bases
+	macs += 3 * float64(parts*k) * float64(width)                                 // codes, and residuals twice
+	macs += float64(2 * min(covarianceRows, grid*parts) * channels * channels)    // covariances
+	macs += float64(o.Folds+1) * cube(channels) * 20                              // their roots
+	macs += float64(o.Folds+1) * 12 * (cube(n) + cube(min(parts, mostDescribed))) // eigenvectors of parts
+	table := int64(4 * k * width)                                                 // one basis
+	rows := int64(width) * int64(parts+drawn)                                     // what the autoencoder sees
+	chunk := int64(4*2*n*chunkColumns) + int64(12*n*n)                            // of columns, and Gram matrices
+	live := 3*table + int64(2*8*o.Folds*width) + chunk                            // the moments of each fold
 	rows, live = rows+table*int64(o.Folds+1), live+int64(8*o.Folds*channels*channels)
 	for i, t := range taps {
 		if i < o.LocalTaps || i >= o.FirstTap {

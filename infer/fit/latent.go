@@ -12,9 +12,14 @@ import (
 // standardized descriptor's.
 const latentFloor = 0.05
 
+// mostDescribed bounds how many parts the directions of the latent model are made
+// from: time grows with its third power, memory with its square.
+const mostDescribed = 800
+
 // latentModel fits a low-rank plus isotropic Gaussian to the descriptors idx.
 func latentModel(desc [][]float64, idx []int, first, codeSize int) (infer.LatentModel, error) {
-	d, n := len(desc[0]), len(idx)
+	d, few := len(desc[0]), thinned(idx, mostDescribed)
+	n := len(few)
 	m := infer.LatentModel{FirstChannel: first, Mean: make([]float64, d), Scale: make([]float64, d)}
 	x := mat.NewDense(n, d, nil)
 	for j := range d {
@@ -23,9 +28,10 @@ func latentModel(desc [][]float64, idx []int, first, codeSize int) (infer.Latent
 			sum += desc[i][j]
 			sqr += desc[i][j] * desc[i][j]
 		}
-		m.Mean[j] = sum / float64(n)
-		m.Scale[j] = math.Sqrt(max(0, sqr/float64(n)-m.Mean[j]*m.Mean[j])) + 1e-3
-		for r, i := range idx {
+		all := float64(len(idx))
+		m.Mean[j] = sum / all
+		m.Scale[j] = math.Sqrt(max(0, sqr/all-m.Mean[j]*m.Mean[j])) + 1e-3
+		for r, i := range few {
 			x.Set(r, j, (desc[i][j]-m.Mean[j])/m.Scale[j])
 		}
 	}
