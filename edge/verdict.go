@@ -66,11 +66,16 @@ func (id EventID) String() string { return fmt.Sprintf("%s/%s/%d", id.Device, id
 type Score struct {
 	Fused          float64 `json:"fused"`          // what the threshold is compared with
 	Latent         float64 `json:"latent"`         // standardized latent discrepancy
-	Reconstruction float64 `json:"reconstruction"` // standardized reconstruction error
-	LatentShare    float64 `json:"latent_share"`   // share of Latent in Fused, 0..1
-	PValue         float64 `json:"p_value"`        // conformal p-value against held-out good parts, 0..1
-	Threshold      float64 `json:"threshold"`      // the calibrated threshold in force
-	Spread         float64 `json:"spread"`         // standard deviation of Fused between the members of an ensemble; 0 without one
+	Reconstruction float64 `json:"reconstruction"` // standardized: both maps, weighed as in Fused
+	Autoencoder    float64 `json:"autoencoder"`    // standardized: the worst place of the autoencoder's error alone
+	Surroundings   float64 `json:"surroundings"`   // standardized: the worst place that its surroundings do not foretell; 0 without that view
+
+	LatentShare       float64 `json:"latent_share"`       // share of Latent in Fused, 0..1
+	SurroundingsShare float64 `json:"surroundings_share"` // share of Surroundings; the autoencoder has the rest
+
+	PValue    float64 `json:"p_value"`   // conformal p-value against held-out good parts, 0..1
+	Threshold float64 `json:"threshold"` // the calibrated threshold in force
+	Spread    float64 `json:"spread"`    // standard deviation of Fused between the members of an ensemble; 0 without one
 }
 
 // Region is one connected anomalous area.

@@ -32,7 +32,7 @@ func (s *Statistics) Spread(e *Ensemble) float64 {
 	mean := 0.0
 	for i := range s.Members {
 		m := &s.Members[i]
-		fused, _, _ := m.Fusion.Fuse(m.Standardize(e[i], s.Local != nil))
+		fused := m.Fusion.Fuse(m.Standardize(e[i], s.Local != nil))
 		score[i] = fused - m.Offset
 		mean += mul(score[i], 1.0/Members)
 	}

@@ -62,18 +62,35 @@ func Deviation(evidence float64) float64 {
 	return mul(math.Sqrt(0.0625+mul(4, evidence))-0.25, 0.5)
 }
 
-// Fuse returns the fused score of standardized deviations, what the two maps
-// say of it together, and the latent view's share of the evidence (0..1).
-func (f Fusion) Fuse(d Deviations) (score, reconstruction, latentShare float64) {
-	r, l, t := mul(f.Reconstruction, Evidence(d.Reconstruction)), mul(f.Local, Evidence(d.Local)), mul(f.Latent, Evidence(d.Latent))
-	score = Deviation((r + l + t) / (f.Reconstruction + f.Local + f.Latent))
-	reconstruction = d.Reconstruction
-	if maps := f.Reconstruction + f.Local; maps > 0 && f.Local > 0 {
-		reconstruction = Deviation((r + l) / maps)
+// evidence is what each view counts in the fusion of standardized deviations.
+func (f Fusion) evidence(d Deviations) Deviations {
+	return Deviations{mul(f.Reconstruction, Evidence(d.Reconstruction)), mul(f.Local, Evidence(d.Local)), mul(f.Latent, Evidence(d.Latent))}
+}
+
+// Fuse returns the fused score of standardized deviations.
+func (f Fusion) Fuse(d Deviations) float64 {
+	e := f.evidence(d)
+	return Deviation((e.Reconstruction + e.Local + e.Latent) / (f.Reconstruction + f.Local + f.Latent))
+}
+
+// Maps is what the two maps say together.
+func (f Fusion) Maps(d Deviations) float64 {
+	maps := f.Reconstruction + f.Local
+	if maps == 0 || f.Local == 0 {
+		return d.Reconstruction
 	}
-	place, whole := max(r, 0)+max(l, 0), max(t, 0)
-	if place+whole > 0 {
-		latentShare = whole / (place + whole)
+	e := f.evidence(d)
+	return Deviation((e.Reconstruction + e.Local) / maps)
+}
+
+// Shares of the views in the evidence for a deviation, 0..1, which sum to 1; all
+// are 0 where nothing deviates.
+func (f Fusion) Shares(d Deviations) Deviations {
+	e := f.evidence(d)
+	e = Deviations{max(e.Reconstruction, 0), max(e.Local, 0), max(e.Latent, 0)}
+	sum := e.Reconstruction + e.Local + e.Latent
+	if sum == 0 {
+		return Deviations{}
 	}
-	return score, reconstruction, latentShare
+	return Deviations{e.Reconstruction / sum, e.Local / sum, e.Latent / sum}
 }

@@ -216,8 +216,10 @@ func (j *Judge) score(s *edge.Score) error {
 		return err
 	}
 	d := j.stats.Standardize(raw)
-	s.Latent = d.Latent
-	s.Fused, s.Reconstruction, s.LatentShare = j.stats.Fusion.Fuse(d)
+	s.Latent, s.Autoencoder, s.Surroundings = d.Latent, d.Reconstruction, d.Local
+	s.Fused, s.Reconstruction = j.stats.Fusion.Fuse(d), j.stats.Fusion.Maps(d)
+	shares := j.stats.Fusion.Shares(d)
+	s.LatentShare, s.SurroundingsShare = shares.Latent, shares.Local
 	s.Spread = j.stats.Spread(j.scorer.Ensemble())
 	return nil
 }

@@ -173,14 +173,15 @@ func TestFusionIsMonotone(t *testing.T) {
 	for range 1000 {
 		a, b, d := r.NormFloat64(), r.NormFloat64(), r.Float64()
 		local := 3 * r.NormFloat64()
-		s, _, share := f.Fuse(Deviations{a, local, b})
+		s, shares := f.Fuse(Deviations{a, local, b}), f.Shares(Deviations{a, local, b})
 		for view, more := range []Deviations{{a + d, local, b}, {a, local + d, b}, {a, local, b + d}} {
-			if up, _, _ := f.Fuse(more); up < s {
+			if f.Fuse(more) < s {
 				t.Fatalf("more deviation in view %d lowered the score", view)
 			}
 		}
-		if share < 0 || share > 1 {
-			t.Fatalf("share %g", share)
+		sum := shares.Reconstruction + shares.Local + shares.Latent
+		if min(shares.Reconstruction, shares.Local, shares.Latent) < 0 || sum != 0 && math.Abs(sum-1) > 1e-9 || sum == 0 && max(a, local, b) > 0 {
+			t.Fatalf("shares %+v of %g, %g and %g", shares, a, local, b)
 		}
 	}
 }

@@ -28,9 +28,12 @@ type Part struct {
 type Score struct {
 	Fused               Number `json:"fused"`
 	Latent              Number `json:"latent"`
-	Reconstruction      Number `json:"reconstruction"`
+	Reconstruction      Number `json:"reconstruction"` // both maps: autoencoder and surroundings
+	Autoencoder         Number `json:"autoencoder"`
+	Surroundings        Number `json:"surroundings"`
 	LatentShare         Number `json:"latent_share"`
-	ReconstructionShare Number `json:"reconstruction_share"`
+	ReconstructionShare Number `json:"reconstruction_share"` // with LatentShare 1
+	SurroundingsShare   Number `json:"surroundings_share"`   // what of ReconstructionShare is theirs
 	PValue              Number `json:"p_value"`
 	Threshold           Number `json:"threshold"`
 	Spread              Number `json:"spread"`
@@ -82,14 +85,17 @@ func scoreOf(v *edge.Verdict) Score {
 	s := v.Score
 	if s == (edge.Score{}) {
 		nan := Number(math.NaN())
-		return Score{nan, nan, nan, nan, nan, nan, nan, nan}
+		return Score{nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan}
 	}
 	return Score{
 		Fused:               Number(s.Fused),
 		Latent:              Number(s.Latent),
 		Reconstruction:      Number(s.Reconstruction),
+		Autoencoder:         Number(s.Autoencoder),
+		Surroundings:        Number(s.Surroundings),
 		LatentShare:         Number(s.LatentShare),
 		ReconstructionShare: Number(1 - s.LatentShare),
+		SurroundingsShare:   Number(s.SurroundingsShare),
 		PValue:              Number(s.PValue),
 		Threshold:           Number(s.Threshold),
 		Spread:              Number(s.Spread),

@@ -99,7 +99,7 @@ func fullVerdict() *edge.Verdict {
 	v := &edge.Verdict{
 		ID:       edge.EventID{Device: "d", Boot: "b", Seq: 7},
 		Decision: edge.Reject, Reason: edge.ReasonScore,
-		Score:   edge.Score{Fused: 1.0 / 3, Latent: 2, Reconstruction: 3, LatentShare: 0.25, PValue: 0.001, Threshold: 0.2},
+		Score:   edge.Score{Fused: 1.0 / 3, Latent: 2, Reconstruction: 3, Autoencoder: 1, Surroundings: 4, LatentShare: 0.25, SurroundingsShare: 0.5, PValue: 0.001, Threshold: 0.2},
 		Regions: []edge.Region{{Box: image.Rect(1, 2, 11, 22), Area: 50, Score: 1.5, Share: 0.75}},
 		Judged:  image.Rect(0, 0, 64, 64), Nearest: edge.Nearest{Part: "good-7.png", Distance: 3, Usual: 1.5},
 		Trigger: 1000, Frame: 6_000, Scored: 3_001_999, Due: 2_001_000,
@@ -313,6 +313,9 @@ func ruleNotScored(t *testing.T) {
 	v := fullVerdict()
 	if got := at(t, must(t)(telemetry.EncodePart(v, 1)), "score.reconstruction_share"); got != 0.75 {
 		t.Errorf("share of reconstruction %v", got)
+	}
+	if got := at(t, must(t)(telemetry.EncodePart(v, 1)), "score.surroundings_share"); got != 0.5 {
+		t.Errorf("share of surroundings %v", got)
 	}
 	v.Score = edge.Score{}
 	for key, got := range at(t, must(t)(telemetry.EncodePart(v, 1)), "score").(map[string]any) {

@@ -89,16 +89,16 @@ func (b *bench) threshold(w *strings.Builder) {
 }
 
 func (b *bench) views(w *strings.Builder) {
-	w.WriteString("\nWhat the fusion is worth: image AUROC of each view alone and fused; points that fused gains over the better view, by paired bootstrap.\n")
+	w.WriteString("\nWhat the fusion is worth: image AUROC of each view alone, of both maps (autoencoder and surroundings) and fused; points that fused gains over the best single view, by paired bootstrap.\n")
 	var rows [][]string
 	for i := range b.rows {
 		v := &b.rows[i].eval.Views
 		rows = append(rows, []string{
-			b.rows[i].title, pc(v.Latent), pc(v.Reconstruction), pc(v.Fused),
+			b.rows[i].title, pc(v.Latent), pc(v.Autoencoder), pc(v.Surroundings), pc(v.Reconstruction), pc(v.Fused),
 			fmt.Sprintf("%+.1f (%+.1f to %+.1f)", 100*float64(v.Gain), 100*float64(v.GainInterval[0]), 100*float64(v.GainInterval[1])),
 		})
 	}
-	table(w, "set|latent|reconstruction|fused|gain", rows)
+	table(w, "set|latent|autoencoder|surroundings|both maps|fused|gain", rows)
 }
 
 // corruption is a table of all sets: image AUROC and false rejects a grade.

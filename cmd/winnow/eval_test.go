@@ -48,7 +48,7 @@ func TestEvalCorruptionAndConditionTables(t *testing.T) {
 	if r.Condition != "lamp" || len(r.Conditions) != 2 || r.Conditions[0].Good != 2 || r.Conditions[0].Bad != 1 || r.Conditions[1].Name != "old" {
 		t.Errorf("conditions by %q: %+v", r.Condition, r.Conditions)
 	}
-	if r.Views.Fused != r.ImageAUROC || !r.Views.Latent.Known() || !r.Views.Reconstruction.Known() {
+	if r.Views.Fused != r.ImageAUROC || !r.Views.Latent.Known() || !r.Views.Autoencoder.Known() || !r.Views.Reconstruction.Known() {
 		t.Errorf("views %+v, image AUROC %v", r.Views, r.ImageAUROC)
 	}
 }

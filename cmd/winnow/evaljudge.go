@@ -76,7 +76,8 @@ func (x *examiner) part(f *edge.Frame, pic evaluate.Picture) (evaluate.Part, *ed
 	}
 	return evaluate.Part{
 		Path: pic.Path, Defect: pic.Defect, Group: pic.Group, Condition: pic.Condition, Decision: v.Decision, Latency: time.Since(start),
-		Score: v.Score.Fused, Latent: v.Score.Latent, Reconstruction: v.Score.Reconstruction,
+		Score: v.Score.Fused, Latent: v.Score.Latent, Autoencoder: v.Score.Autoencoder,
+		Surroundings: v.Score.Surroundings, Reconstruction: v.Score.Reconstruction,
 	}, v, nil
 }
 

@@ -63,7 +63,10 @@ func printFigures(w io.Writer, r evaluate.Result) error {
 	fmt.Fprintf(w, "%d good and %d defective parts in %d groups, engine %s; in brackets 95 %% intervals\n", r.Good, r.Bad, r.Groups, r.Engine)
 	row("image AUROC", "%s", between(&r, "image_auroc", r.ImageAUROC))
 	row("  of the latent view alone", "%s", percent(r.Views.Latent))
-	row("  of the reconstruction alone", "%s", percent(r.Views.Reconstruction))
+	row("  of the autoencoder alone", "%s", percent(r.Views.Autoencoder))
+	row("  of the surroundings alone", "%s", percent(r.Views.Surroundings))
+	gain := r.Views.GainInterval
+	row("  fused above the best of them", "%+.1f points (%+.1f to %+.1f)", 100*float64(r.Views.Gain), 100*float64(gain[0]), 100*float64(gain[1]))
 	row("average precision, best F1", "%s, %s", percent(r.ImageAP), percent(r.F1))
 	row("caught at 1 % false rejects", "%s; at none %s", between(&r, "caught_at_1pct", r.CaughtAt1), percent(r.CaughtAt0))
 	row("pixel AUROC", "%s", between(&r, "pixel_auroc", r.PixelAUROC))

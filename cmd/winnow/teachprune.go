@@ -65,7 +65,7 @@ func teachPruned(ctx context.Context, recipe string, ps []evaluate.Picture, f te
 	}
 	fused := func(t *taughtPictures) float64 {
 		return drawnAUROC(t.result, func(h fit.HeldOut) float64 {
-			score, _, _ := t.result.Statistics.Fusion.Fuse(t.result.Statistics.Standardize(h.Raw))
+			score := t.result.Statistics.Fusion.Fuse(t.result.Statistics.Standardize(h.Raw))
 			return score
 		})
 	}

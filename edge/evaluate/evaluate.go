@@ -18,9 +18,11 @@ type Part struct {
 	Group     string // parts of one group are not independent; "" = a group of its own
 	Condition string // slice that it belongs to; "" = none
 
-	Score          float64 // fused
-	Latent         float64 // the two views that were fused
-	Reconstruction float64
+	Score          float64 // fused of the three views
+	Latent         float64
+	Autoencoder    float64
+	Surroundings   float64 // 0 of every part: there is no such view
+	Reconstruction float64 // the two maps, autoencoder and surroundings, fused without Latent
 	Decision       edge.Decision
 	Latency        time.Duration
 	// Map is the enlarged anomaly map (see Enlarge), Mask the defective pixels at

@@ -3,6 +3,7 @@ package evaluate
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"gonum.org/v1/gonum/stat/distuv"
 )
@@ -118,27 +119,40 @@ func BinomialInterval(rate float64, n int) [2]Number {
 // views compares the views by AUROC on the same resamples.
 func (e *Evaluation) views(good, bad []int, seed uint64) Views {
 	unknown := Number(math.NaN())
-	v := Views{unknown, unknown, unknown, unknown, [2]Number{unknown, unknown}}
+	v := Views{unknown, unknown, unknown, unknown, unknown, unknown, [2]Number{unknown, unknown}}
 	if len(good) == 0 || len(bad) == 0 {
 		return v
 	}
-	latent, rec, fused := e.viewAUROC(good, bad)
-	v.Latent, v.Reconstruction, v.Fused = Number(latent), Number(rec), Number(fused)
-	v.Gain = Number(fused - max(latent, rec))
+	whole := e.viewAUROC(good, bad)
+	v.Latent, v.Autoencoder, v.Reconstruction, v.Fused = Number(whole.latent), Number(whole.autoencoder), Number(whole.maps), Number(whole.fused)
+	if e.hasSurroundings() {
+		v.Surroundings = Number(whole.surroundings)
+	}
+	v.Gain = Number(whole.gain())
 	r := rand.New(rand.NewPCG(seed, 0x76696577))
 	cg, cb := e.clusters(good), e.clusters(bad)
 	var g, b []int
 	var gains []float64
 	for range resamples {
 		g, b = cg.draw(r, g), cb.draw(r, b)
-		latent, rec, fused := e.viewAUROC(g, b)
-		gains = append(gains, fused-max(latent, rec))
+		gains = append(gains, e.viewAUROC(g, b).gain())
 	}
 	v.GainInterval = percentiles95(gains)
 	return v
 }
 
-func (e *Evaluation) viewAUROC(good, bad []int) (latent, rec, fused float64) {
+// viewsAUROC is what each view, both maps and all together tell apart.
+type viewsAUROC struct{ latent, autoencoder, surroundings, maps, fused float64 }
+
+// gain of the fused score over the best single view. A view that is not there
+// tells nothing, 0.5.
+func (v viewsAUROC) gain() float64 { return v.fused - max(v.latent, v.autoencoder, v.surroundings) }
+
+func (e *Evaluation) hasSurroundings() bool {
+	return slices.ContainsFunc(e.parts, func(p kept) bool { return p.Surroundings != 0 })
+}
+
+func (e *Evaluation) viewAUROC(good, bad []int) viewsAUROC {
 	of := func(view func(*kept) float64) float64 {
 		g, b := make([]float64, len(good)), make([]float64, len(bad))
 		for k, i := range good {
@@ -149,8 +163,11 @@ func (e *Evaluation) viewAUROC(good, bad []int) (latent, rec, fused float64) {
 		}
 		return AUROC(g, b)
 	}
-	return of(func(p *kept) float64 { return p.Latent }), of(func(p *kept) float64 { return p.Reconstruction }),
-		of(func(p *kept) float64 { return p.Score })
+	return viewsAUROC{
+		latent: of(func(p *kept) float64 { return p.Latent }), autoencoder: of(func(p *kept) float64 { return p.Autoencoder }),
+		surroundings: of(func(p *kept) float64 { return p.Surroundings }), maps: of(func(p *kept) float64 { return p.Reconstruction }),
+		fused: of(func(p *kept) float64 { return p.Score }),
+	}
 }
 
 // BinomialQuantile is the smallest number of events that n trials of

@@ -70,13 +70,16 @@ type Condition struct {
 	Rejects1 Number `json:"own_threshold_1pct"`
 }
 
-// Views compares the fused score with the two views that it is made of.
+// Views compares the fused score with the views that it is made of.
 type Views struct {
 	Latent         Number `json:"latent_auroc"`
-	Reconstruction Number `json:"reconstruction_auroc"`
+	Autoencoder    Number `json:"autoencoder_auroc"`
+	Surroundings   Number `json:"surroundings_auroc"`   // unknown without that view
+	Reconstruction Number `json:"reconstruction_auroc"` // of both maps, fused without Latent
 	Fused          Number `json:"fused_auroc"`
-	// Gain is Fused minus the better view; its interval is a paired bootstrap, in
-	// which the better view is chosen anew from each resample.
+	// Gain is Fused minus the best single view (Latent, Autoencoder, Surroundings);
+	// its interval is a paired bootstrap, in which the best view is chosen anew from
+	// each resample.
 	Gain         Number    `json:"gain"`
 	GainInterval [2]Number `json:"gain_interval"`
 }

@@ -123,16 +123,23 @@ func TestBinomialInterval(t *testing.T) {
 func TestViewsComparePaired(t *testing.T) {
 	e := New()
 	for i := range 80 {
-		p := Part{Latent: float64(i * 7919 % 80), Reconstruction: float64(i * 31 % 40)}
+		p := Part{Latent: float64(i * 7919 % 80), Autoencoder: float64(i * 31 % 40)}
 		if i%2 == 1 {
-			p.Defect, p.Reconstruction = "spot", p.Reconstruction+30
+			p.Defect, p.Autoencoder = "spot", p.Autoencoder+30
 		}
-		p.Score = p.Latent + 0.1*p.Reconstruction
+		p.Score = p.Latent + 0.1*p.Autoencoder
 		e.Add(p)
 	}
 	v := e.Result(1).Views
-	if v.Gain >= 0 || v.GainInterval[1] >= 0 || v.Fused-max(v.Latent, v.Reconstruction) != v.Gain {
+	if v.Gain >= 0 || v.GainInterval[1] >= 0 || v.Fused-max(v.Latent, v.Autoencoder) != v.Gain || v.Surroundings.Known() {
 		t.Errorf("%+v", v)
+	}
+	// A third view that tells more than the fused score is what gain is counted from.
+	for i := range e.parts {
+		e.parts[i].Surroundings = 1 + float64(i%2)
+	}
+	if w := e.Result(1).Views; w.Surroundings != 1 || w.Gain != w.Fused-1 {
+		t.Errorf("%+v", w)
 	}
 }
 

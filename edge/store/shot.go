@@ -129,7 +129,9 @@ func (s *shot) describe(name, digest string) ([]byte, error) {
 		Score: map[string]number{
 			"fused": number(v.Score.Fused), "latent": number(v.Score.Latent),
 			"reconstruction": number(v.Score.Reconstruction), "latent_share": number(v.Score.LatentShare),
-			"p_value": number(v.Score.PValue), "threshold": number(v.Score.Threshold),
+			"autoencoder": number(v.Score.Autoencoder), "surroundings": number(v.Score.Surroundings),
+			"surroundings_share": number(v.Score.SurroundingsShare),
+			"p_value":            number(v.Score.PValue), "threshold": number(v.Score.Threshold),
 			"spread": number(v.Score.Spread),
 		},
 		Regions: []aboutRegion{}, Heatmap: v.Heatmap[:], Recipe: v.Recipe, Model: v.Model,

@@ -185,7 +185,7 @@ func scoreWith(t *testing.T, res *fit.Result) func(part []byte) float64 {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fused, _, _ := res.Statistics.Fusion.Fuse(res.Statistics.Standardize(raw))
+		fused := res.Statistics.Fusion.Fuse(res.Statistics.Standardize(raw))
 		return fused
 	}
 }

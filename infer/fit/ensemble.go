@@ -81,7 +81,7 @@ func offset(s *infer.Statistics, m *infer.Member, held []HeldOut, of func(HeldOu
 	})
 	n, sum := (len(order)+4)/5, 0.0
 	for _, h := range order[:n] {
-		fused, _, _ := m.Fusion.Fuse(m.Standardize(of(h), s.Local != nil))
+		fused := m.Fusion.Fuse(m.Standardize(of(h), s.Local != nil))
 		sum += fused - h.Fused
 	}
 	return sum / float64(n)

@@ -430,7 +430,7 @@ func (ft *fitter) calibrate(r *Result, held, odd []HeldOut) error {
 	}
 	for _, of := range [][]HeldOut{held, odd} {
 		for i := range of {
-			of[i].Fused, _, _ = s.Fusion.Fuse(s.Standardize(of[i].Raw))
+			of[i].Fused = s.Fusion.Fuse(s.Standardize(of[i].Raw))
 			of[i].MapPeak = s.MapPeak(of[i].Raw)
 		}
 	}
