@@ -102,3 +102,21 @@ type Profiler interface {
 	// Profile runs the model runs times and returns its layers in order.
 	Profile(runs int) ([]LayerTime, error)
 }
+
+// Kernels are loops over bytes as an instruction set runs them, to the bit what plain
+// Go in this package makes of them. A function is nil where there is no kernel.
+// infer/kernel, which this package must not import, implements it.
+type Kernels interface {
+	// ResizeRows resizes rows of width pixels of 1 or 3 channels: output pixel i has
+	// weight[i] in 1/2^14 on the pixels from first[i] on.
+	ResizeRows(first []int, weight [][]int32, width, channels int) func(dst, src []byte)
+	// ResizeColumns makes row y of columns of height rows of row bytes, which all
+	// are in src, with the top bit of each byte inverted.
+	ResizeColumns(first []int, weight [][]int32, height, row int) func(dst, src []byte, y int)
+}
+
+// Accelerated is implemented by sessions whose kernels serve what stands around the
+// graph, too.
+type Accelerated interface {
+	Kernels() Kernels
+}

@@ -67,6 +67,9 @@ func newJudge(p *models.Package, e Engine, o Options) (*Judge, error) {
 		level: NewLeveller(m.Level), picture: make([]byte, m.Width*m.Height*3),
 		scorer: NewScorer(stats),
 	}
+	if a, ok := session.(Accelerated); ok {
+		j.pre.SetKernels(a.Kernels())
+	}
 	if err := j.setPictures(); err != nil {
 		session.Close()
 		return nil, err

@@ -78,14 +78,17 @@ type Preprocessor struct {
 	register      *registrar // nil: parts are taken where they lie
 	missing       float64    // of the last frame
 	bad           bool       // so much that it cannot be judged
+	kernels       Kernels    // nil: plain Go
 
 	srcW, srcH int
 	format     edge.PixelFormat
 	xs, ys     []taps
-	same       bool    // rows keep their width
-	rows       []uint8 // source rows after the horizontal pass
-	sums       []int32 // of one output row
-	line       []uint8 // and what they come to
+	same       bool                         // rows keep their width
+	resizeRow  func(dst, src []byte)        // a kernel; nil: plain Go
+	resizeCol  func(dst, src []byte, y int) // likewise
+	rows       []uint8                      // source rows after the horizontal pass
+	sums       []int32                      // of one output row
+	line       []uint8                      // and what they come to, of grey
 }
 
 // NewPreprocessor for graphs of width x height pixels; roi (x0,y0,x1,y1 in
@@ -97,6 +100,10 @@ func NewPreprocessor(width, height int, roi *[4]int) *Preprocessor {
 // SetSensor tells what is known of the camera, from the next frame on; nil is
 // nothing.
 func (p *Preprocessor) SetSensor(s *Sensor) { p.repair = newRepairer(s) }
+
+// SetKernels makes the preprocessor use k from the next frame on, which changes no
+// bit of what it writes; nil is plain Go.
+func (p *Preprocessor) SetKernels(k Kernels) { p.kernels, p.xs = k, nil }
 
 // Missing is the share of the last frame that held no picture: dead pixels and
 // lines, which are bridged, or rows that never came. Where bad is true it is too
@@ -198,6 +205,21 @@ func (p *Preprocessor) prepare(w, h int, format edge.PixelFormat) {
 	p.rows = make([]uint8, h*p.width*format.BytesPerPixel())
 	p.sums = make([]int32, p.width*format.BytesPerPixel())
 	p.line = make([]uint8, len(p.sums))
+	p.resizeRow, p.resizeCol = nil, nil
+	if p.kernels != nil {
+		first, weight := split(p.xs)
+		p.resizeRow = p.kernels.ResizeRows(first, weight, w, format.BytesPerPixel())
+		first, weight = split(p.ys)
+		p.resizeCol = p.kernels.ResizeColumns(first, weight, h, len(p.line))
+	}
+}
+
+// split is ts as Kernels take them.
+func split(ts []taps) (first []int, weight [][]int32) {
+	for _, t := range ts {
+		first, weight = append(first, t.First), append(weight, t.Weight)
+	}
+	return first, weight
 }
 
 // horizontal resizes each source row to the output width.
@@ -209,6 +231,8 @@ func (p *Preprocessor) horizontal(f *edge.Frame, x0, y0 int) {
 		switch {
 		case p.same:
 			copy(dst, src)
+		case p.resizeRow != nil:
+			p.resizeRow(dst, src)
 		case c == 1:
 			grayRow(dst, src, p.xs)
 		default:
@@ -251,28 +275,35 @@ func (p *Preprocessor) vertical(dst []byte) {
 	c := p.format.BytesPerPixel()
 	row := p.width * c
 	for y := range p.height {
-		t := &p.ys[y]
-		src := p.rows[t.First*row:][:len(t.Weight)*row]
 		out := dst[y*p.width*3:][:p.width*3]
-		if len(t.Weight) > 1 {
-			src = p.column(src, t.Weight)
+		line := out
+		if c == 1 {
+			line = p.line
+		}
+		if p.resizeCol != nil {
+			p.resizeCol(line, p.rows, y)
+		} else {
+			t := &p.ys[y]
+			p.column(line, p.rows[t.First*row:][:len(t.Weight)*row], t.Weight)
 		}
 		if c == 3 {
-			for x, v := range src {
-				out[x] = v ^ 0x80
-			}
 			continue
 		}
-		for x, v := range src {
-			v ^= 0x80
+		for x, v := range line {
 			o := out[3*x : 3*x+3 : 3*x+3]
 			o[0], o[1], o[2] = v, v, v
 		}
 	}
 }
 
-// column is the weighted sum of the rows of src; valid until the next call.
-func (p *Preprocessor) column(src []uint8, weight []int32) []uint8 {
+// column writes the weighted sum of the rows of src, minus 128.
+func (p *Preprocessor) column(out, src []uint8, weight []int32) {
+	if len(weight) == 1 {
+		for x, v := range src {
+			out[x] = v ^ 0x80
+		}
+		return
+	}
 	sums := p.sums
 	for i, w := range weight {
 		line := src[i*len(sums):][:len(sums)]
@@ -286,11 +317,9 @@ func (p *Preprocessor) column(src []uint8, weight []int32) []uint8 {
 			sums[x] += w * int32(v)
 		}
 	}
-	out := p.line
 	for x, v := range sums {
-		out[x] = clamp8(v >> coefBits)
+		out[x] = clamp8(v>>coefBits) ^ 0x80
 	}
-	return out
 }
 
 func clamp8(v int32) uint8 { return uint8(max(0, min(255, v))) }

@@ -41,6 +41,9 @@ func TestArgsLayout(t *testing.T) {
 	var a blockArgs
 	var z zipArgs
 	var p Add
+	var r rowArgs
+	var g rowGroup
+	var m mixArgs
 	for _, c := range []struct {
 		name      string
 		got, want uintptr
@@ -55,6 +58,9 @@ func TestArgsLayout(t *testing.T) {
 		{"tail", unsafe.Offsetof(a.tail), 144}, {"ending", unsafe.Offsetof(a.ending), 152},
 		{"zipArgs.rows", unsafe.Offsetof(z.rows), 8}, {"n", unsafe.Offsetof(z.n), 40}, {"pixels", unsafe.Offsetof(z.pixels), 48},
 		{"srcStep", unsafe.Offsetof(z.srcStep), 56}, {"dstStep", unsafe.Offsetof(z.dstStep), 64},
+		{"rowArgs.groups", unsafe.Offsetof(r.groups), 16}, {"n", unsafe.Offsetof(r.n), 24}, {"w", unsafe.Offsetof(r.w), 32}, {"blocks", unsafe.Offsetof(r.blocks), 40},
+		{"orders", unsafe.Offsetof(r.orders), 48}, {"rowGroup.dst", unsafe.Offsetof(g.dst), 16}, {"rowGroup", unsafe.Sizeof(g), 20},
+		{"mixArgs.stride", unsafe.Offsetof(m.stride), 16}, {"n", unsafe.Offsetof(m.n), 24}, {"w", unsafe.Offsetof(m.w), 32}, {"pairs", unsafe.Offsetof(m.pairs), 40},
 		{"Add.MulB", unsafe.Offsetof(p.MulB), 4}, {"Bias", unsafe.Offsetof(p.Bias), 8}, {"Shift", unsafe.Offsetof(p.Shift), 12},
 		{"Zero", unsafe.Offsetof(p.Zero), 16}, {"Min", unsafe.Offsetof(p.Min), 20}, {"Max", unsafe.Offsetof(p.Max), 21},
 	} {

@@ -23,7 +23,8 @@
 // between pages that fault.
 //
 // Elementwise functions (Add, Map, Upsample) are methods of Set; cut the slices
-// to share them among threads.
+// to share them among threads. ResizeRows and ResizeColumns give functions that
+// resize pictures, or nil: there the caller's plain Go is the definition.
 //
 // # How it works
 //

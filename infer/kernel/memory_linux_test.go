@@ -64,6 +64,13 @@ func TestNothingOutside(t *testing.T) {
 				var add Add
 				s.Add(paged(t, n, false), paged(t, n, false), paged(t, n, true), &add)
 				s.Map(paged(t, n, false), paged(t, n, true), new(Table))
+				for _, start := range []bool{false, true} {
+					place := func(n int) []byte { return bytesOf(paged(t, n, start)) }
+					d := r.resizing()
+					checkRows(t, s, r, d, 1, place)
+					checkRows(t, s, r, d, 3, place)
+					checkColumns(t, s, r, d, r.between(1, 200), place)
+				}
 			})
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"winnow/infer"
+	"winnow/infer/kernel"
 	"winnow/infer/tflite"
 )
 
@@ -23,6 +24,7 @@ type session struct {
 	pool            *pool
 	inputs, outputs []infer.Tensor
 	in, out         [][]byte
+	set             *kernel.Set
 	closed          bool
 }
 
@@ -31,7 +33,7 @@ func newSession(l *lowering, layers []layer, threads int) *session {
 	for i := range layers {
 		scratch = max(scratch, layers[i].scratch())
 	}
-	s := &session{layers: layers, pool: newPool(threads, scratch)}
+	s := &session{layers: layers, pool: newPool(threads, scratch), set: l.set}
 	m := l.g.Model
 	for _, i := range m.Inputs {
 		s.inputs, s.in = append(s.inputs, describe(&m.Tensors[i])), append(s.in, l.bytes(i))
@@ -64,6 +66,9 @@ func (s *session) Run() error {
 	}
 	return nil
 }
+
+// Kernels implements infer.Accelerated.
+func (s *session) Kernels() infer.Kernels { return s.set }
 
 // Close stops the session's threads. It may be called twice.
 func (s *session) Close() error {

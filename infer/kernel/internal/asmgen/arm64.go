@@ -511,6 +511,7 @@ func armElementwise() *file {
 	armMap(f)
 	armAdd(f)
 	armGather(f)
+	armResize(f)
 	return f
 }
 

@@ -21,6 +21,7 @@ func avx2() *file {
 	avx2Vector(f)
 	avx2Add(f)
 	avx2Map(f)
+	avx2Resize(f)
 	return f
 }
 
