@@ -113,6 +113,12 @@ type Kernels interface {
 	// ResizeColumns makes row y of columns of height rows of row bytes, which all
 	// are in src, with the top bit of each byte inverted.
 	ResizeColumns(first []int, weight [][]int32, height, row int) func(dst, src []byte, y int)
+	// SquareSums writes the sum of squares of each of len(dst) cells that follow each
+	// other in v, which holds int8; false where there is no kernel.
+	SquareSums(dst []int32, v []byte) bool
+	// ChannelSums writes the sum of each of len(sum) channels over the cells of v, and
+	// of their squares; false where there is no kernel.
+	ChannelSums(sum, sqr []int32, v []byte) bool
 }
 
 // Accelerated is implemented by sessions whose kernels serve what stands around the

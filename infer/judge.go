@@ -69,6 +69,7 @@ func newJudge(p *models.Package, e Engine, o Options) (*Judge, error) {
 	}
 	if a, ok := session.(Accelerated); ok {
 		j.pre.SetKernels(a.Kernels())
+		j.scorer.SetKernels(a.Kernels())
 	}
 	if err := j.setPictures(); err != nil {
 		session.Close()

@@ -173,22 +173,31 @@ func (l line) constant(f *edge.Frame, odd []int) ([]int, bool) {
 // a dead one cover few of its pixels. Most living lines are told here.
 func (l line) usual(f *edge.Frame) ([]byte, bool) {
 	bpp := f.Format.BytesPerPixel()
-	var at [5][]byte
-	for k := range at {
-		at[k] = f.Pix[l.at+(k+1)*l.n/6*l.step:][:bpp]
+	var value [5]uint32
+	for k := range value {
+		value[k] = l.value(f, (k+1)*l.n/6, bpp)
 	}
 	for k := range 3 {
 		n := 0
-		for _, p := range at {
-			if same(p, at[k]) {
+		for _, v := range value {
+			if v == value[k] {
 				n++
 			}
 		}
 		if n >= 3 {
-			return at[k], true
+			return f.Pix[l.at+(k+1)*l.n/6*l.step:][:bpp], true
 		}
 	}
 	return nil, false
+}
+
+// value is pixel i of l as one number.
+func (l line) value(f *edge.Frame, i, bpp int) uint32 {
+	p := f.Pix[l.at+i*l.step:][:bpp]
+	if len(p) == 1 {
+		return uint32(p[0])
+	}
+	return uint32(p[0]) | uint32(p[1])<<8 | uint32(p[2])<<16
 }
 
 // same compares two pixels of one format.

@@ -179,9 +179,12 @@ func (p *Preprocessor) Run(f *edge.Frame, dst []byte) error {
 	if len(dst) != p.width*p.height*3 {
 		return fmt.Errorf("graph input has %d bytes, %dx%dx3 are needed", len(dst), p.width, p.height)
 	}
-	f, p.missing, p.bad = p.repair.run(f)
 	p.prepare(x1-x0, y1-y0, f.Format)
-	p.horizontal(f, x0, y0)
+	p.horizontal(f, x0, y0) // before the repair, which looks all over the frame: it finds it in the cache
+	var whole *edge.Frame
+	if whole, p.missing, p.bad = p.repair.run(f); whole != f {
+		p.horizontal(whole, x0, y0)
+	}
 	p.vertical(dst)
 	if p.veil != nil {
 		p.veil.lay(dst, p.mask.fill)

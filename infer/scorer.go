@@ -21,6 +21,9 @@ type Scorer struct {
 	sqr    []int64    // and of their squares
 	along  []float64  // the descriptor along the latent basis
 	parts  Ensemble   // of the last part
+
+	kernels      Kernels // nil: plain Go
+	sum32, sqr32 []int32 // what they give
 }
 
 // NewScorer for graphs that the statistics were fitted to.
@@ -36,6 +39,13 @@ func NewScorer(s *Statistics) *Scorer {
 		c.gain = mapGain(s)
 	}
 	return c
+}
+
+// SetKernels makes the scorer use k from the next part on, which changes no bit of what
+// it measures; nil is plain Go.
+func (c *Scorer) SetKernels(k Kernels) {
+	c.kernels, c.coarse.kernels, c.fine.kernels = k, k, k
+	c.sum32, c.sqr32 = make([]int32, len(c.sum)), make([]int32, len(c.sqr))
 }
 
 // mapGain brings the squares of both maps to those of the median good part's
@@ -128,16 +138,7 @@ func (c *Scorer) fuse() {
 // descriptor pools the features over the grid: exact integer sums, then one
 // rounding an operation.
 func (c *Scorer) descriptor(features []byte) {
-	ch := c.s.Channels
-	clear(c.sum)
-	clear(c.sqr)
-	for p := 0; p < len(features); p += ch {
-		for i, b := range features[p : p+ch] {
-			v := int64(int8(b))
-			c.sum[i] += v
-			c.sqr[i] += v * v
-		}
-	}
+	c.pool(features)
 	m := &c.s.Latent
 	cells := int64(c.s.Grid[0] * c.s.Grid[1])
 	half := len(c.desc) / 2
@@ -150,6 +151,25 @@ func (c *Scorer) descriptor(features []byte) {
 	}
 }
 
+// pool sums each channel of features and its squares.
+func (c *Scorer) pool(features []byte) {
+	if c.kernels != nil && c.kernels.ChannelSums(c.sum32, c.sqr32, features) {
+		for i := range c.sum {
+			c.sum[i], c.sqr[i] = int64(c.sum32[i]), int64(c.sqr32[i])
+		}
+		return
+	}
+	clear(c.sum)
+	clear(c.sqr)
+	for p, ch := 0, c.s.Channels; p < len(features); p += ch {
+		for i, b := range features[p : p+ch] {
+			v := int64(int8(b))
+			c.sum[i] += v
+			c.sqr[i] += v * v
+		}
+	}
+}
+
 // latent is the Mahalanobis distance of the descriptor under the low-rank
 // plus isotropic model.
 func (c *Scorer) latent() float64 {
@@ -158,17 +178,37 @@ func (c *Scorer) latent() float64 {
 	for _, v := range c.desc {
 		rest += mul(v, v)
 	}
-	for i, b := range m.Basis {
-		z := 0.0
-		for j, v := range c.desc {
-			z += mul(v, b[j])
-		}
-		c.along[i] = z
+	c.project()
+	for i, z := range c.along {
 		z2 := mul(z, z)
 		rest -= z2
 		sum += z2 / m.Variance[i]
 	}
 	return math.Sqrt(sum + max(rest, 0)/m.Rest)
+}
+
+// project writes the descriptor along the basis. Four sums go side by side, each in the
+// order of the descriptor, as one after the other would wait for every addition.
+func (c *Scorer) project() {
+	b, n := c.s.Latent.Basis, len(c.desc)
+	i := 0
+	for ; i+4 <= len(b); i += 4 {
+		b0, b1, b2, b3 := b[i][:n], b[i+1][:n], b[i+2][:n], b[i+3][:n]
+		var z0, z1, z2, z3 float64
+		for j, v := range c.desc {
+			z0 += mul(v, b0[j])
+			z1 += mul(v, b1[j])
+			z2 += mul(v, b2[j])
+			z3 += mul(v, b3[j])
+		}
+		c.along[i], c.along[i+1], c.along[i+2], c.along[i+3] = z0, z1, z2, z3
+	}
+	for ; i < len(b); i++ {
+		c.along[i] = 0
+		for j, v := range c.desc {
+			c.along[i] += mul(v, b[i][j])
+		}
+	}
 }
 
 // Descriptor returns the pooled descriptor of the part whose features are

@@ -6,23 +6,21 @@ import "math"
 type surface struct {
 	h, w, ch  int
 	raw, blur []float64 // row-major: before and after the blur
+	squares   []int32   // of each cell, as kernels give them
+	kernels   Kernels   // nil: plain Go
 }
 
 func newSurface(grid [2]int, channels int) surface {
 	n := grid[0] * grid[1]
-	return surface{h: grid[0], w: grid[1], ch: channels, raw: make([]float64, n), blur: make([]float64, n)}
+	return surface{h: grid[0], w: grid[1], ch: channels, raw: make([]float64, n), blur: make([]float64, n), squares: make([]int32, n)}
 }
 
 // peak maps out and returns the largest value of the blurred map, above 0, and
 // its cell. A cell is the root of k times its sum of squares, times its weight.
 func (s *surface) peak(out []byte, k float64, weight []float64) (peak float64, at int) {
-	for p := range s.raw {
-		sum := int64(0)
-		for _, b := range out[p*s.ch : (p+1)*s.ch] {
-			v := int32(int8(b))
-			sum += int64(v * v)
-		}
-		s.raw[p] = mul(math.Sqrt(mul(float64(sum), k)), weight[p])
+	s.sum(out)
+	for p, sum := range s.raw {
+		s.raw[p] = mul(math.Sqrt(mul(sum, k)), weight[p])
 	}
 	s.smooth()
 	peak = 1e-6
@@ -34,22 +32,39 @@ func (s *surface) peak(out []byte, k float64, weight []float64) (peak float64, a
 	return peak, at
 }
 
+// sum writes the sum of squares of each cell of out to raw, exactly.
+func (s *surface) sum(out []byte) {
+	if s.kernels != nil && s.kernels.SquareSums(s.squares, out[:len(s.raw)*s.ch]) {
+		for p, sum := range s.squares {
+			s.raw[p] = float64(sum)
+		}
+		return
+	}
+	for p := range s.raw {
+		sum := int64(0)
+		for _, b := range out[p*s.ch : (p+1)*s.ch] {
+			v := int32(int8(b))
+			sum += int64(v * v)
+		}
+		s.raw[p] = float64(sum)
+	}
+}
+
 // smooth is half the map and half its 3x3 mean (edges repeated): one noisy
 // cell counts less than a blob, and a point defect still counts.
 func (s *surface) smooth() {
 	for y := range s.h {
-		for x := range s.w {
-			sum := 0.0
-			for dy := -1; dy <= 1; dy++ {
-				row := min(max(y+dy, 0), s.h-1) * s.w
-				for dx := -1; dx <= 1; dx++ {
-					sum += s.raw[row+min(max(x+dx, 0), s.w-1)]
-				}
-			}
-			s.blur[y*s.w+x] = mul(sum, 1.0/18) + mul(s.raw[y*s.w+x], 0.5)
+		top, row, bottom := s.row(max(y-1, 0)), s.row(y), s.row(min(y+1, s.h-1))
+		out := s.blur[y*s.w:][:s.w]
+		for x, v := range row {
+			l, r := max(x-1, 0), min(x+1, s.w-1)
+			sum := top[l] + top[x] + top[r] + row[l] + v + row[r] + bottom[l] + bottom[x] + bottom[r]
+			out[x] = mul(sum, 1.0/18) + mul(v, 0.5)
 		}
 	}
 }
+
+func (s *surface) row(y int) []float64 { return s.raw[y*s.w:][:s.w] }
 
 // stretch is where one row or column of a fine grid lies on a coarse one:
 // part of the way from at to next.

@@ -996,3 +996,150 @@ pair:
 done:
 	VZEROUPPER
 	RET
+
+// AX args, SI cell, CX cells left, DX bytes of a cell but for the last 1 to 16, R8 bytes to the last 16,
+// DI sums, R10 place in the cell. X0 sums, Y1 values, X15 which of the last 16 bytes count.
+TEXT ·squaresAVX2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	MOVQ 0(AX), SI
+	MOVQ 8(AX), CX
+	MOVQ 16(AX), R8
+	MOVQ 24(AX), DI
+	MOVQ 40(AX), AX
+	VMOVDQU (AX), X15
+	LEAQ -1(R8), DX
+	ANDQ $-16, DX
+	SUBQ $16, R8
+cell:
+	VPAND (SI)(R8*1), X15, X0
+	VPMOVSXBW X0, Y0
+	VPMADDWD Y0, Y0, Y0
+	XORQ R10, R10
+	JMP more
+vector:
+	VPMOVSXBW (SI)(R10*1), Y1
+	VPMADDWD Y1, Y1, Y1
+	VPADDD Y1, Y0, Y0
+	ADDQ $16, R10
+more:
+	CMPQ R10, DX
+	JLT vector
+	VEXTRACTI128 $1, Y0, X1
+	VPADDD X1, X0, X0
+	VPSHUFD $0x4E, X0, X1
+	VPADDD X1, X0, X0
+	VPSHUFD $0xB1, X0, X1
+	VPADDD X1, X0, X0
+	VMOVD X0, (DI)
+	ADDQ $4, DI
+	LEAQ 16(SI)(R8*1), SI
+	DECQ CX
+	JNZ cell
+	VZEROUPPER
+	RET
+
+// AX args, SI, DX cells of a pair, CX pairs left, R8 from cell to cell. Y0, Y1 sums of channels
+// 0-3 and 8-11, 4-7 and 12-15, Y2, Y3 of squares; Y4, Y5 cells, Y6, Y7 side by side, Y8..Y11 what is added, Y15 ones.
+TEXT ·channelsAVX2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	MOVQ 0(AX), SI
+	MOVQ 8(AX), CX
+	MOVQ 16(AX), R8
+	LEAQ (SI)(R8*1), DX
+	VPCMPEQW Y15, Y15, Y15
+	VPSRLW $15, Y15, Y15
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+pair:
+	VPMOVSXBW (SI), Y4
+	VPMOVSXBW (DX), Y5
+	VPUNPCKLWD Y5, Y4, Y6
+	VPUNPCKHWD Y5, Y4, Y7
+	VPMADDWD Y15, Y6, Y8
+	VPMADDWD Y6, Y6, Y10
+	VPMADDWD Y15, Y7, Y9
+	VPMADDWD Y7, Y7, Y11
+	VPADDD Y8, Y0, Y0
+	VPADDD Y9, Y1, Y1
+	VPADDD Y10, Y2, Y2
+	VPADDD Y11, Y3, Y3
+	LEAQ (SI)(R8*2), SI
+	LEAQ (DX)(R8*2), DX
+	DECQ CX
+	JNZ pair
+	MOVQ 24(AX), DI
+	VPERM2I128 $0x20, Y1, Y0, Y4
+	VPERM2I128 $0x31, Y1, Y0, Y5
+	VMOVDQU Y4, (DI)
+	VMOVDQU Y5, 32(DI)
+	MOVQ 32(AX), DI
+	VPERM2I128 $0x20, Y3, Y2, Y4
+	VPERM2I128 $0x31, Y3, Y2, Y5
+	VMOVDQU Y4, (DI)
+	VMOVDQU Y5, 32(DI)
+	VZEROUPPER
+	RET
+
+// DI dst, SI, DX, R8, R9 rows, CX bytes left, at least 32. Y0..Y3 rows, Y4, Y5 the upper two side by
+// side, then sums, Y6, Y7 the lower two, Y12 weights of the upper, Y13 of the lower, Y14 half, Y15 0x80.
+// The last vector overlaps.
+TEXT ·quartersAVX2(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), DI
+	MOVQ tl+8(FP), SI
+	MOVQ tr+16(FP), DX
+	MOVQ bl+24(FP), R8
+	MOVQ br+32(FP), R9
+	MOVQ n+40(FP), CX
+	MOVQ upper+48(FP), AX
+	VMOVD AX, X12
+	VPBROADCASTW X12, Y12
+	MOVQ lower+56(FP), AX
+	VMOVD AX, X13
+	VPBROADCASTW X13, Y13
+	VPBROADCASTD flips<>(SB), Y15
+	VPCMPEQW Y14, Y14, Y14
+	VPSRLW $15, Y14, Y14
+	VPSLLW $3, Y14, Y14
+next:
+	VPXOR (SI), Y15, Y0
+	VPXOR (DX), Y15, Y1
+	VPXOR (R8), Y15, Y2
+	VPXOR (R9), Y15, Y3
+	VPUNPCKLBW Y1, Y0, Y4
+	VPUNPCKHBW Y1, Y0, Y5
+	VPUNPCKLBW Y3, Y2, Y6
+	VPUNPCKHBW Y3, Y2, Y7
+	VPMADDUBSW Y12, Y4, Y4
+	VPMADDUBSW Y12, Y5, Y5
+	VPMADDUBSW Y13, Y6, Y6
+	VPMADDUBSW Y13, Y7, Y7
+	VPADDW Y6, Y4, Y4
+	VPADDW Y14, Y4, Y4
+	VPSRLW $4, Y4, Y4
+	VPADDW Y7, Y5, Y5
+	VPADDW Y14, Y5, Y5
+	VPSRLW $4, Y5, Y5
+	VPACKUSWB Y5, Y4, Y4
+	VPXOR Y15, Y4, Y4
+	VMOVDQU Y4, (DI)
+	ADDQ $32, DI
+	ADDQ $32, SI
+	ADDQ $32, DX
+	ADDQ $32, R8
+	ADDQ $32, R9
+	SUBQ $32, CX
+	JZ done
+	CMPQ CX, $32
+	JGE next
+	LEAQ -32(DI)(CX*1), DI
+	LEAQ -32(SI)(CX*1), SI
+	LEAQ -32(DX)(CX*1), DX
+	LEAQ -32(R8)(CX*1), R8
+	LEAQ -32(R9)(CX*1), R9
+	MOVQ $32, CX
+	JMP next
+done:
+	VZEROUPPER
+	RET

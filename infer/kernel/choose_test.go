@@ -44,6 +44,7 @@ func TestArgsLayout(t *testing.T) {
 	var r rowArgs
 	var g rowGroup
 	var m mixArgs
+	var u sumArgs
 	for _, c := range []struct {
 		name      string
 		got, want uintptr
@@ -61,6 +62,8 @@ func TestArgsLayout(t *testing.T) {
 		{"rowArgs.groups", unsafe.Offsetof(r.groups), 16}, {"n", unsafe.Offsetof(r.n), 24}, {"w", unsafe.Offsetof(r.w), 32}, {"blocks", unsafe.Offsetof(r.blocks), 40},
 		{"orders", unsafe.Offsetof(r.orders), 48}, {"rowGroup.dst", unsafe.Offsetof(g.dst), 16}, {"rowGroup", unsafe.Sizeof(g), 20},
 		{"mixArgs.stride", unsafe.Offsetof(m.stride), 16}, {"n", unsafe.Offsetof(m.n), 24}, {"w", unsafe.Offsetof(m.w), 32}, {"pairs", unsafe.Offsetof(m.pairs), 40},
+		{"sumArgs.n", unsafe.Offsetof(u.n), 8}, {"stride", unsafe.Offsetof(u.stride), 16}, {"dst", unsafe.Offsetof(u.dst), 24},
+		{"sqr", unsafe.Offsetof(u.sqr), 32}, {"mask", unsafe.Offsetof(u.mask), 40},
 		{"Add.MulB", unsafe.Offsetof(p.MulB), 4}, {"Bias", unsafe.Offsetof(p.Bias), 8}, {"Shift", unsafe.Offsetof(p.Shift), 12},
 		{"Zero", unsafe.Offsetof(p.Zero), 16}, {"Min", unsafe.Offsetof(p.Min), 20}, {"Max", unsafe.Offsetof(p.Max), 21},
 	} {

@@ -375,3 +375,138 @@ row:
 	B next
 done:
 	RET
+
+// R0 args, R1 cell, R2 cells left, R3 bytes of a cell, R4 sums, R5 which of the last 16 bytes count,
+// R6 bytes of a cell but for the last 1 to 16, R7 place in the cell, R8 bytes left of R6. V0 sums, V4 values,
+// V5, V6 squares, V15 which of the last 16 bytes count.
+TEXT ·squaresNEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 40(R0), R5
+	VLD1 (R5), [V15.B16]
+	SUB $1, R3, R6
+	AND $-16, R6, R6
+cell:
+	VEOR V0.B16, V0.B16, V0.B16
+	MOVD R1, R7
+	ADD R3, R1, R1
+	SUB $16, R1, R9
+	VLD1 (R9), [V4.B16]
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x0E24C085 // SMULL V4, V4, V5
+	WORD $0x4E24C086 // SMULL2 V4, V4, V6
+	WORD $0x4E6068A0 // SADALP V5, V0
+	WORD $0x4E6068C0 // SADALP V6, V0
+	MOVD R6, R8
+	CBZ R8, done
+vector:
+	VLD1.P 16(R7), [V4.B16]
+	WORD $0x0E24C085 // SMULL V4, V4, V5
+	WORD $0x4E24C086 // SMULL2 V4, V4, V6
+	WORD $0x4E6068A0 // SADALP V5, V0
+	WORD $0x4E6068C0 // SADALP V6, V0
+	SUBS $16, R8, R8
+	BNE vector
+done:
+	VADDV V0.S4, V0
+	VMOV V0.S[0], R9
+	MOVW.P R9, 4(R4)
+	SUBS $1, R2, R2
+	BNE cell
+	RET
+
+// R0 args, R1 cell, R2 cells left, two at a time, R3 from cell to cell. V0..V3 sums of 16 channels,
+// V4..V7 of their squares, V8 cell, V9..V12 in 16 bits, squared.
+TEXT ·channelsNEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	LSL $1, R2, R2
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+next:
+	VLD1.P (R1)(R3), [V8.B16]
+	WORD $0x0F08A509 // SXTL V8, V9
+	WORD $0x4F08A50A // SXTL2 V8, V10
+	WORD $0x0E28C10B // SMULL V8, V8, V11
+	WORD $0x4E28C10C // SMULL2 V8, V8, V12
+	WORD $0x0E691000 // SADDW V9, V0, V0
+	WORD $0x4E691021 // SADDW2 V9, V1, V1
+	WORD $0x0E6A1042 // SADDW V10, V2, V2
+	WORD $0x4E6A1063 // SADDW2 V10, V3, V3
+	WORD $0x0E6B1084 // SADDW V11, V4, V4
+	WORD $0x4E6B10A5 // SADDW2 V11, V5, V5
+	WORD $0x0E6C10C6 // SADDW V12, V6, V6
+	WORD $0x4E6C10E7 // SADDW2 V12, V7, V7
+	SUBS $1, R2, R2
+	BNE next
+	VST1 [V0.B16, V1.B16, V2.B16, V3.B16], (R4)
+	VST1 [V4.B16, V5.B16, V6.B16, V7.B16], (R5)
+	RET
+
+// R0 dst, R1..R4 rows, R5 bytes left, at least 16, R6, R7 weights. V0..V3 rows, V4, V5 sums,
+// V8..V11 weights, V15 0x80. The last vector overlaps.
+TEXT ·quartersNEON(SB), NOSPLIT, $0-64
+	MOVD dst+0(FP), R0
+	MOVD tl+8(FP), R1
+	MOVD tr+16(FP), R2
+	MOVD bl+24(FP), R3
+	MOVD br+32(FP), R4
+	MOVD n+40(FP), R5
+	MOVD upper+48(FP), R6
+	MOVD lower+56(FP), R7
+	VDUP R6, V8.B16
+	LSR $8, R6, R6
+	VDUP R6, V9.B16
+	VDUP R7, V10.B16
+	LSR $8, R7, R7
+	VDUP R7, V11.B16
+	MOVD $128, R8
+	VDUP R8, V15.B16
+next:
+	VLD1.P 16(R1), [V0.B16]
+	VEOR V15.B16, V0.B16, V0.B16
+	WORD $0x2E28C004 // UMULL V8, V0, V4
+	WORD $0x6E28C005 // UMULL2 V8, V0, V5
+	VLD1.P 16(R2), [V1.B16]
+	VEOR V15.B16, V1.B16, V1.B16
+	WORD $0x2E298024 // UMLAL V9, V1, V4
+	WORD $0x6E298025 // UMLAL2 V9, V1, V5
+	VLD1.P 16(R3), [V2.B16]
+	VEOR V15.B16, V2.B16, V2.B16
+	WORD $0x2E2A8044 // UMLAL V10, V2, V4
+	WORD $0x6E2A8045 // UMLAL2 V10, V2, V5
+	VLD1.P 16(R4), [V3.B16]
+	VEOR V15.B16, V3.B16, V3.B16
+	WORD $0x2E2B8064 // UMLAL V11, V3, V4
+	WORD $0x6E2B8065 // UMLAL2 V11, V3, V5
+	WORD $0x0F0C8C84 // RSHRN $4, V4, V4
+	WORD $0x4F0C8CA4 // RSHRN2 $4, V5, V4
+	VEOR V15.B16, V4.B16, V4.B16
+	VST1.P [V4.B16], 16(R0)
+	SUBS $16, R5, R5
+	BEQ done
+	CMP $16, R5
+	BGE next
+	SUB $16, R5, R5
+	ADD R5, R0, R0
+	ADD R5, R1, R1
+	ADD R5, R2, R2
+	ADD R5, R3, R3
+	ADD R5, R4, R4
+	MOVD $16, R5
+	B next
+done:
+	RET

@@ -70,6 +70,9 @@ func TestNothingOutside(t *testing.T) {
 					checkRows(t, s, r, d, 1, place)
 					checkRows(t, s, r, d, 3, place)
 					checkColumns(t, s, r, d, r.between(1, 200), place)
+					checkSums(t, s, r, r.between(1, 20), r.between(1, 90), place)
+					n := r.between(1, 200)
+					s.Quarters(paged(t, n, start), paged(t, n, start), paged(t, n, start), paged(t, n, start), paged(t, n, start), 1, 3)
 				}
 			})
 		}

@@ -8,10 +8,14 @@ import (
 // Quarters blends four rows of int8 as bilinear resizing by a factor of two, or
 // any whose positions are quarters, does: each of the pairs (tl, tr), (bl, br)
 // by x/4, the two results by y/4, rounded half up. x and y are 0..3, all rows
-// have dst's length. It works on eight values at a time, four in each of two
-// words of 16-bit lanes; values are shifted to 0..255 so that no lane is signed.
-func Quarters(dst, tl, tr, bl, br []int8, x, y uint64) {
+// have dst's length and lie apart from it. Without a kernel it works on eight values
+// at a time, four in each of two words of 16-bit lanes; values are shifted to 0..255
+// so that no lane is signed.
+func (s *Set) Quarters(dst, tl, tr, bl, br []int8, x, y uint64) {
 	n := len(dst)
+	if s.quarters(dst, tl, tr, bl, br, (4-x)*(4-y)|x*(4-y)<<8, (4-x)*y|x*y<<8) {
+		return
+	}
 	out, a, b, c, d := raw(dst), raw(tl[:n]), raw(tr[:n]), raw(bl[:n]), raw(br[:n])
 	// The weights of the four rows in sixteenths.
 	wa, wb, wc, wd := (4-x)*(4-y), x*(4-y), (4-x)*y, x*y

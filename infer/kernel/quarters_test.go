@@ -18,23 +18,25 @@ func TestQuartersIsTheDefinition(t *testing.T) {
 		}
 		return int8(r.IntN(256) - 128)
 	}
-	for n := range 40 {
+	for n := range 140 {
 		rows := [4][]int8{}
 		for k := range rows {
 			for range n {
 				rows[k] = append(rows[k], value())
 			}
 		}
-		got := make([]int8, n)
-		for x := range 4 {
-			for y := range 4 {
-				Quarters(got, rows[0], rows[1], rows[2], rows[3], uint64(x), uint64(y))
-				for i, g := range got {
-					sum := (4-y)*((4-x)*int(rows[0][i])+x*int(rows[1][i])) + y*((4-x)*int(rows[2][i])+x*int(rows[3][i]))
-					if want := (sum + 8) >> 4; int(g) != want {
-						t.Fatalf("length %d, place %d, x %d/4, y %d/4: %d, want %d", n, i, x, y, g, want)
-					}
+		for xy := range 16 * len(Sets()) {
+			s, x, y := Sets()[xy/16], xy/4%4, xy%4
+			got, all := guarded(n)
+			s.Quarters(got, rows[0], rows[1], rows[2], rows[3], uint64(x), uint64(y))
+			for i, g := range got {
+				sum := (4-y)*((4-x)*int(rows[0][i])+x*int(rows[1][i])) + y*((4-x)*int(rows[2][i])+x*int(rows[3][i]))
+				if want := (sum + 8) >> 4; int(g) != want {
+					t.Fatalf("%s: length %d, place %d, x %d/4, y %d/4: %d, want %d", s.Name(), n, i, x, y, g, want)
 				}
+			}
+			if !intact(all, n) {
+				t.Fatalf("%s: length %d: wrote outside", s.Name(), n)
 			}
 		}
 	}
@@ -45,8 +47,12 @@ func BenchmarkQuarters(b *testing.B) {
 	for k := range rows {
 		rows[k] = make([]int8, 192)
 	}
-	b.SetBytes(192)
-	for range b.N {
-		Quarters(rows[0], rows[1], rows[2], rows[3], rows[4], 1, 3)
+	for _, s := range Sets() {
+		b.Run(s.Name(), func(b *testing.B) {
+			b.SetBytes(192)
+			for range b.N {
+				s.Quarters(rows[0], rows[1], rows[2], rows[3], rows[4], 1, 3)
+			}
+		})
 	}
 }

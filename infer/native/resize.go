@@ -26,7 +26,7 @@ func (l *lowering) resize(n *graph.Node) (layer, error) {
 	s := &bilinearStep{resizeStep: r}
 	s.y, s.x, s.blend = bilinear(o, x[1], out[1]), bilinear(o, x[2], out[2]), blend
 	if inQuarters(s.y) && inQuarters(s.x) {
-		s.blend, y.kernel = quarters, "quarters"
+		s.blend, y.kernel = quarters(l.set), l.set.Name()+" quarters"
 	}
 	y.step = s
 	return y, nil
@@ -145,8 +145,10 @@ func inQuarters(taps []tap) bool {
 	return true
 }
 
-func quarters(dst, tl, tr, bl, br []int8, sx, sy int32) {
-	kernel.Quarters(dst, tl, tr, bl, br, uint64(sx/quarter), uint64(sy/quarter))
+func quarters(set *kernel.Set) func(dst, tl, tr, bl, br []int8, sx, sy int32) {
+	return func(dst, tl, tr, bl, br []int8, sx, sy int32) {
+		set.Quarters(dst, tl, tr, bl, br, uint64(sx/quarter), uint64(sy/quarter))
+	}
 }
 
 // blend is (t + (b-t)*sy) of rows t and b, each l + (r-l)*sx, in 22 fraction

@@ -512,6 +512,7 @@ func armElementwise() *file {
 	armAdd(f)
 	armGather(f)
 	armResize(f)
+	armSums(f)
 	return f
 }
 

@@ -22,6 +22,7 @@ func avx2() *file {
 	avx2Add(f)
 	avx2Map(f)
 	avx2Resize(f)
+	avx2Sums(f)
 	return f
 }
 
