@@ -25,6 +25,8 @@ type teachFlags struct {
 	prune            string
 	pruneLoss        float64
 	density          float64 // of this encoder, while --prune tries; 0: the whole one
+	distill          int     // steps of gradient descent on a pruned encoder
+	library          string  // of TensorFlow, for them
 	falseReject      float64
 	threads          int
 	json             bool
@@ -53,6 +55,8 @@ func teachCommand() *cobra.Command {
 	fs.BoolVar(&f.register, "register", false, "move each part by phase correlation to where the mean taught part lies, by at most 12.5 % of a side, before it is judged")
 	fs.StringVar(&f.prune, "prune", "", "share of the time of the encoder's 1x1 convolutions that may stay, such as 0.5, or auto: a lighter encoder is kept where drawn defects are told as well with it")
 	fs.Float64Var(&f.pruneLoss, "prune-loss", 0.005, "share of drawn defects above a held-out good part that a lighter encoder may cost")
+	fs.IntVar(&f.distill, "distill", 0, "steps in which a pruned encoder is trained to give the whole one's features; 300 take minutes, and need bin/winnow-tf and libtensorflow")
+	fs.StringVar(&f.library, "library", "", "folder or file of libtensorflow, for --distill; empty for the usual places")
 	fs.StringVar(&f.level, "level", levelAuto, "what takes changing light out: raw (nothing), gain (brightness), mean-std (brightness and contrast), or auto: what drawn defects speak for where the light of the taught parts changes")
 	fs.Float64Var(&f.falseReject, "false-reject", 0.01, "false-reject rate that the threshold is drawn for")
 	fs.IntVar(&f.threads, "threads", 0, "threads to use; 0 is one for each processor")
@@ -173,6 +177,9 @@ func printPruned(out io.Writer, tried []pruneReport) {
 		}
 		if r.Kept {
 			kept = ": kept"
+		}
+		if d := r.Distilled; d != nil {
+			fmt.Fprintf(out, "  distilling brought its features from %.3f to %.3f of their variance away from the whole encoder's, on pictures held out\n", d.Before, d.After)
 		}
 		fmt.Fprintf(out, "  with %s a part's layers take %.2f ms, and %.1f %% of drawn defects score above a held-out good part%s\n", name, r.PartMS, 100*r.AUROC, kept)
 	}

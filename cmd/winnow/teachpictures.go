@@ -11,19 +11,21 @@ import (
 	"winnow/infer"
 	"winnow/infer/fit"
 	"winnow/infer/native"
+	"winnow/infer/train"
 	"winnow/models"
 )
 
 // taughtPictures is what teaching on files gives.
 type taughtPictures struct {
-	pkg     *models.Package
-	result  *fit.Result
-	sizes   []sizeReport
-	levels  []levelReport
-	skipped []string      // pictures that were left out, and why
-	paths   []string      // of the taught parts, in order
-	dead    int           // pixels of the camera
-	pruned  []pruneReport // encoders that were tried
+	pkg       *models.Package
+	result    *fit.Result
+	sizes     []sizeReport
+	levels    []levelReport
+	skipped   []string         // pictures that were left out, and why
+	paths     []string         // of the taught parts, in order
+	dead      int              // pixels of the camera
+	pruned    []pruneReport    // encoders that were tried
+	distilled *train.Distilled // how this one was trained
 }
 
 // suspects are the taught pictures that look unlike the others, worst first.
@@ -71,7 +73,7 @@ func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f 
 		return nil, err
 	}
 	if f.density > 0 {
-		if err := t.lighten(ctx, sv.usable, f.density, bar); err != nil {
+		if r.distilled, err = t.lighten(ctx, sv.usable, f, bar); err != nil {
 			return nil, err
 		}
 	}

@@ -14,6 +14,9 @@ import (
 	"winnow/edge/evaluate"
 	"winnow/infer"
 	"winnow/infer/fit"
+	"winnow/infer/tf/lazy"
+	"winnow/infer/tflite"
+	"winnow/infer/train"
 	"winnow/models"
 	"winnow/models/library"
 )
@@ -21,8 +24,11 @@ import (
 // pruneAuto tries several densities.
 const pruneAuto = "auto"
 
-// prunePictures are the good parts that an encoder is refitted on, at most.
-const prunePictures = 96
+// Good parts that an encoder is refitted on, and distilled on, at most.
+const (
+	prunePictures   = 96
+	distillPictures = 384
+)
 
 // autoDensities are tried from the lightest.
 var autoDensities = []float64{0.25, 0.5, 0.75}
@@ -34,6 +40,8 @@ type pruneReport struct {
 	AUROC   float64 `json:"drawn_auroc"`
 	PartMS  float64 `json:"part_ms"` // all layers of the package on one thread
 	Kept    bool    `json:"kept"`
+	// Distilled is how far its features are from the whole encoder's; nil without --distill.
+	Distilled *train.Distilled `json:"distilled,omitempty"`
 }
 
 // pruneDensities reads --prune.
@@ -56,6 +64,9 @@ func pruneDensities(s string) ([]float64, error) {
 // whole encoder tells them, within f.pruneLoss; the whole one where none is.
 func teachPruned(ctx context.Context, recipe string, ps []evaluate.Picture, f teachFlags, bar *progress) (*taughtPictures, error) {
 	densities, err := pruneDensities(f.prune)
+	if err == nil {
+		err = f.checkDistill()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +86,6 @@ func teachPruned(ctx context.Context, recipe string, ps []evaluate.Picture, f te
 	}
 	f.input = fmt.Sprintf("%dx%d", whole.pkg.Manifest.Preprocess.Width, whole.pkg.Manifest.Preprocess.Height)
 	f.level = levelName(whole.pkg.Manifest.Preprocess.Level)
-	f.level = levelName(whole.pkg.Manifest.Preprocess.Level)
 	kept := whole
 	for _, d := range densities {
 		f.density = d
@@ -83,7 +93,7 @@ func teachPruned(ctx context.Context, recipe string, ps []evaluate.Picture, f te
 		if err != nil {
 			return nil, err
 		}
-		r := pruneReport{Density: d, AUROC: fused(t)}
+		r := pruneReport{Density: d, AUROC: fused(t), Distilled: t.distilled}
 		if _, r.PartMS, err = partCost(t.pkg); err != nil {
 			return nil, err
 		}
@@ -99,29 +109,67 @@ func teachPruned(ctx context.Context, recipe string, ps []evaluate.Picture, f te
 	return kept, nil
 }
 
+// checkDistill refuses --distill where it would be of no use, before any work.
+func (f *teachFlags) checkDistill() error {
+	switch {
+	case f.distill == 0:
+		return nil
+	case f.distill < 0 || f.distill > 100000:
+		return usagef("--distill %d is no number of steps from 0 to 100000", f.distill)
+	case f.prune == "":
+		return usagef("--distill trains what --prune leaves: give both, such as --prune 0.5 --distill 300")
+	case !train.Built:
+		return errNoTraining
+	}
+	return nil
+}
+
 // lighten prunes the encoder before any part is added, on pictures spread over
 // ps.
-func (t *teacher) lighten(ctx context.Context, ps []evaluate.Picture, density float64, bar *progress) error {
+func (t *teacher) lighten(ctx context.Context, ps []evaluate.Picture, f teachFlags, bar *progress) (*train.Distilled, error) {
 	var inputs [][]byte
 	frame := new(edge.Frame)
 	n := min(len(ps), prunePictures)
+	if f.distill > 0 {
+		n = min(len(ps), distillPictures)
+	}
 	for i := range n {
 		if pixfmt.ReadImageInto(frame, ps[i*len(ps)/n].Path) != nil {
 			continue // it is named when it is taught
 		}
 		in := make([]byte, t.w*t.h*3)
 		if err := t.pre.Run(frame, in); err != nil {
-			return err
+			return nil, err
 		}
 		inputs = append(inputs, bytes.Clone(t.load(in)))
 	}
 	r := rand.New(rand.NewPCG(1, 0x7072756e65)) // layers of many places take the first few
 	r.Shuffle(len(inputs), func(a, b int) { inputs[a], inputs[b] = inputs[b], inputs[a] })
 	tick := func(done, total int) { bar.update("pruning the encoder", done, total) }
-	enc, err := fit.Lighten(ctx, t.encoder, inputs, density, t.eng, tick)
+	enc, err := fit.Lighten(ctx, t.encoder, inputs, f.density, t.eng, tick)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	name := fmt.Sprintf("%s, 1x1 convolutions pruned to %g %% of their time and refitted", library.Name, 100*f.density)
+	var distilled *train.Distilled
+	if f.distill > 0 {
+		d := train.Distillation{
+			Load: lazy.Loader(f.library), Engine: t.eng, Threads: judgeThreads(f.threads), Steps: f.distill, Seed: 1,
+			Progress: func(done, total int) { bar.update("distilling the encoder", done, total) },
+		}
+		var how train.Distilled
+		if enc, how, err = train.Distill(ctx, d, t.encoder, enc, inputs); err != nil {
+			return nil, err
+		}
+		if distilled = &how; how.Kept {
+			name += fmt.Sprintf(", then distilled in %d steps", f.distill)
+		}
+	}
+	return distilled, t.encodeWith(enc, name)
+}
+
+// encodeWith makes enc the encoder.
+func (t *teacher) encodeWith(enc *tflite.Model, name string) error {
 	b, err := enc.Marshal()
 	if err != nil {
 		return err
@@ -135,6 +183,6 @@ func (t *teacher) lighten(ctx context.Context, ps []evaluate.Picture, density fl
 	}
 	sum := sha256.Sum256(b)
 	t.encoder, t.session = enc, s
-	t.named = &models.Encoder{Name: fmt.Sprintf("%s, 1x1 convolutions pruned to %g %% of their time and refitted", library.Name, 100*density), Digest: hex.EncodeToString(sum[:])}
+	t.named = &models.Encoder{Name: name, Digest: hex.EncodeToString(sum[:])}
 	return nil
 }

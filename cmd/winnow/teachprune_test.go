@@ -6,12 +6,14 @@ import (
 	"math"
 	"math/rand/v2"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"winnow/infer"
 	"winnow/infer/fit"
 	"winnow/infer/native"
 	"winnow/infer/tflite"
+	"winnow/infer/train"
 	"winnow/models"
 )
 
@@ -159,5 +161,46 @@ func TestTeachPrune(t *testing.T) {
 		if _, err := pruneDensities(s); err == nil {
 			t.Errorf("--prune %s is taken", s)
 		}
+	}
+}
+
+// --distill trains what --prune left, and the report and the package say so; it is
+// refused where it would do nothing.
+func TestTeachDistill(t *testing.T) {
+	dir := t.TempDir()
+	washers(t, dir, 16)
+	teach := func(more ...string) (int, string, taughtReport) {
+		var stdout, stderr bytes.Buffer
+		out := filepath.Join(t.TempDir(), "part.tflite")
+		code := execute(t.Context(), append([]string{"teach", "--from", dir, "--out", out, "--input", "96x96", "--json"}, more...), &stdout, &stderr)
+		var r taughtReport
+		if code == exitOK {
+			if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
+				t.Fatal(err)
+			}
+			p, err := models.ReadFile(out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := r.Pruned[1].Distilled; d == nil || strings.Contains(p.Manifest.Encoder.Name, "distilled in 60 steps") != (d.Kept && r.Pruned[1].Kept) {
+				t.Errorf("%+v, encoder %q", d, p.Manifest.Encoder.Name)
+			}
+		}
+		return code, stderr.String(), r
+	}
+	for _, args := range [][]string{{"--distill", "60"}, {"--distill", "-1", "--prune", "0.5"}} {
+		if code, said, _ := teach(args...); code != exitUsage {
+			t.Errorf("%v: exit code %d: %s", args, code, said)
+		}
+	}
+	if !train.Built {
+		if code, said, _ := teach("--prune", "0.5", "--distill", "60"); code == exitOK || !strings.Contains(said, "make build-tf") {
+			t.Errorf("without TensorFlow: exit code %d: %s", code, said)
+		}
+		return
+	}
+	needTensorFlow(t)
+	if code, said, _ := teach("--prune", "0.5", "--prune-loss", "1", "--distill", "60"); code != exitOK {
+		t.Errorf("exit code %d: %s", code, said)
 	}
 }

@@ -159,7 +159,7 @@ func (r *trainedReport) print(out io.Writer) {
 // readyToTrain says what is missing.
 func readyToTrain() error {
 	if !train.Built {
-		return errors.New("this program has no TensorFlow in it: build one that has with `make build-tf` (bin/winnow-tf), and fetch the library with `make libtensorflow`")
+		return errNoTraining
 	}
 	if os.Getenv("TF_CPP_MIN_LOG_LEVEL") == "" { // TensorFlow's notes would break the bar
 		if err := os.Setenv("TF_CPP_MIN_LOG_LEVEL", "1"); err != nil {
@@ -268,3 +268,6 @@ func tooFewToTrain(n int, skipped []string) error {
 	}
 	return err
 }
+
+// errNoTraining is what a program without TensorFlow says.
+var errNoTraining = errors.New("this program has no TensorFlow in it: build one that has with `make build-tf` (bin/winnow-tf), and fetch the library with `make libtensorflow`")

@@ -19,8 +19,8 @@ import (
 // Blocks of weights that kernels skip where all are 0: 16 output channels by 4
 // input channels.
 const (
-	blockOut = 16
-	blockIn  = 4
+	BlockOut = 16
+	BlockIn  = 4
 )
 
 const (
@@ -74,8 +74,8 @@ type thinLayer struct {
 	keep    []bool
 }
 
-func (t *thinLayer) columns() int { return (t.in + blockIn - 1) / blockIn }
-func (t *thinLayer) rows() int    { return (t.out + blockOut - 1) / blockOut }
+func (t *thinLayer) columns() int { return (t.in + BlockIn - 1) / BlockIn }
+func (t *thinLayer) rows() int    { return (t.out + BlockOut - 1) / BlockOut }
 
 // survey finds the layers, their time and what each of their blocks is worth.
 func (l *lightener) survey() error {
@@ -89,7 +89,7 @@ func (l *lightener) survey() error {
 			continue
 		}
 		w := &l.dense.Tensors[o.Inputs[1]]
-		if w.Shape[1] != 1 || w.Shape[2] != 1 || w.Shape[0] < blockOut || w.Shape[3] < 2*blockIn || o.Inputs[2] < 0 || len(w.Scales) != w.Shape[0] {
+		if w.Shape[1] != 1 || w.Shape[2] != 1 || w.Shape[0] < BlockOut || w.Shape[3] < 2*BlockIn || o.Inputs[2] < 0 || len(w.Scales) != w.Shape[0] {
 			continue
 		}
 		t := thinLayer{op: k, in: w.Shape[3], out: w.Shape[0], seconds: took[l.dense.Tensors[o.Outputs[0]].Name]}
@@ -172,14 +172,14 @@ func (t *thinLayer) weigh(w []float64, s *crossSums) error {
 	}
 	t.share = make([]float64, t.rows()*t.columns())
 	for c := range t.columns() {
-		first, n := c*blockIn, min(blockIn, t.in-c*blockIn)
+		first, n := c*BlockIn, min(BlockIn, t.in-c*BlockIn)
 		var own mat.Dense
 		if err := own.Inverse(inverse.SliceSym(first, first+n)); err != nil {
 			return fmt.Errorf("what a block of a layer is worth: %w", err)
 		}
 		for r := range t.out {
 			v := mat.NewVecDense(n, w[r*t.in+first:r*t.in+first+n])
-			t.share[r/blockOut*t.columns()+c] += mat.Inner(v, &own, v)
+			t.share[r/BlockOut*t.columns()+c] += mat.Inner(v, &own, v)
 		}
 	}
 	var through mat.Dense
@@ -390,7 +390,7 @@ func (l *lightener) refit(t *thinLayer) error {
 			at[r] += dense.At(r, c)*s.atDense[c] - fresh[r*t.in+c]*s.atLight[c]
 		}
 	}
-	l.write(t, fresh, at, in)
+	SetConv(l.light, t.op, fresh, at)
 	return nil
 }
 
@@ -398,7 +398,7 @@ func (l *lightener) refit(t *thinLayer) error {
 func (t *thinLayer) solve(s *crossSums, want *mat.Dense, r int, fresh []float64) error {
 	var cols []int
 	for c := range t.in {
-		if t.keep[r*t.columns()+c/blockIn] {
+		if t.keep[r*t.columns()+c/BlockIn] {
 			cols = append(cols, c)
 		}
 	}
@@ -409,7 +409,7 @@ func (t *thinLayer) solve(s *crossSums, want *mat.Dense, r int, fresh []float64)
 	for c := range t.in {
 		power += s.light.At(c, c) / float64(t.in)
 	}
-	first, n := r*blockOut, min(blockOut, t.out-r*blockOut)
+	first, n := r*BlockOut, min(BlockOut, t.out-r*BlockOut)
 	a, b := mat.NewSymDense(len(cols), nil), mat.NewDense(len(cols), n, nil)
 	for i, p := range cols {
 		for j := i; j < len(cols); j++ {
@@ -436,26 +436,41 @@ func (t *thinLayer) solve(s *crossSums, want *mat.Dense, r int, fresh []float64)
 	return nil
 }
 
-// write rounds weights and biases into the light encoder; in is the scale of the
-// layer's input.
-func (l *lightener) write(t *thinLayer, weights, bias []float64, in float64) {
-	o := &l.light.Ops[t.op]
-	w, b := &l.light.Tensors[o.Inputs[1]], &l.light.Tensors[o.Inputs[2]]
-	q, scales, sums, biasScales := make([]byte, len(weights)), make([]float32, t.out), make([]byte, 4*t.out), make([]float32, t.out)
-	for r := range t.out {
+// SetConv rounds real weights, a row for each output channel, and biases into
+// convolution op of m: eight bits with one scale an output channel, and sums of 32.
+func SetConv(m *tflite.Model, op int, weights, bias []float64) {
+	o := &m.Ops[op]
+	w, b := &m.Tensors[o.Inputs[1]], &m.Tensors[o.Inputs[2]]
+	in := float64(m.Tensors[o.Inputs[0]].Scale())
+	outs := len(bias)
+	per := len(weights) / outs
+	q, scales, biasScales := make([]byte, len(weights)), make([]float32, outs), make([]float32, outs)
+	for r := range outs {
 		most := 1e-9
-		for _, v := range weights[r*t.in : (r+1)*t.in] {
+		for _, v := range weights[r*per : (r+1)*per] {
 			most = max(most, math.Abs(v))
 		}
 		// A bias has to stay within 30 bits of the sum's scale.
 		most = max(most, 127*math.Abs(bias[r])/in/(1<<30))
 		scales[r] = float32(most / 127)
 		biasScales[r] = float32(in) * scales[r]
-		for c := r * t.in; c < (r+1)*t.in; c++ {
+		for c := r * per; c < (r+1)*per; c++ {
 			q[c] = byte(int8(math.RoundToEven(weights[c] / float64(scales[r]))))
 		}
-		binary.LittleEndian.PutUint32(sums[4*r:], uint32(int32(math.RoundToEven(bias[r]/in/float64(scales[r])))))
 	}
-	w.Data, w.Scales, w.ZeroPoints = q, scales, make([]int64, t.out)
-	b.Data, b.Scales, b.ZeroPoints = sums, biasScales, make([]int64, t.out)
+	w.Data, w.Scales, w.ZeroPoints = q, scales, make([]int64, outs)
+	b.Scales, b.ZeroPoints = biasScales, make([]int64, outs)
+	SetBias(m, op, bias)
+}
+
+// SetBias rounds real biases into convolution op of m, whose weights stay.
+func SetBias(m *tflite.Model, op int, bias []float64) {
+	o := &m.Ops[op]
+	w, b := &m.Tensors[o.Inputs[1]], &m.Tensors[o.Inputs[2]]
+	in := float64(m.Tensors[o.Inputs[0]].Scale())
+	b.Data = make([]byte, 4*len(bias))
+	for r, v := range bias {
+		sum := math.RoundToEven(v / in / float64(w.Scales[min(r, len(w.Scales)-1)]))
+		binary.LittleEndian.PutUint32(b.Data[4*r:], uint32(int32(max(-1<<30, min(1<<30, sum)))))
+	}
 }

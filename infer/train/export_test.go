@@ -114,7 +114,7 @@ func TestFolding(t *testing.T) {
 			}
 		}
 	}
-	library(t)
+	tensorLibrary(t)
 	apart, err := newMachine(plan{net: net, recipe: r, threads: 1, weights: values})
 	if err != nil {
 		t.Fatal(err)

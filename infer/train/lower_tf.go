@@ -136,6 +136,10 @@ func (l *lowering) follow(p int, v output) {
 // rounded is x on the 8-bit grid of r, with a straight-through gradient.
 func (l *lowering) rounded(x output, r Range) output {
 	scale, zero := r.Grid()
+	return l.onGrid(x, scale, zero)
+}
+
+func (l *lowering) onGrid(x output, scale float64, zero int) output {
 	lo, hi := scale*float64(-128-zero), scale*float64(127-zero)
 	q := op.FakeQuantWithMinMaxArgs(l.s(), x, op.FakeQuantWithMinMaxArgsMin(float32(lo)), op.FakeQuantWithMinMaxArgsMax(float32(hi)))
 	return l.through(op.Minimum(l.s(), op.Maximum(l.s(), x, l.num(lo)), l.num(hi)), q)

@@ -11,8 +11,8 @@ import (
 	"winnow/infer/tf/lazy"
 )
 
-// library makes TensorFlow usable, or skips; under STRICT=1 it has to be there.
-func library(t *testing.T) func() (string, error) {
+// tensorLibrary makes TensorFlow usable, or skips; under STRICT=1 it has to be there.
+func tensorLibrary(t *testing.T) func() (string, error) {
 	t.Helper()
 	load := lazy.Loader("")
 	if err := loadLibrary(load); err != nil {
@@ -84,7 +84,7 @@ func tiny(t *testing.T, keys string) *Recipe {
 }
 
 func config(t *testing.T) Config {
-	return Config{Load: library(t), Engine: native.New(), Threads: 1}
+	return Config{Load: tensorLibrary(t), Engine: native.New(), Threads: 1}
 }
 
 func trained(t *testing.T, r *Recipe, d *Data) *Model {
