@@ -125,8 +125,13 @@ func TestTrainOnBadPictures(t *testing.T) {
 	}
 	judgesOnBoth(t, out)
 	page, err := os.ReadFile(out + ".html")
-	if err != nil || !bytes.Contains(page, []byte("<polyline")) || bytes.Count(page, []byte("<img")) != 8 || bytes.Contains(page, []byte("http")) {
+	if err != nil || !bytes.Contains(page, []byte("<polyline")) || bytes.Count(page, []byte("<img")) != 16 || bytes.Contains(page, []byte("http")) {
 		t.Errorf("the report has %d bytes, %d pictures: %v", len(page), bytes.Count(page, []byte("<img")), err)
+	}
+	for _, row := range []string{"<td>all<td>", "<td>without reconstruction<td>", "<td>latent alone<td>"} {
+		if !bytes.Contains(page, []byte(row)) {
+			t.Errorf("the report's ablation has no row %s", row)
+		}
 	}
 	if b, err := os.ReadFile(out + ".png"); err != nil || !bytes.HasPrefix(b, []byte("\x89PNG")) {
 		t.Errorf("the contact sheet: %v", err)

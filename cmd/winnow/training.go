@@ -132,7 +132,7 @@ func (j *trainJob) run(ctx context.Context) (*trainedReport, error) {
 	}
 	rep := j.report(p, len(b), d)
 	rep.Resumed, rep.TrainSeconds = c.Resume != nil, trained
-	if err := j.html(rep, p); err != nil {
+	if err := j.html(rep, p, d); err != nil {
 		return nil, err
 	}
 	return rep, removeIfThere(j.f.checkpoint())
