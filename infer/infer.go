@@ -126,3 +126,11 @@ type Kernels interface {
 type Accelerated interface {
 	Kernels() Kernels
 }
+
+// KernelsOf are those of s, or nil.
+func KernelsOf(s Session) Kernels {
+	if a, ok := s.(Accelerated); ok {
+		return a.Kernels()
+	}
+	return nil
+}

@@ -67,10 +67,8 @@ func newJudge(p *models.Package, e Engine, o Options) (*Judge, error) {
 		level: NewLeveller(m.Level), picture: make([]byte, m.Width*m.Height*3),
 		scorer: NewScorer(stats),
 	}
-	if a, ok := session.(Accelerated); ok {
-		j.pre.SetKernels(a.Kernels())
-		j.scorer.SetKernels(a.Kernels())
-	}
+	j.pre.SetKernels(KernelsOf(session))
+	j.scorer.SetKernels(KernelsOf(session))
 	if err := j.setPictures(); err != nil {
 		session.Close()
 		return nil, err

@@ -78,11 +78,13 @@ func newTapTeacher(recipe string, eng infer.Engine, threads, w, h int, names []s
 	if err != nil {
 		return nil, err
 	}
-	return &teacher{
+	t := &teacher{
 		recipe: recipe, eng: eng, threads: threads, w: w, h: h, encoder: enc, session: s,
 		pre: infer.NewPreprocessor(w, h, nil), features: fit.NewFeatures(taps), digest: sha256.New(),
 		drift: drift.NewLearner(w, h), picture: make([]byte, w*h*3),
-	}, nil
+	}
+	t.pre.SetKernels(infer.KernelsOf(s))
+	return t, nil
 }
 
 // encoderAt is the library's encoder for pictures of w x h, cut behind the
