@@ -8,6 +8,9 @@
 // encoder's taps, or the picture itself cut into 4x4 blocks (blocks.go). So what
 // is learned is scored, calibrated and packed by infer/fit like the closed form.
 //
+// Distill (distill.go) trains another network: the encoder itself, from which
+// fit.Lighten has pruned blocks, after the dense one.
+//
 // Everything random in step s of a run follows from the recipe's seed and s
 // alone, so a run that was killed goes on from its checkpoint as if it had not
 // been. The package reads no file, keeps no clock and takes the library's loader
