@@ -82,7 +82,7 @@ func (s *surface) without(out []byte, k float64, weight []float64, at int) (peak
 		}
 	}
 	for m := range peaks {
-		peaks[m] = 1e-6
+		var most largest
 		for dy := 1; dy < 4; dy++ {
 			for dx := 1; dx < 4; dx++ {
 				if y, x := y0+dy-2, x0+dx-2; y < 0 || x < 0 || y >= s.h || x >= s.w {
@@ -94,9 +94,10 @@ func (s *surface) without(out []byte, k float64, weight []float64, at int) (peak
 						sum += raw[dy+i][dx+j][m]
 					}
 				}
-				peaks[m] = max(peaks[m], mul(sum, 1.0/18)+mul(raw[dy][dx][m], 0.5))
+				most.add(mul(sum, 1.0/18) + mul(raw[dy][dx][m], 0.5))
 			}
 		}
+		peaks[m] = most.peak(s.both)
 	}
 	return peaks
 }

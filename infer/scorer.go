@@ -33,7 +33,7 @@ func NewScorer(s *Statistics) *Scorer {
 		sum: make([]int64, s.Channels), sqr: make([]int64, s.Channels), along: make([]float64, len(s.Latent.Basis)),
 	}
 	if m := s.Local; m != nil {
-		c.fine = newSurface(m.Grid, m.Channels)
+		c.fine = m.surface()
 		c.fused = make([]float64, m.Grid[0]*m.Grid[1])
 		c.rows, c.cols = stretches(s.Grid[0], m.Grid[0]), stretches(s.Grid[1], m.Grid[1])
 		c.gain = mapGain(s)
@@ -59,7 +59,8 @@ func mapGain(s *Statistics) [2]float64 {
 	return [2]float64{r / (r + l) / mul(mr, mr), l / (r + l) / mul(ml, ml)}
 }
 
-// MapPeak is the largest value that the anomaly map can have for raw deviations.
+// MapPeak is the largest value that the anomaly map can have for raw deviations;
+// where the local one is the mean of two cells, a little less.
 func (s *Statistics) MapPeak(raw Deviations) float64 {
 	if s.Local == nil {
 		return raw.Reconstruction

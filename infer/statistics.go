@@ -48,7 +48,8 @@ type Statistics struct {
 type LocalModel struct {
 	Grid           [2]int    `json:"grid"` // height, width
 	Channels       int       `json:"channels"`
-	Step           float64   `json:"step"` // real value of one step of OutLocal
+	Step           float64   `json:"step"`            // real value of one step of OutLocal
+	Peaks          int       `json:"peaks,omitempty"` // the mean of so many of the largest cells is the view: 2; 0 and 1 are the largest alone
 	PositionWeight []float64 `json:"position_weight"`
 	View           View      `json:"view"`
 }
@@ -159,6 +160,8 @@ func (m *LocalModel) check() error {
 		return fmt.Errorf("grid %v with %d channels", m.Grid, m.Channels)
 	case len(m.PositionWeight) != cells:
 		return fmt.Errorf("%d position weights for %d cells", len(m.PositionWeight), cells)
+	case m.Peaks < 0 || m.Peaks > 2:
+		return fmt.Errorf("a view of the %d largest cells", m.Peaks)
 	case !(m.Step > 0) || math.IsInf(m.Step, 0):
 		return fmt.Errorf("step %g", m.Step)
 	}

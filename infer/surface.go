@@ -5,6 +5,7 @@ import "math"
 // surface makes an anomaly map of one int8 output and keeps its memory.
 type surface struct {
 	h, w, ch  int
+	both      bool      // the two largest values count, by their mean, not the largest alone
 	raw, blur []float64 // row-major: before and after the blur
 	squares   []int32   // of each cell, as kernels give them
 	kernels   Kernels   // nil: plain Go
@@ -15,21 +16,43 @@ func newSurface(grid [2]int, channels int) surface {
 	return surface{h: grid[0], w: grid[1], ch: channels, raw: make([]float64, n), blur: make([]float64, n), squares: make([]int32, n)}
 }
 
-// peak maps out and returns the largest value of the blurred map, above 0, and
-// its cell. A cell is the root of k times its sum of squares, times its weight.
+// peak maps out and returns the largest value of the blurred map, above 0, or the
+// mean of the two largest, and the cell of the largest. A cell is the root of k
+// times its sum of squares, times its weight.
 func (s *surface) peak(out []byte, k float64, weight []float64) (peak float64, at int) {
 	s.sum(out)
 	for p, sum := range s.raw {
 		s.raw[p] = mul(math.Sqrt(mul(sum, k)), weight[p])
 	}
 	s.smooth()
-	peak = 1e-6
+	var most largest
 	for i, v := range s.blur {
-		if v > peak {
-			peak, at = v, i
+		if v > most.first {
+			at = i
 		}
+		most.add(v)
 	}
-	return peak, at
+	return most.peak(s.both), at
+}
+
+// largest are the two largest of some values.
+type largest struct{ first, second float64 }
+
+func (l *largest) add(v float64) {
+	switch {
+	case v > l.first:
+		l.first, l.second = v, l.first
+	case v > l.second:
+		l.second = v
+	}
+}
+
+// peak is the largest, or the mean of both; at least a little.
+func (l *largest) peak(both bool) float64 {
+	if both {
+		return max(1e-6, mul(l.first+l.second, 0.5))
+	}
+	return max(1e-6, l.first)
 }
 
 // sum writes the sum of squares of each cell of out to raw, exactly.
@@ -87,6 +110,12 @@ func stretches(n, m int) []stretch {
 	return out
 }
 
+func (m *LocalModel) surface() surface {
+	s := newSurface(m.Grid, m.Channels)
+	s.both = m.Peaks == 2
+	return s
+}
+
 // LocalScorer measures the local view alone, as a Scorer does.
 type LocalScorer struct {
 	m *LocalModel
@@ -95,7 +124,7 @@ type LocalScorer struct {
 
 // NewLocalScorer for outputs that m was fitted to.
 func NewLocalScorer(m *LocalModel) *LocalScorer {
-	return &LocalScorer{m, newSurface(m.Grid, m.Channels)}
+	return &LocalScorer{m, m.surface()}
 }
 
 // Peak is the raw local deviation of the part with this output, and what the

@@ -162,13 +162,17 @@ func (c *composer) localTail(features int, m *localModel) (out int, step float64
 	return out, step
 }
 
+// localPeaks of the map, by their mean, are the view: one cell alone is more often
+// chance than two are.
+const localPeaks = 2
+
 // statistics of the model as a package carries them; the view comes later.
 func (s *surround) statistics(m *localModel, step float64) *infer.LocalModel {
 	_, dirs := m.kernel.Dims()
 	weight := slices.Clone(m.weight)
 	s.o.count(weight, s.grid)
 	return &infer.LocalModel{
-		Grid: s.grid, Channels: dirs, Step: step, PositionWeight: weight,
+		Grid: s.grid, Channels: dirs, Step: step, Peaks: localPeaks, PositionWeight: weight,
 		View: infer.View{LogScale: 1, Median: 1},
 	}
 }

@@ -18,7 +18,7 @@ func TestScorerWithKernels(t *testing.T) {
 			h, w, ch := 1+r.IntN(20), 1+r.IntN(20), 1+r.IntN(100)
 			s := &infer.Statistics{Grid: [2]int{h, w}, Channels: ch, ResidualScale: r.Float64() + 0.01,
 				PositionWeight: floats(r, h*w), Latent: latent(r, ch)}
-			s.Local = &infer.LocalModel{Grid: [2]int{2 * h, w}, Channels: 1 + r.IntN(40), Step: r.Float64() + 0.01, PositionWeight: floats(r, 2*h*w)}
+			s.Local = &infer.LocalModel{Grid: [2]int{2 * h, w}, Channels: 1 + r.IntN(40), Step: r.Float64() + 0.01, Peaks: i % 3, PositionWeight: floats(r, 2*h*w)}
 			s.Local.View.Median, s.Views[0].Median = 1, 2
 			outputs := make([][]byte, infer.OutLocal+1)
 			outputs[infer.OutResidual], outputs[infer.OutFeatures] = int8s(r, h*w*ch), int8s(r, h*w*ch)
