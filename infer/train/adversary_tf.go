@@ -32,7 +32,9 @@ func newAdversary(m *tfMachine, t *terms) *adversary {
 	real := judge(t.target)
 	fake := judge(op.StopGradient(m.g.s(), t.out()))
 	a.loss = m.g.add(hinge(op.Neg(m.g.s(), real)), hinge(fake))
-	told := m.g.overall(op.Neg(m.g.s(), judge(t.out())))
-	a.term = op.Minimum(m.g.s(), op.Maximum(m.g.s(), told, m.g.num(-advLimit)), m.g.num(advLimit))
+	// Each patch pays between -advLimit and advLimit. Clipping would do that too, but
+	// has no gradient left once the adversary is sure, and then the term does nothing.
+	told := op.Neg(m.g.s(), judge(t.out()))
+	a.term = m.g.scale(m.g.overall(op.Softsign(m.g.s(), told)), advLimit)
 	return a
 }

@@ -122,6 +122,31 @@ func TestAdversaryStarts(t *testing.T) {
 	}
 }
 
+// The adversary moves the network where it is sure of itself, too: on maps of many
+// strong channels its judgement is far from 0 from the first step on.
+func TestAdversaryMovesTheNetwork(t *testing.T) {
+	loud := wavesData()
+	for _, v := range append([]Views{loud.Held, loud.Synthetic}, loud.Train...) {
+		for _, row := range v.Inputs {
+			for i, b := range row {
+				row[i] = byte(int8(max(-127, min(127, 12*int(int8(b))))))
+			}
+		}
+	}
+	mse := func(weight float64) []float32 {
+		r := tiny(t, "")
+		r.Loop.Steps, r.Objectives.Adversarial, r.Objectives.AdvStart = 10, weight, 0
+		var terms []float32
+		for _, p := range trained(t, r, loud).Curve {
+			terms = append(terms, p.Terms[0])
+		}
+		return terms
+	}
+	if at := firstDifference(mse(0.1), mse(0)); at < 0 || at > 2 {
+		t.Errorf("the reconstruction differs from step %d on", at)
+	}
+}
+
 // A network that is asked to agree on views without having any is refused.
 func TestViewsAreNeeded(t *testing.T) {
 	r := tiny(t, "[objectives]\ncontrastive = 1.0")
