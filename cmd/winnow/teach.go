@@ -40,7 +40,8 @@ func teachCommand() *cobra.Command {
 		Long: "Teach learns normality from good parts only and writes one model package: features,\n" +
 			"statistics, a threshold calibrated on held-out parts, and the certificate that goes with it.",
 		Example: "  winnow teach --from good/ --out part.tflite\n  winnow teach --from mtd/ --out mtd.tflite --split mtd/split-disjoint.csv\n" +
-			"  winnow teach --from good/ --out part.tflite --mask ignore.png",
+			"  winnow teach --from good/ --out part.tflite --mask ignore.png\n" +
+			"  winnow-tf teach --from good/ --out part.tflite --prune 0.5 --distill 600    a lighter encoder, trained on this station's pictures",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return runTeach(c.Context(), f, c.OutOrStdout(), c.ErrOrStderr())
@@ -55,7 +56,7 @@ func teachCommand() *cobra.Command {
 	fs.BoolVar(&f.register, "register", false, "move each part by phase correlation to where the mean taught part lies, by at most 12.5 % of a side, before it is judged")
 	fs.StringVar(&f.prune, "prune", "", "share of the time of the encoder's 1x1 convolutions that may stay, such as 0.5, or auto: a lighter encoder is kept where drawn defects are told as well with it")
 	fs.Float64Var(&f.pruneLoss, "prune-loss", 0.005, "share of drawn defects above a held-out good part that a lighter encoder may cost")
-	fs.IntVar(&f.distill, "distill", 0, "steps in which a pruned encoder is trained to give the whole one's features; 300 take minutes, and need bin/winnow-tf and libtensorflow")
+	fs.IntVar(&f.distill, "distill", 0, "steps in which a pruned encoder is trained to give the whole one's features; 600 take minutes and 1 GB of memory, and need bin/winnow-tf and libtensorflow")
 	fs.StringVar(&f.library, "library", "", "folder or file of libtensorflow, for --distill; empty for the usual places")
 	fs.StringVar(&f.level, "level", levelAuto, "what takes changing light out: raw (nothing), gain (brightness), mean-std (brightness and contrast), or auto: what drawn defects speak for where the light of the taught parts changes")
 	fs.Float64Var(&f.falseReject, "false-reject", 0.01, "false-reject rate that the threshold is drawn for")
