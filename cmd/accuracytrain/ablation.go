@@ -13,7 +13,7 @@ type change struct{ name, recipe string }
 var changes = []change{
 	{"default", ""},
 	{"ssim 0.2", "[objectives]\nssim = 0.2"},
-	{"adversarial 0.05", "[objectives]\nadversarial = 0.05\nadversarial_start = 300"},
+	{"adversarial 0.05", "[objectives]\nadversarial = 0.05\nadversarial_start = 0"},
 	{"one-class 0.1", "[objectives]\none_class = 0.1"},
 	{"kl (variational) 0.001", "family = \"variational\"\n[objectives]\nkl = 1e-3"},
 	{"2 variants a picture", "[augment]\nvariants = 2"},
