@@ -88,6 +88,10 @@ func (s *surface) without(out []byte, k float64, weight []float64, at int) (peak
 				if y, x := y0+dy-2, x0+dx-2; y < 0 || x < 0 || y >= s.h || x >= s.w {
 					continue
 				}
+				if s.sharp {
+					most.add(raw[dy][dx][m])
+					continue
+				}
 				sum := 0.0
 				for i := -1; i <= 1; i++ {
 					for j := -1; j <= 1; j++ {
@@ -112,7 +116,7 @@ func (s *surface) partial(out []byte, k float64, weight []float64, p int) (v [Me
 		total += q * q
 	}
 	for m, own := range sums {
-		v[m] = mul(math.Sqrt(mul(float64(total-own), k)), weight[p])
+		v[m] = mul(mul(math.Sqrt(mul(float64(total-own), k)), weight[p]), s.factor)
 	}
 	return v
 }

@@ -23,13 +23,17 @@ func (s *Statistics) Standardize(raw Deviations) Deviations {
 	return d
 }
 
-// Fusion is the monotone map from standardized deviations to one score: the
-// weighted mean of Evidence, expressed as a deviation again. Weights are
-// positive or zero, so more deviation in any view never lowers the score.
+// Fusion is the monotone map from standardized deviations to one score, expressed as
+// a deviation again. Weights are positive or zero, so more deviation in any view never
+// lowers the score.
 type Fusion struct {
 	Reconstruction float64 `json:"reconstruction"`
 	Local          float64 `json:"local"`
 	Latent         float64 `json:"latent"`
+	// Root joins the views' weighted evidence by the root of the sum of its squares,
+	// which lies between the largest and the sum: a view that sees little adds less to
+	// one that sees much. Else, in packages of earlier programs, by the sum.
+	Root bool `json:"root,omitempty"`
 }
 
 func (f Fusion) check(local bool) error {
@@ -43,51 +47,70 @@ func (f Fusion) check(local bool) error {
 	return nil
 }
 
-// Evidence is what a standardized deviation z counts in the fusion: its square
-// above the median good part, little below it. It rises everywhere, so a view
+// Evidence is what a standardized deviation z counts where views are weighed: its
+// square above the median good part, little below it. It rises everywhere, so a view
 // that sees nothing cannot outvote one that sees much.
-func Evidence(z float64) float64 {
-	e := mul(z, 0.25)
-	if z > 0 {
-		e += mul(z, z)
+func Evidence(z float64) float64 { return square(z) + mul(z, 0.25) }
+
+// square of what lies above the median good part.
+func square(z float64) float64 {
+	if z <= 0 {
+		return 0
 	}
-	return e
+	return mul(z, z)
 }
 
-// Deviation is the inverse of Evidence.
-func Deviation(evidence float64) float64 {
+// deviation is the inverse of Evidence.
+func deviation(evidence float64) float64 {
 	if evidence <= 0 {
 		return mul(evidence, 4)
 	}
 	return mul(math.Sqrt(0.0625+mul(4, evidence))-0.25, 0.5)
 }
 
-// evidence is what each view counts in the fusion of standardized deviations.
+// Fuse returns the fused score of standardized deviations.
+func (f Fusion) Fuse(d Deviations) float64 {
+	sum := f.Reconstruction + f.Local + f.Latent
+	if !f.Root {
+		e := f.evidence(d)
+		return deviation((e.Reconstruction + e.Local + e.Latent) / sum)
+	}
+	r, o, l := f.squares(d)
+	slope := mul(f.Reconstruction, d.Reconstruction) + mul(f.Local, d.Local) + mul(f.Latent, d.Latent)
+	return deviation((math.Sqrt(r+o+l) + mul(0.25, slope)) / sum)
+}
+
+// evidence is what each view counts in a sum.
 func (f Fusion) evidence(d Deviations) Deviations {
 	return Deviations{mul(f.Reconstruction, Evidence(d.Reconstruction)), mul(f.Local, Evidence(d.Local)), mul(f.Latent, Evidence(d.Latent))}
 }
 
-// Fuse returns the fused score of standardized deviations.
-func (f Fusion) Fuse(d Deviations) float64 {
-	e := f.evidence(d)
-	return Deviation((e.Reconstruction + e.Local + e.Latent) / (f.Reconstruction + f.Local + f.Latent))
+// squares of the views' weighted squares: of reconstruction, surroundings, latent.
+func (f Fusion) squares(d Deviations) (r, o, l float64) {
+	of := func(weight, z float64) float64 {
+		e := mul(weight, square(z))
+		return mul(e, e)
+	}
+	return of(f.Reconstruction, d.Reconstruction), of(f.Local, d.Local), of(f.Latent, d.Latent)
 }
 
 // Maps is what the two maps say together.
 func (f Fusion) Maps(d Deviations) float64 {
-	maps := f.Reconstruction + f.Local
-	if maps == 0 || f.Local == 0 {
+	if f.Reconstruction+f.Local == 0 || f.Local == 0 {
 		return d.Reconstruction
 	}
-	e := f.evidence(d)
-	return Deviation((e.Reconstruction + e.Local) / maps)
+	f.Latent = 0
+	return f.Fuse(d)
 }
 
-// Shares of the views in the evidence for a deviation, 0..1, which sum to 1; all
-// are 0 where nothing deviates.
+// Shares of the views in what makes up a score for a deviation, 0..1, which sum to 1;
+// all are 0 where nothing deviates.
 func (f Fusion) Shares(d Deviations) Deviations {
 	e := f.evidence(d)
 	e = Deviations{max(e.Reconstruction, 0), max(e.Local, 0), max(e.Latent, 0)}
+	if f.Root {
+		e.Reconstruction, e.Local, e.Latent = f.squares(d)
+	}
 	sum := e.Reconstruction + e.Local + e.Latent
 	if sum == 0 {
 		return Deviations{}

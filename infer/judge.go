@@ -140,9 +140,9 @@ func (j *Judge) checkShapes() error {
 	if len(in) != 1 || in[0].Type != Int8 || in[0].Elements() != m.Width*m.Height*3 {
 		return fmt.Errorf("the graph's input is %v, a picture of %dx%dx3 int8 is needed", in, m.Width, m.Height)
 	}
-	n := j.stats.Grid[0] * j.stats.Grid[1] * j.stats.Channels
-	if len(out) < numOutputs || out[OutResidual].Elements() != n || out[OutFeatures].Elements() != n {
-		return fmt.Errorf("the graph's outputs %v do not fit its statistics (%d values)", out, n)
+	n := j.stats.Grid[0] * j.stats.Grid[1]
+	if r := n * j.stats.residualChannels(); len(out) < numOutputs || out[OutResidual].Elements() != r || out[OutFeatures].Elements() != n*j.stats.Channels {
+		return fmt.Errorf("the graph's outputs %v do not fit its statistics (%d and %d values)", out, r, n*j.stats.Channels)
 	}
 	if m := j.stats.Local; m != nil {
 		if n = m.Grid[0] * m.Grid[1] * m.Channels; len(out) <= OutLocal || out[OutLocal].Elements() != n {

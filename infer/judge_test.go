@@ -168,7 +168,12 @@ func TestPValue(t *testing.T) {
 }
 
 func TestFusionIsMonotone(t *testing.T) {
-	f := Fusion{Reconstruction: 1, Local: 0.7, Latent: 0.5}
+	fusionIsMonotone(t, Fusion{Reconstruction: 1, Local: 0.7, Latent: 0.5})
+	fusionIsMonotone(t, Fusion{Reconstruction: 1, Local: 0.7, Latent: 0.5, Root: true})
+}
+
+func fusionIsMonotone(t *testing.T, f Fusion) {
+	t.Helper()
 	r := rand.New(rand.NewPCG(1, 1))
 	for range 1000 {
 		a, b, d := r.NormFloat64(), r.NormFloat64(), r.Float64()
@@ -186,6 +191,21 @@ func TestFusionIsMonotone(t *testing.T) {
 	}
 }
 
+// TestFusionIsTheScoreOfOneViewAlone, and lies between the largest view and all
+// together where there are more.
+func TestFusionIsTheScoreOfOneViewAlone(t *testing.T) {
+	for _, z := range []float64{-3, -0.1, 0, 0.5, 4, 30} {
+		if got := (Fusion{Local: 0.3, Root: true}).Fuse(Deviations{Reconstruction: 9, Local: z, Latent: 9}); math.Abs(got-z) > 1e-12*(1+math.Abs(z)) {
+			t.Errorf("of %g alone: %g", z, got)
+		}
+	}
+	f := Fusion{Reconstruction: 0.5, Latent: 0.5, Root: true}
+	one, both := f.Fuse(Deviations{Reconstruction: 6}), f.Fuse(Deviations{Reconstruction: 6, Latent: 6})
+	if sum := deviation(Evidence(6)); one >= both || both >= sum {
+		t.Errorf("one view %g, both %g, their sum %g", one, both, sum)
+	}
+}
+
 // TestDeviationInvertsEvidence over the range that views have.
 func TestDeviationInvertsEvidence(t *testing.T) {
 	last := math.Inf(-1)
@@ -194,8 +214,8 @@ func TestDeviationInvertsEvidence(t *testing.T) {
 		if e <= last {
 			t.Fatalf("evidence falls at %g", z)
 		}
-		if last = e; math.Abs(Deviation(e)-z) > 1e-12*(1+math.Abs(z)) {
-			t.Fatalf("deviation of the evidence of %g is %g", z, Deviation(e))
+		if last = e; math.Abs(deviation(e)-z) > 1e-12*(1+math.Abs(z)) {
+			t.Fatalf("deviation of the evidence of %g is %g", z, deviation(e))
 		}
 	}
 }

@@ -29,8 +29,12 @@ type Scorer struct {
 // NewScorer for graphs that the statistics were fitted to.
 func NewScorer(s *Statistics) *Scorer {
 	c := &Scorer{
-		s: s, coarse: newSurface(s.Grid, s.Channels), desc: make([]float64, len(s.Latent.Mean)),
+		s: s, coarse: newSurface(s.Grid, s.residualChannels()), desc: make([]float64, len(s.Latent.Mean)),
 		sum: make([]int64, s.Channels), sqr: make([]int64, s.Channels), along: make([]float64, len(s.Latent.Basis)),
+	}
+	c.coarse.calm = s.Calm
+	if s.Sharp {
+		c.coarse.sharpen()
 	}
 	if m := s.Local; m != nil {
 		c.fine = m.surface()
@@ -59,19 +63,28 @@ func mapGain(s *Statistics) [2]float64 {
 	return [2]float64{r / (r + l) / mul(mr, mr), l / (r + l) / mul(ml, ml)}
 }
 
+// place joins one place of both maps as f joins views: the root of the sum of their
+// weighted squares, or of the root of the sum of the squares of those.
+func (f Fusion) place(gain [2]float64, reconstruction, local float64) float64 {
+	r, l := mul(gain[0], mul(reconstruction, reconstruction)), mul(gain[1], mul(local, local))
+	if !f.Root {
+		return math.Sqrt(r + l)
+	}
+	return math.Sqrt(math.Sqrt(mul(r, r) + mul(l, l)))
+}
+
 // MapPeak is the largest value that the anomaly map can have for raw deviations;
 // where the local one is the mean of two cells, a little less.
 func (s *Statistics) MapPeak(raw Deviations) float64 {
 	if s.Local == nil {
 		return raw.Reconstruction
 	}
-	g := mapGain(s)
-	return math.Sqrt(mul(g[0], mul(raw.Reconstruction, raw.Reconstruction)) + mul(g[1], mul(raw.Local, raw.Local)))
+	return s.Fusion.place(mapGain(s), raw.Reconstruction, raw.Local)
 }
 
 // Map is the anomaly map of the last part, row-major over Grid: the
-// reconstruction error in raw units, or, with a local model, the root of the
-// weighted squares of both maps; valid until the next Raw.
+// reconstruction error in raw units, or, with a local model, both maps joined
+// as the fusion joins views; valid until the next Raw.
 func (c *Scorer) Map() []float64 {
 	if c.fused != nil {
 		return c.fused
@@ -90,20 +103,16 @@ func (c *Scorer) Grid() (h, w int) {
 // Raw returns the raw views of the part whose graph outputs are given, all
 // positive but for Local without a local model.
 func (c *Scorer) Raw(outputs [][]byte) (Deviations, error) {
-	n := c.s.Grid[0] * c.s.Grid[1] * c.s.Channels
-	if len(outputs) < numOutputs || len(outputs[OutResidual]) != n || len(outputs[OutFeatures]) != n {
-		return Deviations{}, fmt.Errorf("the graph's outputs do not fit the statistics: %dx%dx%d is needed", c.s.Grid[0], c.s.Grid[1], c.s.Channels)
+	cells, ch := c.s.Grid[0]*c.s.Grid[1], c.s.residualChannels()
+	if len(outputs) < numOutputs || len(outputs[OutResidual]) != cells*ch || len(outputs[OutFeatures]) != cells*c.s.Channels {
+		return Deviations{}, fmt.Errorf("the graph's outputs do not fit the statistics: %dx%dx%d and %d are needed", c.s.Grid[0], c.s.Grid[1], ch, c.s.Channels)
 	}
-	step := mul(c.s.ResidualScale, c.s.ResidualScale) / float64(c.s.Channels)
-	peak, at := c.coarse.peak(outputs[OutResidual], step, c.s.PositionWeight)
-	d := Deviations{Reconstruction: peak}
-	for m, v := range c.coarse.without(outputs[OutResidual], step, c.s.PositionWeight, at) {
-		c.parts[m] = Deviations{Reconstruction: v}
-	}
+	d := Deviations{Reconstruction: c.reconstruction(outputs[OutResidual])}
 	if m := c.s.Local; m != nil {
 		if len(outputs) <= OutLocal || len(outputs[OutLocal]) != len(c.fused)*m.Channels {
 			return Deviations{}, fmt.Errorf("the graph's local output does not fit the statistics: %dx%dx%d is needed", m.Grid[0], m.Grid[1], m.Channels)
 		}
+		var at int
 		d.Local, at = c.fine.peak(outputs[OutLocal], mul(m.Step, m.Step), m.PositionWeight)
 		for i, v := range c.fine.without(outputs[OutLocal], mul(m.Step, m.Step), m.PositionWeight, at) {
 			c.parts[i].Local = v
@@ -111,11 +120,40 @@ func (c *Scorer) Raw(outputs [][]byte) (Deviations, error) {
 		c.fuse()
 	}
 	c.descriptor(outputs[OutFeatures])
-	d.Latent = max(c.latent(), 1e-6)
-	for m := range c.parts {
-		c.parts[m].Latent = d.Latent
-	}
+	d.Latent = c.whole()
 	return d, nil
+}
+
+// Parts are the raw reconstruction and latent views of the part with this residual
+// and this descriptor, as Descriptor gives it, what the members find, and what is left
+// at the part's quiet places: for the fit.
+func (c *Scorer) Parts(residual []byte, descriptor []float64) (Deviations, Ensemble, float64) {
+	d := Deviations{Reconstruction: c.reconstruction(residual)}
+	m := &c.s.Latent
+	for i, v := range descriptor {
+		c.desc[i] = (v - m.Mean[i]) / m.Scale[i]
+	}
+	d.Latent = c.whole()
+	return d, c.parts, c.coarse.quiet
+}
+
+// reconstruction is the raw view of residual, which it maps; members' views are set.
+func (c *Scorer) reconstruction(residual []byte) float64 {
+	step := mul(c.s.ResidualScale, c.s.ResidualScale) / float64(c.s.residualChannels())
+	peak, at := c.coarse.peak(residual, step, c.s.PositionWeight)
+	for m, v := range c.coarse.without(residual, step, c.s.PositionWeight, at) {
+		c.parts[m] = Deviations{Reconstruction: v}
+	}
+	return peak
+}
+
+// whole is the raw latent view of the standardized descriptor; members' views are set.
+func (c *Scorer) whole() float64 {
+	latent := max(c.latent(), 1e-6)
+	for m := range c.parts {
+		c.parts[m].Latent = latent
+	}
+	return latent
 }
 
 // Ensemble is what the members make of the last part, valid until the next Raw.
@@ -131,7 +169,7 @@ func (c *Scorer) fuse() {
 			down := mul(bottom[k.at], 1-k.part) + mul(bottom[k.next], k.part)
 			v := mul(up, 1-r.part) + mul(down, r.part)
 			f := c.fine.blur[y*w+x]
-			c.fused[y*w+x] = math.Sqrt(mul(c.gain[0], mul(v, v)) + mul(c.gain[1], mul(f, f)))
+			c.fused[y*w+x] = c.s.Fusion.place(c.gain, v, f)
 		}
 	}
 }

@@ -11,11 +11,11 @@ import (
 const StatisticsSchema = 2
 
 // Outputs of a package's graph, in order. h and w are the feature grid, c its
-// channels; all are int8.
+// channels, r those of the residual; all are int8.
 const (
-	OutCode     = iota // [1,k]      latent code of the closed-form autoencoder
-	OutResidual        // [1,h,w,c]  reconstruction residual, whitened
-	OutFeatures        // [1,h,w,c]  standardized features: what was encoded
+	OutCode     = iota // [1,k]      latent code of the autoencoder
+	OutResidual        // [1,h,w,r]  reconstruction residual: of all levels, or whitened
+	OutFeatures        // [1,h,w,c]  standardized features: what the latent view looks at
 	numOutputs
 	// OutLocal is there where Statistics.Local is: [1,h',w',m] what the features
 	// around a cell do not explain of it, along the m most telling directions.
@@ -34,6 +34,11 @@ type Statistics struct {
 	// from normal variability, times the recipe's mask. 0 takes a cell out.
 	PositionWeight []float64 `json:"position_weight"`
 	ResidualScale  float64   `json:"residual_scale"` // real value of one step of OutResidual
+	// ResidualChannels of OutResidual; 0: as many as the features have.
+	ResidualChannels int `json:"residual_channels,omitempty"`
+	// Sharp: the map of the reconstruction is taken as it is; else it is smoothed.
+	Sharp bool `json:"sharp,omitempty"`
+	Calm  Calm `json:"calm,omitzero"` // of the map of the reconstruction
 
 	Local  *LocalModel `json:"local,omitempty"` // nil: the graph has no such output
 	Latent LatentModel `json:"latent"`
@@ -98,6 +103,14 @@ func (s *Statistics) Encode() ([]byte, error) {
 	return json.Marshal(s)
 }
 
+// residualChannels of OutResidual.
+func (s *Statistics) residualChannels() int {
+	if s.ResidualChannels == 0 {
+		return s.Channels
+	}
+	return s.ResidualChannels
+}
+
 func (s *Statistics) check() error {
 	cells := s.Grid[0] * s.Grid[1]
 	d := 2 * (s.Channels - s.Latent.FirstChannel)
@@ -106,6 +119,8 @@ func (s *Statistics) check() error {
 		return fmt.Errorf("schema %d; this program knows %d", s.Schema, StatisticsSchema)
 	case s.Grid[0] < 1 || s.Grid[1] < 1 || s.Grid[0] > 512 || s.Grid[1] > 512 || s.Channels < 1 || s.Channels > 4096:
 		return fmt.Errorf("grid %v with %d channels", s.Grid, s.Channels)
+	case s.ResidualChannels < 0 || s.ResidualChannels > 4096:
+		return fmt.Errorf("a residual of %d channels", s.ResidualChannels)
 	case len(s.PositionWeight) != cells:
 		return fmt.Errorf("%d position weights for %d cells", len(s.PositionWeight), cells)
 	case s.Latent.FirstChannel < 0 || d < 2 || len(s.Latent.Mean) != d || len(s.Latent.Scale) != d:
@@ -116,6 +131,9 @@ func (s *Statistics) check() error {
 		return fmt.Errorf("residual scale %g", s.ResidualScale)
 	}
 	if err := s.Fusion.check(s.Local != nil); err != nil {
+		return err
+	}
+	if err := s.Calm.check(); err != nil {
 		return err
 	}
 	if s.Local != nil {

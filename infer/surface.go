@@ -6,6 +6,11 @@ import "math"
 type surface struct {
 	h, w, ch  int
 	both      bool      // the two largest values count, by their mean, not the largest alone
+	sharp     bool      // blur is raw
+	calm      Calm      // what a restless part's map is divided by
+	factor    float64   // by which the last map was multiplied for that
+	quiet     float64   // of the last map, before that
+	counted   []float64 // scratch: the cells that count
 	raw, blur []float64 // row-major: before and after the blur
 	squares   []int32   // of each cell, as kernels give them
 	kernels   Kernels   // nil: plain Go
@@ -13,18 +18,31 @@ type surface struct {
 
 func newSurface(grid [2]int, channels int) surface {
 	n := grid[0] * grid[1]
-	return surface{h: grid[0], w: grid[1], ch: channels, raw: make([]float64, n), blur: make([]float64, n), squares: make([]int32, n)}
+	return surface{h: grid[0], w: grid[1], ch: channels, raw: make([]float64, n), blur: make([]float64, n), squares: make([]int32, n), counted: make([]float64, 0, n)}
 }
 
-// peak maps out and returns the largest value of the blurred map, above 0, or the
-// mean of the two largest, and the cell of the largest. A cell is the root of k
-// times its sum of squares, times its weight.
+// peak maps out and returns the largest value of the map, blurred unless it is to be
+// sharp, above 0, or the mean of the two largest, and the cell of the largest. A cell
+// is the root of k times its sum of squares, times its weight, set against how
+// restless the part is.
 func (s *surface) peak(out []byte, k float64, weight []float64) (peak float64, at int) {
 	s.sum(out)
+	s.counted = s.counted[:0]
 	for p, sum := range s.raw {
 		s.raw[p] = mul(math.Sqrt(mul(sum, k)), weight[p])
+		if weight[p] > 0 {
+			s.counted = append(s.counted, s.raw[p])
+		}
 	}
-	s.smooth()
+	s.quiet = quarter(s.counted)
+	if s.factor = s.calm.Factor(s.quiet); s.factor != 1 {
+		for p := range s.raw {
+			s.raw[p] = mul(s.raw[p], s.factor)
+		}
+	}
+	if !s.sharp {
+		s.smooth()
+	}
 	var most largest
 	for i, v := range s.blur {
 		if v > most.first {
@@ -72,6 +90,9 @@ func (s *surface) sum(out []byte) {
 		s.raw[p] = float64(sum)
 	}
 }
+
+// sharpen makes the surface take maps as they are.
+func (s *surface) sharpen() { s.sharp, s.blur = true, s.raw }
 
 // smooth is half the map and half its 3x3 mean (edges repeated): one noisy
 // cell counts less than a blob, and a point defect still counts.

@@ -165,6 +165,13 @@ dir = %q
 	if err := station.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			_ = station.Process.Kill()
+			_ = station.Wait()
+			t.Logf("the station said: %s", &errs)
+		}
+	})
 	base := "winnow/v1/site/line/cam-7"
 	await(t, ctx, lines, base+"/status|online", base+"/state|READY", base+`/part|"reject"`, base+`/part|"accept"`, base+"/heatmap|", base+"/counts|triggers", base+`/drift|"valid"`)
 	// These eight pictures pass again and again: too few parts for a new threshold.

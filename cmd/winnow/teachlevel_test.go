@@ -63,7 +63,7 @@ func TestLevelIsTriedOnlyWhereLightChanges(t *testing.T) {
 			best = max(best, r.AUROC)
 		}
 		for i, r := range reports {
-			if r.Level == levelName(level) && i > 0 && (r.AUROC < best || r.AUROC <= reports[0].AUROC+probeGain) {
+			if r.Level == levelName(level) && i > 0 && (r.AUROC < best || r.AUROC <= reports[0].AUROC+levelGain) {
 				t.Errorf("%s was chosen of %v", r.Level, reports)
 			}
 		}

@@ -101,11 +101,11 @@ func ablation(r *fit.Result) []told {
 			rows = append(rows, with("without "+name, left))
 		}
 	}
-	drop("reconstruction", infer.Fusion{Local: f.Local, Latent: f.Latent})
+	drop("reconstruction", infer.Fusion{Local: f.Local, Latent: f.Latent, Root: f.Root})
 	if s.Local != nil {
-		drop("surroundings", infer.Fusion{Reconstruction: f.Reconstruction, Latent: f.Latent})
+		drop("surroundings", infer.Fusion{Reconstruction: f.Reconstruction, Latent: f.Latent, Root: f.Root})
 	}
-	drop("latent", infer.Fusion{Reconstruction: f.Reconstruction, Local: f.Local})
+	drop("latent", infer.Fusion{Reconstruction: f.Reconstruction, Local: f.Local, Root: f.Root})
 	rows = append(rows, with("reconstruction alone", infer.Fusion{Reconstruction: 1}))
 	if s.Local != nil {
 		rows = append(rows, with("surroundings alone", infer.Fusion{Local: 1}))

@@ -109,7 +109,8 @@ func Around(ctx context.Context, front *Front, l Learned, eng infer.Engine, o Op
 	}
 	o = o.withDefaults(nil)
 	ft := &fitter{o: o, eng: eng, ctx: ctx, grid: front.Grid, features: l.Parts}
-	ft.x = rows{data: shelfOf(l.Differences, l.SeenDifferences), width: front.Grid[0] * front.Grid[1] * front.Channels, channels: front.Channels, step: featureStep}
+	ft.channels = front.Channels
+	x := rows{data: shelfOf(l.Differences, l.SeenDifferences), width: front.Grid[0] * front.Grid[1] * front.Channels, channels: front.Channels, step: featureStep}
 	if ft.fold, ft.folds = folds(l.Parts.groups[:len(l.Features)], o.Folds, o.Seed); ft.folds < 2 {
 		return nil, errors.New("the held-out parts are all of one group: at least 2 groups are needed")
 	}
@@ -124,12 +125,12 @@ func Around(ctx context.Context, front *Front, l Learned, eng infer.Engine, o Op
 	for _, f := range slices.Concat(l.Features, l.Seen) {
 		ft.desc = append(ft.desc, infer.Descriptor(f, front.Channels, front.FirstLatent))
 	}
-	return ft.around(front, &l)
+	return ft.around(front, &l, &x)
 }
 
-func (ft *fitter) around(front *Front, l *Learned) (*Result, error) {
+func (ft *fitter) around(front *Front, l *Learned, x *rows) (*Result, error) {
 	all := ft.folds + ft.kept
-	res, err := differences(&ft.x, ft.fold, all, func() error { return ft.tick("learning what it leaves") })
+	res, err := differences(x, ft.fold, all, func() error { return ft.tick("learning what it leaves") })
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +146,7 @@ func (ft *fitter) around(front *Front, l *Learned) (*Result, error) {
 			return nil, err
 		}
 	}
-	m, err := ft.left(res, upTo(all), upTo(ft.x.data.len()), front.FirstLatent)
+	m, err := ft.left(res, upTo(all), upTo(x.data.len()), front.FirstLatent)
 	if err != nil {
 		return nil, err
 	}
@@ -171,14 +172,14 @@ func (ft *fitter) left(res *residuals, folds, parts []int, first int) (*normalit
 		return nil, err
 	}
 	l, err := latentModel(ft.desc, parts, first, ft.o.LatentSize)
-	return &normality{residual: r, latent: l}, err
+	return &normality{residual: r, channels: r.channels, scale: r.scale, latent: l}, err
 }
 
 // scoreLeft scores parts, and drawn defects, by running the whitening of m on
 // their differences.
 func (ft *fitter) scoreLeft(m *normality, l *Learned, parts, drawn []int, held, odd []HeldOut) error {
 	c := &composer{Builder: tflite.NewBuilder("one fold"), grid: ft.grid}
-	in := c.AddInput("difference", []int{1, ft.grid[0], ft.grid[1], ft.x.channels}, featureQuant)
+	in := c.AddInput("difference", []int{1, ft.grid[0], ft.grid[1], ft.channels}, featureQuant)
 	residual, step := c.whiten(c.centered(in, m.residual), m.residual)
 	s, err := ft.load(c, residual)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// basis is the closed-form autoencoder over the whole feature map: code
+// basis is the closed-form autoencoder over a whole feature map: code
 // z = Pᵀ(x - mean), reconstruction Pz + mean, with P from the leading
 // eigenvectors of the teach set's Gram matrix (the snapshot method; Sirovich,
 // Quarterly of Applied Mathematics 45, 1987).
@@ -19,16 +19,36 @@ type basis struct {
 	dev  []float64 // standard deviation of each code entry over the teach set
 }
 
+// codeMax is the largest code entry that is represented.
+func (b *basis) codeMax() float64 {
+	most := 0.0
+	for _, d := range b.dev {
+		most = max(most, 6*d)
+	}
+	return most
+}
+
 // CodeSize is how many code entries n parts support: at most most, and at most
 // a quarter of the parts, so that the code generalizes.
 func CodeSize(n, most int) int { return max(1, min(most, n/4)) }
 
-// mostSnapshots bounds how many parts a basis is made from: a code of 32 entries
-// gains nothing from more, and eigenvalues cost their third power.
+// mostSnapshots bounds how many parts a basis is made from: its code gains little
+// from more, and eigenvalues cost their third power.
 const mostSnapshots = 512
 
 // snapshots are the parts that bases are made from, of n.
 func snapshots(n int) []int { return thinned(upTo(n), mostSnapshots) }
+
+// snapshotsOutside are the snapshots that are not in fold f: where they are
+// among the snapshots, and which parts they are.
+func snapshotsOutside(fold []int, f int) (at, parts []int) {
+	for i, p := range snapshots(len(fold)) {
+		if fold[p] != f {
+			at, parts = append(at, i), append(parts, p)
+		}
+	}
+	return at, parts
+}
 
 // thinned is most of idx at most, evenly taken.
 func thinned(idx []int, most int) []int {

@@ -1,7 +1,6 @@
 package fit
 
 import (
-	"fmt"
 	"math"
 	"slices"
 
@@ -80,75 +79,6 @@ func (c *composer) standardize(t Tap, in int, s channelStats) int {
 	return c.DepthwiseConv2D(t.Name+"/standard", in, w, c.bias(t.Name+"/mean", in, w, bias), tflite.DepthwiseConv2D{
 		Padding: tflite.Same, StrideH: 1, StrideW: 1, Multiplier: 1, DilationH: 1, DilationW: 1,
 	}, featureQuant)
-}
-
-// tail appends the autoencoder and the whitening of its residual to the
-// features, and returns code and residual and the real value of one step of
-// the residual.
-func (c *composer) tail(features int, m *normality) (code, residual int, step float64, err error) {
-	flat := c.Reshape("features/flat", features, 1, len(m.basis.mean))
-	if code, err = c.encode(flat, m.basis, m.codeMax); err != nil {
-		return 0, 0, 0, err
-	}
-	grid := []int{1, c.grid[0], c.grid[1], m.residual.channels}
-	rec := c.Reshape("reconstruction", c.decode(code, m.basis, m.residual), grid...)
-	diff := c.Sub("difference", features, rec, tflite.ActNone, featureQuant)
-	residual, step = c.whiten(diff, m.residual)
-	return code, residual, step, nil
-}
-
-// encode appends code = Pᵀ(x - mean).
-func (c *composer) encode(flat int, b *basis, codeMax float64) (int, error) {
-	width := len(b.mean)
-	p := b.rows(0, width).Data
-	w := c.weights("encode/weights", []int{b.k, width}, p, false)
-	if err := c.checkSums(w, b.k); err != nil {
-		return 0, err
-	}
-	bias := make([]float64, b.k)
-	for j := range bias {
-		for i, m := range b.mean {
-			bias[j] -= float64(p[j*width+i]) * float64(m)
-		}
-	}
-	q := tflite.Quant{Scale: float32(codeMax / 127)}
-	return c.FullyConnected("code", flat, w, c.bias("encode/bias", flat, w, bias), tflite.FullyConnected{}, q), nil
-}
-
-// checkSums refuses weights whose sums could leave 32 bits.
-func (c *composer) checkSums(w, rows int) error {
-	d := c.Tensor(w).Data
-	n := len(d) / rows
-	for r := range rows {
-		sum := int64(0)
-		for _, b := range d[r*n : (r+1)*n] {
-			v := int64(int8(b))
-			sum += max(v, -v)
-		}
-		if sum*128 > math.MaxInt32/2 {
-			return fmt.Errorf("a feature map of %d values is too large to encode in 32-bit sums: choose a smaller input size", n)
-		}
-	}
-	return nil
-}
-
-// decode appends Pz + mean + the residual's own mean.
-func (c *composer) decode(code int, b *basis, r *residualModel) int {
-	width := len(b.mean)
-	t := make([]float32, b.k*width)
-	for j := range b.k {
-		row := make([]float32, width)
-		b.p.readFloats(row, j, 0)
-		for i, v := range row {
-			t[i*b.k+j] = v
-		}
-	}
-	w := c.weights("decode/weights", []int{width, b.k}, t, false)
-	bias := make([]float64, width)
-	for i := range bias {
-		bias[i] = float64(b.mean[i]) + float64(r.offset[i])
-	}
-	return c.FullyConnected("decoded", code, w, c.bias("decode/bias", code, w, bias), tflite.FullyConnected{}, featureQuant)
 }
 
 // whiten appends the 1x1 convolution that whitens the residual over channels.

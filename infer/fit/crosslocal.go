@@ -89,7 +89,7 @@ type tapped struct {
 func (lf *localFit) inputs(name string) tapped {
 	c := tapped{composer: &composer{Builder: tflite.NewBuilder(name)}}
 	for _, t := range lf.taps {
-		c.in = append(c.in, c.AddInput(t.Name, []int{1, t.Height, t.Width, t.Channels}, tflite.Quant{Scale: t.Scale, ZeroPoint: t.ZeroPoint}))
+		c.in = append(c.in, c.AddInput(t.Name, []int{1, t.Height, t.Width, t.Channels}, t.quant()))
 	}
 	return c
 }

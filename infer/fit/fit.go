@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"gonum.org/v1/gonum/mat"
-
 	"winnow/infer"
 	"winnow/infer/tflite"
 	"winnow/models"
@@ -17,12 +15,12 @@ const MinParts = 8
 
 // Options of a fit. The zero value of a field means its default.
 type Options struct {
-	CodeSize    int     // most entries of the autoencoder's code; 32
+	CodeSize    int     // most entries of the code of each of the autoencoder's levels; 64
 	LatentSize  int     // most directions of the latent model; 32
 	Folds       int     // of the cross-fit; 5
 	FalseReject float64 // the rate that the threshold is drawn for; 0.01
 	Seed        uint64  // of the split into folds
-	FirstTap    int     // first tap of the autoencoder and the latent view
+	FirstTap    int     // first tap of the standardized features, which the latent view looks at
 	LocalTaps   int     // leading taps of the local view; 0: no such view
 	Grid        int     // index, from FirstTap, of the tap whose grid the autoencoder has; by mostCells
 	Threads     int     // of the engine's sessions
@@ -33,8 +31,8 @@ type Options struct {
 	Progress func(stage string, done, total int)
 }
 
-// mostCells bounds the grid of the autoencoder: it reconstructs the whole map at
-// once, and its cost and its hunger for parts grow with the map.
+// mostCells bounds the grid of the autoencoder: it reconstructs whole maps at
+// once, and its cost and its hunger for parts grow with them.
 const mostCells = 400
 
 // gridOf is the finest of taps but the first with at most mostCells, or the coarsest.
@@ -49,7 +47,7 @@ func gridOf(taps []Tap) int {
 
 func (o Options) withDefaults(taps []Tap) Options {
 	if o.CodeSize == 0 {
-		o.CodeSize = 32
+		o.CodeSize = 64
 	}
 	if o.LatentSize == 0 {
 		o.LatentSize = 32
@@ -86,6 +84,7 @@ type HeldOut struct {
 	Spread  float64        // of Fused
 	Fused   float64
 	MapPeak float64 // the most that the anomaly map can show
+	quiet   float64 // what the reconstruction leaves at its quiet places
 }
 
 // Result of a fit: all that a package needs.
@@ -105,10 +104,11 @@ type fitter struct {
 	features *Features
 	grid     [2]int
 	stats    []channelStats
-	taps     []Tap // of the autoencoder and the latent view
-	x        rows
-	odd      *shelf // features of drawn defects, as x.data of parts
-	desc     [][]float64
+	taps     []Tap // of the standardized features
+	levels   []*levelFit
+	channels int         // of the standardized features
+	desc     [][]float64 // of parts, as infer.Descriptor gives them
+	oddDesc  [][]float64 // of drawn defects
 	fold     []int
 	folds    int
 	kept     int // folds beyond those, that are never left out
@@ -145,47 +145,49 @@ func Fit(ctx context.Context, encoder *tflite.Model, f *Features, eng infer.Engi
 func (ft *fitter) tick(stage string) error {
 	ft.ticks++
 	ft.o.Progress(stage, min(ft.ticks, ft.total), ft.total)
-	for _, s := range []*shelf{ft.x.data, ft.odd} {
-		if s != nil && s.err != nil {
-			return s.err
+	for _, l := range ft.levels {
+		for _, s := range []*shelf{l.x.data, l.odd} {
+			if s.err != nil {
+				return s.err
+			}
 		}
 	}
 	return ft.ctx.Err()
 }
 
 func (ft *fitter) run(encoder *tflite.Model) (*Result, error) {
-	defer func() { ft.x.data.close(); ft.odd.close() }()
+	defer func() {
+		for _, l := range ft.levels {
+			l.close()
+		}
+	}()
 	if err := ft.standardize(); err != nil {
 		return nil, err
 	}
-	chunks := (ft.x.width + ft.x.chunk() - 1) / ft.x.chunk()
-	ft.total = ft.ticks + chunks + 2*ft.folds + 2*ft.features.Len() + ft.features.Drawn() + 1
+	ft.total = ft.ticks + ft.features.Len() + ft.features.Drawn() + 1
+	for _, l := range ft.levels {
+		ft.total += (l.x.width+l.x.chunk()-1)/l.x.chunk() + ft.folds
+	}
 	if ft.o.LocalTaps > 0 {
 		ft.total += 2*ft.features.Len() + ft.features.Drawn()
 	}
-	shots := snapshots(ft.x.data.len())
-	g, err := ft.x.gram(shots, ft.x.mean(shots), func() error { return ft.tick("comparing parts") })
+	for _, l := range ft.levels {
+		if err := l.learn(ft); err != nil {
+			return nil, err
+		}
+	}
+	held, odd, err := ft.crossFit()
 	if err != nil {
 		return nil, err
 	}
-	res, err := newResiduals(&ft.x, g, ft.fold, ft.folds, ft.o.CodeSize, ft.features.room, func() error { return ft.tick("learning") })
+	m, err := ft.whole()
 	if err != nil {
 		return nil, err
 	}
-	defer res.close()
-	held, odd, err := ft.crossFit(res)
-	if err != nil {
-		return nil, err
+	defer m.closeBases()
+	for _, l := range ft.levels {
+		l.close()
 	}
-	m, err := ft.whole(g, res)
-	if err != nil {
-		return nil, err
-	}
-	res.close() // its bases are the largest thing that a fit holds
-	*res, g = residuals{}, nil
-	defer m.basis.p.close()
-	ft.x.data.close()
-	ft.odd.close()
 	if ft.o.LocalTaps > 0 {
 		if m.fine, m.local, err = ft.fitLocal(held, odd); err != nil {
 			return nil, err
@@ -199,68 +201,6 @@ func (ft *fitter) run(encoder *tflite.Model) (*Result, error) {
 		return nil, err
 	}
 	return r, ft.tick("done")
-}
-
-// standardize runs the head graph over every part's taps: the teach matrix.
-func (ft *fitter) standardize() error {
-	f := ft.features
-	ft.total = 4*f.Len() + 2*f.Drawn() + 20
-	for i := range ft.taps {
-		ft.stats = append(ft.stats, f.stats(ft.o.FirstTap+i))
-	}
-	c := &composer{Builder: tflite.NewBuilder("standardization of features"), grid: ft.grid}
-	var in []int
-	for _, t := range ft.taps {
-		in = append(in, c.AddInput(t.Name, []int{1, t.Height, t.Width, t.Channels}, tflite.Quant{Scale: t.Scale, ZeroPoint: t.ZeroPoint}))
-	}
-	s, err := ft.load(c, c.head(ft.taps, in, ft.stats))
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	channels := 0
-	for _, t := range ft.taps {
-		channels += t.Channels
-	}
-	ft.x = rows{width: ft.grid[0] * ft.grid[1] * channels, channels: channels, step: featureStep, data: &shelf{room: f.room}}
-	ft.odd = &shelf{room: f.room}
-	for _, p := range f.parts {
-		row, err := ft.standard(s, p)
-		if err != nil {
-			return err
-		}
-		if _, err := ft.x.data.add(row); err != nil {
-			return err
-		}
-		ft.desc = append(ft.desc, infer.Descriptor(row, channels, ft.firstLatent()))
-	}
-	for _, d := range f.drawn {
-		row, err := ft.standard(s, d.number)
-		if err != nil {
-			return err
-		}
-		if _, err := ft.odd.add(row); err != nil {
-			return err
-		}
-	}
-	if ft.o.Spend {
-		for _, s := range f.rows[ft.o.LocalTaps:] {
-			s.close() // the rest is in x now
-		}
-	}
-	return f.err()
-}
-
-// standard runs the head on the taps of one picture; the next call overwrites
-// what it returns.
-func (ft *fitter) standard(s infer.Session, picture int) ([]byte, error) {
-	for i := range ft.taps {
-		ft.features.read(s.Input(i), picture, ft.o.FirstTap+i)
-	}
-	if err := s.Run(); err != nil {
-		return nil, err
-	}
-	return s.Output(0), ft.tick("standardizing")
 }
 
 // firstLatent is the first channel that the latent model looks at: all taps but
@@ -287,11 +227,15 @@ func (ft *fitter) load(c *composer, outputs ...int) (infer.Session, error) {
 
 // crossFit scores the parts of each fold, and the defects drawn on them, with
 // the model of the others.
-func (ft *fitter) crossFit(res *residuals) (held, odd []HeldOut, err error) {
-	held, odd = make([]HeldOut, ft.x.data.len()), make([]HeldOut, ft.odd.len())
+func (ft *fitter) crossFit() (held, odd []HeldOut, err error) {
+	held, odd = make([]HeldOut, len(ft.desc)), make([]HeldOut, len(ft.oddDesc))
 	for f := range ft.folds {
 		outside, inside := split(ft.fold, f)
-		model, err := ft.normality(res.bases[f], res, without(ft.folds, f), outside)
+		bases := make([]*basis, len(ft.levels))
+		for i, l := range ft.levels {
+			bases[i] = l.bases[f]
+		}
+		model, err := ft.normality(bases, outside)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -305,40 +249,46 @@ func (ft *fitter) crossFit(res *residuals) (held, odd []HeldOut, err error) {
 
 // normality is one complete model of good parts, before calibration.
 type normality struct {
-	basis    *basis
-	residual *residualModel
+	levels   []levelModel   // of the closed form
+	residual *residualModel // of a trained reconstruction
+	channels int            // of the residual
+	scale    []float64      // what the residual at each cell is divided by
 	latent   infer.LatentModel
-	codeMax  float64 // largest code entry that is represented
 	fine     *localFit
 	local    *localModel // nil without a local view
 }
 
-// normality from the residuals of folds and the descriptors of parts.
-func (ft *fitter) normality(b *basis, res *residuals, folds, parts []int) (*normality, error) {
-	r, err := res.whitened(folds)
-	if err != nil {
-		return nil, err
+func (m *normality) closeBases() {
+	for _, l := range m.levels {
+		l.basis.p.close()
 	}
-	l, err := latentModel(ft.desc, parts, ft.firstLatent(), ft.o.LatentSize)
-	if err != nil {
-		return nil, err
+}
+
+// normality with these bases, from parts.
+func (ft *fitter) normality(bases []*basis, parts []int) (*normality, error) {
+	m := new(normality)
+	for i, l := range ft.levels {
+		m.levels = append(m.levels, l.model(bases[i], parts))
+		m.channels += l.channels
 	}
-	m := &normality{basis: b, residual: r, latent: l}
-	for _, d := range b.dev {
-		m.codeMax = max(m.codeMax, 6*d)
-	}
-	return m, nil
+	m.scale = placeScale(ft.levels, m.levels, parts, ft.grid)
+	var err error
+	m.latent, err = latentModel(ft.desc, parts, ft.firstLatent(), ft.o.LatentSize)
+	return m, err
 }
 
 // statistics of the model beside its graph; the views are filled later.
 func (ft *fitter) statistics(m *normality, residualStep float64) *infer.Statistics {
 	s := &infer.Statistics{
-		Grid: ft.grid, Channels: ft.x.channels, ResidualScale: residualStep, Latent: m.latent,
-		PositionWeight: make([]float64, len(m.residual.scale)),
+		Grid: ft.grid, Channels: ft.channels, ResidualScale: residualStep, Latent: m.latent,
+		PositionWeight: make([]float64, len(m.scale)),
 		Views:          [2]infer.View{{LogScale: 1, Median: 1}, {LogScale: 1, Median: 1}},
 		Fusion:         infer.Fusion{Reconstruction: 1, Latent: 0.25},
 	}
-	for i, v := range m.residual.scale {
+	if m.levels != nil {
+		s.ResidualChannels, s.Sharp = m.channels, true
+	}
+	for i, v := range m.scale {
 		s.PositionWeight[i] = 1 / v
 	}
 	ft.o.count(s.PositionWeight, ft.grid)
@@ -347,55 +297,61 @@ func (ft *fitter) statistics(m *normality, residualStep float64) *infer.Statisti
 
 func (ft *fitter) scoreFold(m *normality, parts, drawn []int, held, odd []HeldOut) error {
 	c := &composer{Builder: tflite.NewBuilder("one fold"), grid: ft.grid}
-	in := c.AddInput("features", []int{1, ft.grid[0], ft.grid[1], ft.x.channels}, featureQuant)
-	code, residual, step, err := c.tail(in, m)
+	var in []int
+	for _, l := range ft.levels {
+		in = append(in, c.AddInput(levelName(l.level, l.from, "pooled"), []int{1, l.h, l.w, l.channels}, l.from.quant()))
+	}
+	_, residual, step, err := c.levels(in, m.levels)
 	if err != nil {
 		return err
 	}
-	s, err := ft.load(c, code, residual)
+	s, err := ft.load(c, residual)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
 	scorer := infer.NewScorer(ft.statistics(m, step))
-	score := func(of []int, rows *shelf, into []HeldOut) error {
+	score := func(of []int, data func(*levelFit) *shelf, desc [][]float64, into []HeldOut) error {
 		for _, p := range of {
-			rows.read(s.Input(0), p, 0)
+			for i, l := range ft.levels {
+				data(l).read(s.Input(i), p, 0)
+			}
 			if err := s.Run(); err != nil {
 				return err
 			}
-			if into[p].Raw, err = scorer.Raw([][]byte{s.Output(0), s.Output(1), s.Input(0)}); err != nil {
-				return err
-			}
-			into[p].Members = *scorer.Ensemble()
+			into[p].Raw, into[p].Members, into[p].quiet = scorer.Parts(s.Output(0), desc[p])
 			if err := ft.tick("judging held-out parts"); err != nil {
 				return err
 			}
 		}
-		return rows.err
+		return nil
 	}
-	if err := score(parts, ft.x.data, held); err != nil {
+	if err := score(parts, func(l *levelFit) *shelf { return l.x.data }, ft.desc, held); err != nil {
 		return err
 	}
-	return score(drawn, ft.odd, odd)
+	return score(drawn, func(l *levelFit) *shelf { return l.odd }, ft.oddDesc, odd)
 }
 
 // whole is the model of all parts, but for the local view.
-func (ft *fitter) whole(g *mat.SymDense, res *residuals) (*normality, error) {
-	n := ft.x.data.len()
+func (ft *fitter) whole() (*normality, error) {
+	n := len(ft.desc)
 	shots := snapshots(n)
-	b, err := newBasis(&ft.x, g, upTo(len(shots)), shots, ft.o.CodeSize, ft.features.room)
-	if err != nil {
-		return nil, err
+	bases := make([]*basis, len(ft.levels))
+	for i, l := range ft.levels {
+		var err error
+		if bases[i], err = newBasis(&l.x, l.gram, upTo(len(shots)), shots, ft.o.CodeSize, ft.features.room); err != nil {
+			return nil, err
+		}
 	}
-	return ft.normality(b, res, upTo(ft.folds), upTo(n))
+	return ft.normality(bases, upTo(n))
 }
 
 // final composes the package's graph.
 func (ft *fitter) final(encoder *tflite.Model, m *normality) (*Result, error) {
 	c := &composer{Builder: tflite.Extend(encoder), grid: ft.grid}
 	features := c.head(ft.taps, encoder.Outputs[ft.o.FirstTap:], ft.stats)
-	code, residual, step, err := c.tail(features, m)
+	pooled := c.pooled(levelsOf(ft.features.Taps, ft.grid), ft.features.Taps, encoder.Outputs)
+	code, residual, step, err := c.levels(pooled, m.levels)
 	if err != nil {
 		return nil, err
 	}
@@ -419,10 +375,33 @@ func (ft *fitter) appendLocal(c *composer, taps []int, m *normality, stats *infe
 	return local
 }
 
+// calmed is the calm of held-out parts, to whose reconstructions, and those of drawn
+// defects, it is applied.
+func calmed(held, odd []HeldOut) infer.Calm {
+	quiet := make([]float64, len(held))
+	for i, h := range held {
+		quiet[i] = h.quiet
+	}
+	c := infer.Calm{Quiet: median(quiet)}
+	for _, of := range [][]HeldOut{held, odd} {
+		for i := range of {
+			f := c.Factor(of[i].quiet)
+			of[i].Raw.Reconstruction *= f
+			for m := range of[i].Members {
+				of[i].Members[m].Reconstruction *= f
+			}
+		}
+	}
+	return c
+}
+
 // calibrate standardizes the views by held-out parts, fuses, draws the threshold,
 // and says how sure a score is.
 func (ft *fitter) calibrate(r *Result, held, odd []HeldOut) error {
 	s := r.Statistics
+	if s.Sharp {
+		s.Calm = calmed(held, odd)
+	}
 	whole := standardized(s, held, odd, func(h HeldOut) infer.Deviations { return h.Raw })
 	s.Views, s.Fusion = whole.Views, whole.Fusion
 	if s.Local != nil {

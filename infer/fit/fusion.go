@@ -2,6 +2,7 @@ package fit
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -10,15 +11,19 @@ import (
 
 // Constants of the fusion's fit.
 const (
-	fusionPull  = 0.1 // pulls the weights of standardized evidence together
-	fusionStart = 0.3 // to this
-	fusionSteps = 50  // Newton steps, half length: converged long before
+	fusionPull  = 0.07 // pulls the weights of standardized evidence to fusionStart
+	fusionSteps = 50   // Newton steps, half length: converged long before
 )
+
+// fusionStart is what reconstruction, surroundings and latent weigh where all tell
+// drawn defects alike. The surroundings' view was pointed by drawn defects, so what it
+// makes of others of their kind flatters it; the reconstruction never saw one.
+var fusionStart = [3]float64{0.7, 0.15, 0.15}
 
 // fuse fits the weights of the fusion by logistic regression of drawn defects
 // against held-out good parts, both classes weighing the same, with weights that
-// are not negative and a pull towards equal ones. With nothing drawn, or nothing
-// that any view tells apart, all views weigh the same.
+// are not negative and a pull towards fusionStart, of which a view gets what its own
+// share of told defects is of the best view's. With nothing drawn they are fusionStart.
 //
 // Newton's method on the penalized likelihood; weights at zero whose gradient
 // would drive them below stay there (Bertsekas, SIAM J. Control 20, 1982).
@@ -38,7 +43,11 @@ func fuse(s *infer.Member, local bool, good, odd []infer.Deviations) infer.Fusio
 			rows[i][v] /= spread[v]
 		}
 	}
-	w := [4]float64{fusionStart, fusionStart, fusionStart, -1}
+	f.start = fusionStart
+	if len(odd) > 0 {
+		f.start = started(rows, len(good), local)
+	}
+	w := [4]float64{f.start[0], f.start[1], f.start[2], -1}
 	if len(odd) > 0 {
 		for range fusionSteps {
 			w = f.step(rows, w)
@@ -49,7 +58,47 @@ func fuse(s *infer.Member, local bool, good, odd []infer.Deviations) infer.Fusio
 
 type logistic struct {
 	spread [3]float64
+	start  [3]float64
 	good   int
+}
+
+// started is fusionStart for views that tell the odd rows from the first good ones as
+// well as they do.
+func started(rows [][3]float64, good int, local bool) (start [3]float64) {
+	var told [3]float64
+	best := 0.0
+	for v := range told {
+		if v == 1 && !local {
+			continue
+		}
+		column := make([]float64, len(rows))
+		for i, r := range rows {
+			column[i] = r[v]
+		}
+		told[v] = max(0, 2*AUROC(column[:good], column[good:])-1)
+		best = max(best, told[v])
+	}
+	if best == 0 {
+		return fusionStart
+	}
+	for v := range start {
+		start[v] = fusionStart[v] * told[v] / best
+	}
+	return start
+}
+
+// AUROC is the share of pairs in which the odd part scores above the good one; equal
+// scores count half (the Mann-Whitney statistic).
+func AUROC(good, odd []float64) float64 {
+	sorted := slices.Clone(good)
+	slices.Sort(sorted)
+	sum := 0.0
+	for _, v := range odd {
+		lo, _ := slices.BinarySearch(sorted, v)
+		hi, _ := slices.BinarySearch(sorted, math.Nextafter(v, math.Inf(1)))
+		sum += float64(lo) + float64(hi-lo)/2
+	}
+	return sum / float64(len(good)*len(odd))
 }
 
 // spreads is the standard deviation of each column, at least a little.
@@ -116,7 +165,7 @@ func (f *logistic) derivatives(rows [][3]float64, w [4]float64) (g [4]float64, h
 		}
 	}
 	for k := range 3 {
-		g[k] += fusionPull * (w[k] - fusionStart)
+		g[k] += fusionPull * (w[k] - f.start[k])
 		h[k][k] += fusionPull
 	}
 	h[3][3] += 1e-9
@@ -135,9 +184,9 @@ func (f *logistic) weights(w [4]float64, local bool) infer.Fusion {
 	}
 	if !(sum > 0) {
 		if local {
-			return infer.Fusion{Reconstruction: 1, Local: 1, Latent: 1}
+			return infer.Fusion{Reconstruction: 1, Local: 1, Latent: 1, Root: true}
 		}
-		return infer.Fusion{Reconstruction: 1, Latent: 1}
+		return infer.Fusion{Reconstruction: 1, Latent: 1, Root: true}
 	}
-	return infer.Fusion{Reconstruction: u[0] / sum, Local: u[1] / sum, Latent: u[2] / sum}
+	return infer.Fusion{Reconstruction: u[0] / sum, Local: u[1] / sum, Latent: u[2] / sum, Root: true}
 }

@@ -16,65 +16,17 @@ const (
 	covarianceRows = 40_000 // cells that a covariance is estimated from, about
 )
 
-// residuals holds, fold by fold, the sums from which residual statistics of
-// any set of folds follow. The residual of a part comes from a basis that never
-// saw its fold: residuals of parts that a basis was made from are too small.
+// residuals holds, fold by fold, the sums from which statistics of what a trained
+// reconstruction leaves follow, for any set of folds.
 type residuals struct {
 	channels, cells int
 	count           []int       // parts of each fold
 	sum, sqr        [][]float64 // fold, column: sums of residual and of its square
 	cov             [][]float64 // fold: channels x channels, upper triangle; of scaled residuals
 	rows            []int       // cells behind each cov
-	bases           []*basis    // fold: made from the other folds
-	codes           []blas32.General
 	inside          [][]int
 	// source writes columns [from, to) of what fold f leaves to dst.
 	source func(dst []float32, f, from, to int) blas32.General
-}
-
-// newResiduals makes the cross-fitted bases and sums. tick is called for
-// progress and may stop the work with an error.
-// g is the Gram matrix of the snapshots.
-func newResiduals(r *rows, g *mat.SymDense, fold []int, n, codeSize int, kept *room, tick func() error) (*residuals, error) {
-	s := &residuals{channels: r.channels, cells: r.width / r.channels}
-	s.source = func(dst []float32, f, from, to int) blas32.General {
-		return s.bases[f].residual(dst, r, s.inside[f], s.codes[f], from, to)
-	}
-	for f := range n {
-		_, inside := split(fold, f)
-		at, outside := snapshotsOutside(fold, f)
-		b, err := newBasis(r, g, at, outside, codeSize, kept)
-		if err != nil {
-			return nil, err
-		}
-		s.bases = append(s.bases, b)
-		s.codes = append(s.codes, b.encode(r, inside))
-		s.inside = append(s.inside, inside)
-		s.count = append(s.count, len(inside))
-		s.moments(r, f)
-		if err := tick(); err != nil {
-			return nil, err
-		}
-	}
-	return s, s.covariances(r, n, tick)
-}
-
-// close lets go of the bases.
-func (s *residuals) close() {
-	for _, b := range s.bases {
-		b.p.close()
-	}
-}
-
-// snapshotsOutside are the snapshots that are not in fold f: where they are
-// among the snapshots, and which parts they are.
-func snapshotsOutside(fold []int, f int) (at, parts []int) {
-	for i, p := range snapshots(len(fold)) {
-		if fold[p] != f {
-			at, parts = append(at, i), append(parts, p)
-		}
-	}
-	return at, parts
 }
 
 // covariances of all folds, centered and scaled by what all of them leave.

@@ -7,7 +7,7 @@ import (
 
 // Constants of the search for parts that may not be good.
 const (
-	suspectScales = 2.5 // robust deviations above the median from which a part is named
+	suspectScales = 2.2 // robust deviations above the median from which a part is named
 	suspectShare  = 0.1 // of the parts that are named, at most
 )
 

@@ -1,9 +1,6 @@
 package train
 
-import (
-	"math"
-	"slices"
-)
+import "winnow/infer/fit"
 
 // look measures the network on held-out parts and drawn anomalies, and
 // remembers the parameters where it is the best so far. After pruning begins
@@ -22,7 +19,7 @@ func (t *runner) look(p plan) error {
 		l.Held += average(e) / float64(len(held))
 	}
 	if len(odd) > 0 {
-		l.Synthetic = auroc(peaks(held, held), peaks(odd, held))
+		l.Synthetic = fit.AUROC(peaks(held, held), peaks(odd, held))
 	}
 	if t.s.First == 0 {
 		t.s.First = l.Held
@@ -93,18 +90,4 @@ func average(v []float64) float64 {
 		sum += x
 	}
 	return sum / float64(max(1, len(v)))
-}
-
-// auroc is the share of pairs in which the odd part scores above the good one;
-// equal scores count half (the Mann-Whitney statistic).
-func auroc(good, odd []float64) float64 {
-	sorted := slices.Clone(good)
-	slices.Sort(sorted)
-	sum := 0.0
-	for _, v := range odd {
-		lo, _ := slices.BinarySearch(sorted, v)
-		hi, _ := slices.BinarySearch(sorted, math.Nextafter(v, math.Inf(1)))
-		sum += float64(lo) + float64(hi-lo)/2
-	}
-	return sum / float64(len(good)*len(odd))
 }

@@ -1,0 +1,186 @@
+package fit
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"winnow/infer/tflite"
+)
+
+// level is one scale of the autoencoder: the mean of a tap over pool x pool cells,
+// which is reconstructed from a code of its own. Coarse levels see what is wide and
+// faint, fine ones what is small; the deepest knows what belongs where.
+type level struct {
+	tap            int // of the features
+	pool           int
+	h, w, channels int
+}
+
+func (l level) width() int { return l.h * l.w * l.channels }
+
+// levelsOf are the levels of an autoencoder with so many cells: the first tap on
+// the whole grid and on half of it, the next of three or more on the whole grid,
+// and the last on a quarter. Bases of one tap alone find what a joint one, led by
+// the tap with the most channels, passes over.
+func levelsOf(taps []Tap, grid [2]int) []level {
+	var ls []level
+	add := func(tap, part int) {
+		t := taps[tap]
+		p := max(1, (2*part*t.Height+grid[0])/(2*grid[0]))
+		l := level{tap, p, (t.Height + p - 1) / p, (t.Width + p - 1) / p, t.Channels}
+		if len(ls) > 0 && (l.h*l.w < 4 || slices.Contains(ls, l)) {
+			return
+		}
+		ls = append(ls, l)
+	}
+	add(0, 1)
+	add(0, 2)
+	if len(taps) > 2 {
+		add(1, 1)
+	}
+	if len(taps) > 1 {
+		add(len(taps)-1, 4)
+	}
+	return ls
+}
+
+// pooled appends the means of every level of ls.
+func (c *composer) pooled(ls []level, taps []Tap, tensors []int) []int {
+	out := make([]int, len(ls))
+	for i, l := range ls {
+		if out[i] = tensors[l.tap]; l.pool > 1 {
+			out[i] = c.AveragePool(levelName(l, taps[l.tap], "mean"), out[i], tflite.Pool2D{
+				Padding: tflite.Same, StrideH: l.pool, StrideW: l.pool, FilterH: l.pool, FilterW: l.pool,
+			})
+		}
+	}
+	return out
+}
+
+func levelName(l level, t Tap, what string) string {
+	return fmt.Sprintf("%s/%d/%s", t.Name, l.pool, what)
+}
+
+// quant is how the means of a level of t are quantized.
+func (t Tap) quant() tflite.Quant { return tflite.Quant{Scale: t.Scale, ZeroPoint: t.ZeroPoint} }
+
+// levelModel is what is known of one level.
+type levelModel struct {
+	level
+	from  Tap
+	basis *basis
+	rms   float64 // of a good part's residual
+	gain  float64 // brings the worst cell of the median good part to 1, in squares
+}
+
+// levelHeadroom is how many root mean squares the range of a level's residual holds.
+const levelHeadroom = 24
+
+// unit is the factor that brings a level's residual to the squares that all levels share.
+func (m *levelModel) unit() float64 { return math.Sqrt(m.gain / float64(m.channels)) }
+
+// levels appends the autoencoder behind pooled levels: the codes of all, the
+// residuals of all on the composer's grid, and the real value of one step of them.
+func (c *composer) levels(pooled []int, ms []levelModel) (code, residual int, step float64, err error) {
+	codes, parts, most := make([]int, len(ms)), make([]int, len(ms)), float32(0)
+	for i := range ms {
+		m := &ms[i]
+		step = max(step, levelHeadroom*m.rms*m.unit()/127)
+		most = max(most, float32(m.basis.codeMax()/127))
+	}
+	step = float64(float32(step))
+	for i := range ms {
+		if codes[i], parts[i], err = c.reconstruct(pooled[i], &ms[i], step); err != nil {
+			return 0, 0, 0, err
+		}
+		codes[i] = c.Quantize(levelName(ms[i].level, ms[i].from, "shared"), codes[i], tflite.Quant{Scale: most})
+	}
+	return c.joined("code", 1, codes), c.joined("residual", 3, parts), step, nil
+}
+
+func (c *composer) joined(name string, axis int, xs []int) int {
+	if len(xs) == 1 {
+		return xs[0]
+	}
+	return c.Concat(name, axis, xs...)
+}
+
+// reconstruct appends code = Pᵀ(x - mean) of one level and x - Pz - mean, in steps
+// that all levels share, on the composer's grid.
+func (c *composer) reconstruct(x int, m *levelModel, step float64) (code, residual int, err error) {
+	name := func(what string) string { return levelName(m.level, m.from, what) }
+	width, quant := m.width(), m.from.quant()
+	zero := quant.Scale * float32(quant.ZeroPoint)
+	mean := make([]float64, width)
+	for i, v := range m.basis.mean {
+		mean[i] = float64(v - zero)
+	}
+	p := m.basis.rows(0, width).Data
+	flat := c.Reshape(name("flat"), x, 1, width)
+	if code, err = c.encode(name, flat, p, mean, m.basis); err != nil {
+		return 0, 0, err
+	}
+	rec := c.Reshape(name("reconstruction"), c.decode(name, code, p, mean, m), 1, m.h, m.w, m.channels)
+	diff := c.Sub(name("difference"), x, rec, tflite.ActNone, tflite.Quant{Scale: float32(levelHeadroom * m.rms / 127)})
+	scale := make([]float32, m.channels)
+	ones := make([]int8, m.channels)
+	for i := range scale {
+		scale[i], ones[i] = float32(m.unit()/127), 127
+	}
+	w := c.AddWeights(name("gain"), []int{1, 1, 1, m.channels}, ones, scale, 3)
+	residual = c.DepthwiseConv2D(name("residual"), diff, w, -1, tflite.DepthwiseConv2D{
+		Padding: tflite.Same, StrideH: 1, StrideW: 1, Multiplier: 1,
+	}, tflite.Quant{Scale: float32(step)})
+	if m.h != c.grid[0] || m.w != c.grid[1] {
+		residual = c.ResizeNearest(name("grid"), residual, c.grid[0], c.grid[1], tflite.Resize{})
+	}
+	return code, residual, nil
+}
+
+// encode appends code = Pᵀ(x - mean); p is P's rows, k by width.
+func (c *composer) encode(name func(string) string, flat int, p []float32, mean []float64, b *basis) (int, error) {
+	width := len(mean)
+	w := c.weights(name("encode/weights"), []int{b.k, width}, p, false)
+	if err := c.checkSums(w, b.k); err != nil {
+		return 0, err
+	}
+	bias := make([]float64, b.k)
+	for j := range bias {
+		for i, m := range mean {
+			bias[j] -= float64(p[j*width+i]) * m
+		}
+	}
+	q := tflite.Quant{Scale: float32(b.codeMax() / 127)}
+	return c.FullyConnected(name("code"), flat, w, c.bias(name("encode/bias"), flat, w, bias), tflite.FullyConnected{}, q), nil
+}
+
+// checkSums refuses weights whose sums could leave 32 bits.
+func (c *composer) checkSums(w, rows int) error {
+	d := c.Tensor(w).Data
+	n := len(d) / rows
+	for r := range rows {
+		sum := int64(0)
+		for _, b := range d[r*n : (r+1)*n] {
+			v := int64(int8(b))
+			sum += max(v, -v)
+		}
+		if sum*256 > math.MaxInt32/2 {
+			return fmt.Errorf("a feature map of %d values is too large to encode in 32-bit sums: choose a smaller input size", n)
+		}
+	}
+	return nil
+}
+
+// decode appends Pz + mean, quantized as the level's means.
+func (c *composer) decode(name func(string) string, code int, p []float32, mean []float64, m *levelModel) int {
+	k, width := m.basis.k, len(mean)
+	t := make([]float32, k*width)
+	for j := range k {
+		for i, v := range p[j*width : (j+1)*width] {
+			t[i*k+j] = v
+		}
+	}
+	w := c.weights(name("decode/weights"), []int{width, k}, t, false)
+	return c.FullyConnected(name("decoded"), code, w, c.bias(name("decode/bias"), code, w, mean), tflite.FullyConnected{}, m.from.quant())
+}

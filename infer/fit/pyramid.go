@@ -1,0 +1,201 @@
+package fit
+
+import (
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/mat"
+
+	"winnow/infer"
+	"winnow/infer/tflite"
+)
+
+// levelFit is one level while it is learned.
+type levelFit struct {
+	level
+	from   Tap
+	x      rows
+	odd    *shelf        // the same of drawn defects
+	bases  []*basis      // fold: made from the other folds
+	energy [][]float32   // part: mean square at each cell of what a basis that never saw it leaves
+	gram   *mat.SymDense // of the snapshots
+}
+
+func (l *levelFit) close() {
+	l.x.data.close()
+	l.odd.close()
+	l.closeBases()
+}
+
+func (l *levelFit) closeBases() {
+	for _, b := range l.bases {
+		b.p.close()
+	}
+	l.bases = nil
+}
+
+// standardize runs the pooling of levels and the head over every part's taps: the
+// teach matrices, and the descriptors of parts and of drawn defects.
+func (ft *fitter) standardize() error {
+	f := ft.features
+	ft.total = 4*f.Len() + 2*f.Drawn() + 20
+	for i := range ft.taps {
+		ft.stats = append(ft.stats, f.stats(ft.o.FirstTap+i))
+	}
+	c := &composer{Builder: tflite.NewBuilder("levels and standardized features"), grid: ft.grid}
+	var in []int
+	for _, t := range f.Taps {
+		in = append(in, c.AddInput(t.Name, []int{1, t.Height, t.Width, t.Channels}, t.quant()))
+	}
+	ls := levelsOf(f.Taps, ft.grid)
+	for _, l := range ls {
+		from := f.Taps[l.tap]
+		ft.levels = append(ft.levels, &levelFit{
+			level: l, from: from, odd: &shelf{room: f.room},
+			x: rows{width: l.width(), channels: l.channels, step: from.Scale, data: &shelf{room: f.room}},
+		})
+	}
+	s, err := ft.load(c, append(c.pooled(ls, f.Taps, in), c.head(ft.taps, in[ft.o.FirstTap:], ft.stats))...)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	ft.channels = channelsOf(ft.taps)
+	keep := func(picture int, odd bool) ([]float64, error) {
+		for i := range f.Taps {
+			f.read(s.Input(i), picture, i)
+		}
+		if err := s.Run(); err != nil {
+			return nil, err
+		}
+		for i, l := range ft.levels {
+			to := l.x.data
+			if odd {
+				to = l.odd
+			}
+			if _, err := to.add(s.Output(i)); err != nil {
+				return nil, err
+			}
+		}
+		return infer.Descriptor(s.Output(len(ft.levels)), ft.channels, ft.firstLatent()), ft.tick("looking at features")
+	}
+	for _, p := range f.parts {
+		d, err := keep(p, false)
+		if err != nil {
+			return err
+		}
+		ft.desc = append(ft.desc, d)
+	}
+	for _, d := range f.drawn {
+		desc, err := keep(d.number, true)
+		if err != nil {
+			return err
+		}
+		ft.oddDesc = append(ft.oddDesc, desc)
+	}
+	if ft.o.Spend {
+		for _, s := range f.rows[ft.o.LocalTaps:] {
+			s.close() // what is needed of the rest is in the levels now
+		}
+	}
+	return f.err()
+}
+
+func channelsOf(taps []Tap) (n int) {
+	for _, t := range taps {
+		n += t.Channels
+	}
+	return n
+}
+
+// learn makes each level's bases, one without each fold, and what they leave of
+// the parts of that fold: what a basis leaves of parts that it was made from is too
+// little.
+func (l *levelFit) learn(ft *fitter) error {
+	shots := snapshots(l.x.data.len())
+	var err error
+	if l.gram, err = l.x.gram(shots, l.x.mean(shots), func() error { return ft.tick("comparing parts") }); err != nil {
+		return err
+	}
+	l.energy = make([][]float32, l.x.data.len())
+	for f := range ft.folds {
+		_, inside := split(ft.fold, f)
+		at, outside := snapshotsOutside(ft.fold, f)
+		b, err := newBasis(&l.x, l.gram, at, outside, ft.o.CodeSize, ft.features.room)
+		if err != nil {
+			return err
+		}
+		l.bases = append(l.bases, b)
+		l.leaves(b, inside)
+		if err := ft.tick("learning"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leaves writes the energy of what b leaves of the parts idx.
+func (l *levelFit) leaves(b *basis, idx []int) {
+	z := b.encode(&l.x, idx)
+	for _, p := range idx {
+		l.energy[p] = make([]float32, l.h*l.w)
+	}
+	buf := make([]float32, len(idx)*l.x.chunk())
+	_ = l.x.chunks(func(from, to int) error {
+		r := b.residual(buf, &l.x, idx, z, from, to)
+		for i, p := range idx {
+			row := r.Data[i*r.Stride:][:r.Cols]
+			for j := 0; j < len(row); j += l.channels {
+				sum := float32(0)
+				for _, v := range row[j : j+l.channels] {
+					sum += v * v
+				}
+				l.energy[p][(from+j)/l.channels] = sum / float32(l.channels)
+			}
+		}
+		return nil
+	})
+}
+
+// model of the level with basis b, from what is left of parts.
+func (l *levelFit) model(b *basis, parts []int) levelModel {
+	m := levelModel{level: l.level, from: l.from, basis: b}
+	peaks := make([]float64, len(parts))
+	for i, p := range parts {
+		for _, e := range l.energy[p] {
+			m.rms += float64(e)
+			peaks[i] = max(peaks[i], float64(e))
+		}
+	}
+	m.rms = math.Sqrt(max(m.rms/float64(len(parts)*l.h*l.w), 1e-6))
+	m.gain = 1 / max(median(peaks), 1e-6)
+	return m
+}
+
+// placeShrink is the weight of the median place in the spread of each.
+const placeShrink = 0.5
+
+// placeScale is what the residual at each cell is divided by: the root of its spread,
+// shrunk, so that a place where good parts vary counts less, but less so than in
+// proportion.
+func placeScale(levels []*levelFit, ms []levelModel, parts []int, grid [2]int) []float64 {
+	scale := make([]float64, grid[0]*grid[1])
+	for i, l := range levels {
+		mean := make([]float64, l.h*l.w)
+		for _, p := range parts {
+			for c, e := range l.energy[p] {
+				mean[c] += float64(e) * ms[i].gain / float64(len(parts))
+			}
+		}
+		for y := range grid[0] {
+			for x := range grid[1] {
+				scale[y*grid[1]+x] += mean[y*l.h/grid[0]*l.w+x*l.w/grid[1]]
+			}
+		}
+	}
+	middle := max(slices.Sorted(slices.Values(scale))[len(scale)/2], 1e-9)
+	for i, v := range scale {
+		scale[i] = math.Sqrt(math.Sqrt((1-placeShrink)*v + placeShrink*middle))
+	}
+	return scale
+}
