@@ -31,11 +31,7 @@ func families(b *bench) error {
 			if err != nil {
 				return err
 			}
-			densities := b.o.densities
-			if recipe == "conv-ae" || recipe == "student" { // minutes to hours at large inputs
-				densities = "1"
-			}
-			m, err := b.besideTeach(job{name: recipe, recipe: text, set: set, seed: 1, densities: densities})
+			m, err := b.besideTeach(job{name: recipe, recipe: text, set: set, seed: 1, densities: b.o.densities})
 			if err != nil {
 				return err
 			}
