@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -49,16 +50,21 @@ func drillFile(t *testing.T) string {
 	return path
 }
 
-// It is not parallel: a full disk is full for the whole process.
+// The drill has a process of its own: a full disk is full for the whole process, also
+// for what the testing package writes beside the tests.
 func TestEveryDrilledFailureHasItsDeclaredReaction(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes most of a minute")
 	}
 	model, _ := taught(t)
-	_, out, errs := winnow(t, "doctor", "--drill", "--config", drillFile(t), "--model", model, "--json")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "doctor", "--drill", "--config", drillFile(t), "--model", model, "--json")
+	cmd.Env = append(os.Environ(), asProgram+"=1")
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	out, _ := cmd.Output() // it leaves with 1 where a reaction came late
 	var r drillReport
-	if err := json.Unmarshal([]byte(out), &r); err != nil {
-		t.Fatalf("%v: %s", err, errs)
+	if err := json.Unmarshal(out, &r); err != nil {
+		t.Fatalf("%v: %s", err, &errs)
 	}
 	var drilled []string
 	for _, row := range r.Rows {

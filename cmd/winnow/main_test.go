@@ -27,6 +27,17 @@ func winnow(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	return code, out.String(), errs.String()
 }
 
+// asProgram in the environment makes the test program be winnow: for tests that change
+// what holds for a whole process.
+const asProgram = "WINNOW_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
 // strict reports whether a missing tool is a failure.
 func strict() bool { return os.Getenv("STRICT") == "1" }
 
