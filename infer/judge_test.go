@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"winnow/edge"
@@ -204,6 +205,11 @@ func TestFusionIsTheScoreOfOneViewAlone(t *testing.T) {
 	if sum := deviation(Evidence(6)); one >= both || both >= sum {
 		t.Errorf("one view %g, both %g, their sum %g", one, both, sum)
 	}
+	// Packages of earlier programs: the sum.
+	f.Root = false
+	if both := f.Fuse(Deviations{Reconstruction: 6, Latent: 6}); math.Abs(both-6) > 1e-12 {
+		t.Errorf("by the sum, two equal views are %g", both)
+	}
 }
 
 // TestDeviationInvertsEvidence over the range that views have.
@@ -290,5 +296,32 @@ func TestROIOutsideIsRefused(t *testing.T) {
 	dst := make([]byte, 64*32*3)
 	if err := NewPreprocessor(64, 32, &[4]int{0, 0, 500, 20}).Run(grayFrame(100, 100), dst); err == nil {
 		t.Error("a region outside the frame was taken")
+	}
+}
+
+// TestTheMapPeaksAsItsStatisticsSay: where both maps peak in one place, the joined map
+// is what MapPeak says, by either rule: squares of 1250/4 and 2500/4 at the cell, over
+// those of the median part, weigh 187.5 and 250.
+func TestTheMapPeaksAsItsStatisticsSay(t *testing.T) {
+	for root, peak := range map[bool]float64{false: math.Sqrt(187.5 + 250), true: math.Sqrt(312.5)} {
+		grid, weight := [2]int{4, 4}, slices.Repeat([]float64{1}, 16)
+		unit := View{LogScale: 1, Median: 2}
+		s := &Statistics{
+			Grid: grid, Channels: 2, PositionWeight: weight, ResidualScale: 1, Sharp: true,
+			Latent: LatentModel{Mean: make([]float64, 4), Scale: []float64{1, 1, 1, 1}, Rest: 1},
+			Local:  &LocalModel{Grid: grid, Channels: 2, Step: 1, PositionWeight: weight, View: unit},
+			Views:  [2]View{unit, unit}, Fusion: Fusion{Reconstruction: 0.6, Local: 0.4, Root: root},
+		}
+		c := NewScorer(s)
+		c.fine.sharpen()
+		out := make([]byte, 32)
+		out[10], out[11] = 40, 30
+		raw, err := c.Raw([][]byte{nil, out, make([]byte, 32), out})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, said := slices.Max(c.Map()), s.MapPeak(raw); math.Abs(got-peak) > 1e-9 || math.Abs(said-peak) > 1e-9 {
+			t.Errorf("root %v: the map peaks at %g, %g is said, want %g", root, got, said, peak)
+		}
 	}
 }

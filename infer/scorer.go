@@ -120,21 +120,21 @@ func (c *Scorer) Raw(outputs [][]byte) (Deviations, error) {
 		c.fuse()
 	}
 	c.descriptor(outputs[OutFeatures])
-	d.Latent = c.whole()
+	d.Latent = c.latentView()
 	return d, nil
 }
 
-// Parts are the raw reconstruction and latent views of the part with this residual
-// and this descriptor, as Descriptor gives it, what the members find, and what is left
-// at the part's quiet places: for the fit.
-func (c *Scorer) Parts(residual []byte, descriptor []float64) (Deviations, Ensemble, float64) {
+// RawHeldOut returns the raw reconstruction and latent views of the part with this
+// residual and this descriptor, as Descriptor gives it, what the members find, and what
+// is left at the part's quiet places: for the fit, whose statistics have no Calm yet.
+func (c *Scorer) RawHeldOut(residual []byte, descriptor []float64) (Deviations, Ensemble, float64) {
 	d := Deviations{Reconstruction: c.reconstruction(residual)}
 	m := &c.s.Latent
 	for i, v := range descriptor {
 		c.desc[i] = (v - m.Mean[i]) / m.Scale[i]
 	}
-	d.Latent = c.whole()
-	return d, c.parts, c.coarse.quiet
+	d.Latent = c.latentView()
+	return d, c.parts, c.coarse.quiet(c.s.PositionWeight)
 }
 
 // reconstruction is the raw view of residual, which it maps; members' views are set.
@@ -147,8 +147,8 @@ func (c *Scorer) reconstruction(residual []byte) float64 {
 	return peak
 }
 
-// whole is the raw latent view of the standardized descriptor; members' views are set.
-func (c *Scorer) whole() float64 {
+// latentView is the raw view of the standardized descriptor; members' views are set.
+func (c *Scorer) latentView() float64 {
 	latent := max(c.latent(), 1e-6)
 	for m := range c.parts {
 		c.parts[m].Latent = latent

@@ -9,8 +9,7 @@ type surface struct {
 	sharp     bool      // blur is raw
 	calm      Calm      // what a restless part's map is divided by
 	factor    float64   // by which the last map was multiplied for that
-	quiet     float64   // of the last map, before that
-	counted   []float64 // scratch: the cells that count
+	counted   []float64 // scratch of quiet
 	raw, blur []float64 // row-major: before and after the blur
 	squares   []int32   // of each cell, as kernels give them
 	kernels   Kernels   // nil: plain Go
@@ -27,15 +26,11 @@ func newSurface(grid [2]int, channels int) surface {
 // restless the part is.
 func (s *surface) peak(out []byte, k float64, weight []float64) (peak float64, at int) {
 	s.sum(out)
-	s.counted = s.counted[:0]
 	for p, sum := range s.raw {
 		s.raw[p] = mul(math.Sqrt(mul(sum, k)), weight[p])
-		if weight[p] > 0 {
-			s.counted = append(s.counted, s.raw[p])
-		}
 	}
-	s.quiet = quarter(s.counted)
-	if s.factor = s.calm.Factor(s.quiet); s.factor != 1 {
+	if s.factor = 1; s.calm.Quiet > 0 {
+		s.factor = s.calm.Factor(s.quiet(weight))
 		for p := range s.raw {
 			s.raw[p] = mul(s.raw[p], s.factor)
 		}
@@ -51,6 +46,17 @@ func (s *surface) peak(out []byte, k float64, weight []float64) (peak float64, a
 		most.add(v)
 	}
 	return most.peak(s.both), at
+}
+
+// quiet is the lower quartile of the map before the blur, over cells that count.
+func (s *surface) quiet(weight []float64) float64 {
+	s.counted = s.counted[:0]
+	for p, v := range s.raw {
+		if weight[p] > 0 {
+			s.counted = append(s.counted, v)
+		}
+	}
+	return quarter(s.counted)
 }
 
 // largest are the two largest of some values.

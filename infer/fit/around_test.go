@@ -159,8 +159,17 @@ func TestAroundLooksAtSurroundings(t *testing.T) {
 	}
 }
 
-// scoreWith runs a result's own graph and statistics.
+// scoreWith is the fused score by a result's own graph and statistics.
 func scoreWith(t *testing.T, res *fit.Result) func(part []byte) float64 {
+	t.Helper()
+	raw := rawWith(t, res)
+	return func(part []byte) float64 {
+		return res.Statistics.Fusion.Fuse(res.Statistics.Standardize(raw(part)))
+	}
+}
+
+// rawWith runs a result's own graph, one input for each of inputs, and measures the views.
+func rawWith(t *testing.T, res *fit.Result) func(inputs ...[]byte) infer.Deviations {
 	t.Helper()
 	b, err := res.Graph.Marshal()
 	if err != nil {
@@ -172,8 +181,10 @@ func scoreWith(t *testing.T, res *fit.Result) func(part []byte) float64 {
 	}
 	t.Cleanup(func() { s.Close() })
 	scorer := infer.NewScorer(res.Statistics)
-	return func(part []byte) float64 {
-		copy(s.Input(0), part)
+	return func(inputs ...[]byte) infer.Deviations {
+		for i, in := range inputs {
+			copy(s.Input(i), in)
+		}
 		if err := s.Run(); err != nil {
 			t.Fatal(err)
 		}
@@ -185,7 +196,6 @@ func scoreWith(t *testing.T, res *fit.Result) func(part []byte) float64 {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fused := res.Statistics.Fusion.Fuse(res.Statistics.Standardize(raw))
-		return fused
+		return raw
 	}
 }

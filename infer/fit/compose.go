@@ -66,7 +66,7 @@ func (c *composer) head(taps []Tap, tensors []int, stats []channelStats) int {
 		}
 		parts = append(parts, x)
 	}
-	return c.Concat("features", 3, parts...)
+	return c.joined("features", 3, parts)
 }
 
 func (c *composer) standardize(t Tap, in int, s channelStats) int {
@@ -79,6 +79,14 @@ func (c *composer) standardize(t Tap, in int, s channelStats) int {
 	return c.DepthwiseConv2D(t.Name+"/standard", in, w, c.bias(t.Name+"/mean", in, w, bias), tflite.DepthwiseConv2D{
 		Padding: tflite.Same, StrideH: 1, StrideW: 1, Multiplier: 1, DilationH: 1, DilationW: 1,
 	}, featureQuant)
+}
+
+// joined is xs along axis; one alone is itself.
+func (c *composer) joined(name string, axis int, xs []int) int {
+	if len(xs) == 1 {
+		return xs[0]
+	}
+	return c.Concat(name, axis, xs...)
 }
 
 // whiten appends the 1x1 convolution that whitens the residual over channels.

@@ -12,21 +12,21 @@ func EstimateFit(taps []Tap, o Options, parts, drawn int) Estimate {
 	o = o.withDefaults(taps[o.FirstTap:])
 	own := taps[o.FirstTap:]
 	grid := [2]int{own[o.Grid].Height, own[o.Grid].Width}
-	width, widest := 0, 0
-	for _, l := range levelsOf(taps, grid) {
+	width, widest, levels := 0, 0, levelsOf(taps, grid)
+	for _, l := range levels {
 		width, widest = width+l.width(), max(widest, l.width())
 	}
-	n, levels := min(parts, mostSnapshots), len(levelsOf(taps, grid))
+	n := min(parts, mostSnapshots)
 	k := CodeSize(n, o.CodeSize)
 	macs := float64(n*n) / 2 * float64(width)                                      // Gram matrices
 	macs += float64((o.Folds+1)*n*k) * float64(width)                              // bases
 	macs += 2 * float64(parts*k) * float64(width)                                  // codes and residuals
-	macs += float64(o.Folds+1) * 12 * float64(levels) * cube(n)                    // eigenvectors of parts
+	macs += float64(o.Folds+1) * 12 * float64(len(levels)) * cube(n)               // eigenvectors of parts
 	macs += float64(o.Folds+1) * 12 * cube(min(parts, mostDescribed))              // and of descriptors
 	table := int64(4 * k * width)                                                  // one basis of all levels
 	rows := int64(width)*int64(parts+drawn) + table*int64(o.Folds+1)               // what the autoencoder sees and learns
 	chunk := int64(4*2*n*chunkColumns) + int64(12*n*n)                             // of columns, and Gram matrices
-	live := int64(3*4*k*widest) + chunk + int64(8*levels*n*n)                      // while one basis is made
+	live := int64(3*4*k*widest) + chunk + int64(8*len(levels)*n*n)                 // while one basis is made
 	live += int64(8*2*2*channelsOf(own[min(1, len(own)-1):])) * int64(parts+drawn) // descriptors
 	for i, t := range taps {
 		if i < o.LocalTaps || i >= o.FirstTap {

@@ -319,7 +319,7 @@ func (ft *fitter) scoreFold(m *normality, parts, drawn []int, held, odd []HeldOu
 			if err := s.Run(); err != nil {
 				return err
 			}
-			into[p].Raw, into[p].Members, into[p].quiet = scorer.Parts(s.Output(0), desc[p])
+			into[p].Raw, into[p].Members, into[p].quiet = scorer.RawHeldOut(s.Output(0), desc[p])
 			if err := ft.tick("judging held-out parts"); err != nil {
 				return err
 			}

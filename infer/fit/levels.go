@@ -99,19 +99,11 @@ func (c *composer) levels(pooled []int, ms []levelModel) (code, residual int, st
 	return c.joined("code", 1, codes), c.joined("residual", 3, parts), step, nil
 }
 
-func (c *composer) joined(name string, axis int, xs []int) int {
-	if len(xs) == 1 {
-		return xs[0]
-	}
-	return c.Concat(name, axis, xs...)
-}
-
 // reconstruct appends code = Pᵀ(x - mean) of one level and x - Pz - mean, in steps
 // that all levels share, on the composer's grid.
 func (c *composer) reconstruct(x int, m *levelModel, step float64) (code, residual int, err error) {
 	name := func(what string) string { return levelName(m.level, m.from, what) }
-	width, quant := m.width(), m.from.quant()
-	zero := quant.Scale * float32(quant.ZeroPoint)
+	width, zero := m.width(), m.from.Scale*float32(m.from.ZeroPoint)
 	mean := make([]float64, width)
 	for i, v := range m.basis.mean {
 		mean[i] = float64(v - zero)

@@ -1,15 +1,11 @@
 package fit
 
 import (
-	"context"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
 	"winnow/infer"
-	"winnow/infer/native"
-	"winnow/infer/tflite"
 )
 
 func TestLevels(t *testing.T) {
@@ -48,115 +44,73 @@ func TestLevels(t *testing.T) {
 	}
 }
 
-// shaded are parts of two taps: noise about a pattern that varies with one number.
-func shaded(r *rand.Rand) [][]byte {
-	phase := 6 * r.Float64()
-	tap := func(h, w, ch int) []byte {
-		p := make([]byte, h*w*ch)
-		for i := range p {
-			p[i] = byte(int8(30*math.Sin(phase+float64(i)) + 8*r.NormFloat64()))
-		}
-		return p
+// levelsWith are two levels of a 4x4 grid, the second of 2x2, with these energies in
+// every one of four parts.
+func levelsWith(fine, coarse []float32) []*levelFit {
+	ls := []*levelFit{{level: level{h: 4, w: 4, channels: 3}}, {level: level{h: 2, w: 2, channels: 5}}}
+	for range 4 {
+		ls[0].energy, ls[1].energy = append(ls[0].energy, fine), append(ls[1].energy, coarse)
 	}
-	return [][]byte{tap(16, 16, 3), tap(8, 8, 2)}
+	return ls
 }
 
-var shadedTaps = []Tap{
-	{Name: "fine", Height: 16, Width: 16, Channels: 3, Scale: 0.1, ZeroPoint: 5},
-	{Name: "deep", Height: 8, Width: 8, Channels: 2, Scale: 0.2, ZeroPoint: -3},
-}
-
-// shadedFit fits 60 parts and returns how the package's graph scores others.
-func shadedFit(t *testing.T) (raw func(taps [][]byte) infer.Deviations) {
-	t.Helper()
-	b := tflite.NewBuilder("two taps")
-	var in []int
-	for _, tap := range shadedTaps {
-		in = append(in, b.AddInput(tap.Name, []int{1, tap.Height, tap.Width, tap.Channels}, tap.quant()))
-	}
-	m, err := b.Model(in...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := NewFeatures(shadedTaps)
-	defer f.Close()
-	r := rand.New(rand.NewPCG(7, 7))
-	for i := range 60 {
-		if err := f.Add(i, shaded(r)); err != nil {
-			t.Fatal(err)
+// TestLevelsCountAlike: whatever a level's units and channels, the worst cell of a
+// usual part counts 1, in units that all share.
+func TestLevelsCountAlike(t *testing.T) {
+	fine, coarse := slices.Repeat([]float32{2}, 16), slices.Repeat([]float32{300}, 4)
+	fine[5], coarse[2] = 8, 900
+	for _, l := range levelsWith(fine, coarse) {
+		m := l.model(nil, upTo(4))
+		peak := float64(slices.Max(l.energy[0])) * float64(l.channels) // sum of squares over the channels
+		if got := m.unit() * m.unit() * peak; math.Abs(got-1) > 1e-9 {
+			t.Errorf("%dx%d: the worst cell counts %g", l.h, l.w, got)
 		}
-	}
-	res, err := Fit(context.Background(), m, f, native.New(), Options{FalseReject: 0.05})
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := res.Graph.Marshal()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := native.New().Load(g, infer.Options{Threads: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
-	scorer := infer.NewScorer(res.Statistics)
-	return func(taps [][]byte) infer.Deviations {
-		for i, p := range taps {
-			copy(s.Input(i), p)
-		}
-		if err := s.Run(); err != nil {
-			t.Fatal(err)
-		}
-		d, err := scorer.Raw([][]byte{s.Output(0), s.Output(1), s.Output(2)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return d
 	}
 }
 
-// TestLevelsSeeWhatIsWideAndFaint: a shade of less than two deviations of the noise
-// over a quarter of the first tap is above every good part, because a coarse level
-// averages the noise away; so is a point, because a fine level does not average it; and so is what only
-// the deep tap shows.
-func TestLevelsSeeWhatIsWideAndFaint(t *testing.T) {
-	raw := shadedFit(t)
-	r := rand.New(rand.NewPCG(8, 8))
-	var good []float64
-	for range 100 {
-		good = append(good, raw(shaded(r)).Reconstruction)
+// TestVariablePlacesCountLess, but less so than in proportion, also where a coarse
+// level varies: all the cells under it.
+func TestVariablePlacesCountLess(t *testing.T) {
+	fine, coarse := slices.Repeat([]float32{1}, 16), slices.Repeat([]float32{1}, 4)
+	fine[0] = 16
+	scale := func() []float64 {
+		ls := levelsWith(fine, coarse)
+		return placeScale(ls, []levelModel{{gain: 1}, {gain: 1}}, upTo(4), [2]int{4, 4})
 	}
-	limit := slices.Max(good)
-	for name, spoil := range map[string]func(p [][]byte){
-		"shade": func(p [][]byte) {
-			for y := range 8 {
-				for i := range 8 * 3 {
-					p[0][y*16*3+i] += 13
-				}
-			}
-		},
-		"point": func(p [][]byte) {
-			for c := range 3 {
-				p[0][(9*16+9)*3+c] += 50
-			}
-		},
-		"deep": func(p [][]byte) {
-			for i := range 4 * 2 {
-				p[1][2*8*2+i] += 24
-				p[1][3*8*2+i] += 24
-			}
-		},
-	} {
-		missed := 0
-		for range 20 {
-			p := shaded(r)
-			spoil(p)
-			if raw(p).Reconstruction <= limit {
-				missed++
-			}
+	s := scale()
+	if ratio := s[0] / s[15]; ratio < 1.2 || ratio > math.Sqrt(17.0/2)-0.5 {
+		t.Errorf("a place with 8.5 times the energy is divided by %.2f times more", ratio)
+	}
+	fine[0], coarse[3] = 1, 16
+	s = scale()
+	for _, c := range []int{10, 11, 14, 15} {
+		if s[c] <= 1.2*s[0] || s[c] != s[15] {
+			t.Errorf("cell %d under a coarse one that varies is divided by %.2f, others by %.2f", c, s[c], s[0])
 		}
-		if missed > 2 {
-			t.Errorf("%s: %d of 20 are not above 100 good parts", name, missed)
-		}
+	}
+}
+
+// TestCalmedParts: a held-out part that is restless everywhere is brought down as a
+// judged one is, with its members; a usual part stays.
+func TestCalmedParts(t *testing.T) {
+	held, odd := make([]HeldOut, 5), make([]HeldOut, 1)
+	for i := range held {
+		held[i] = HeldOut{Raw: infer.Deviations{Reconstruction: 8, Local: 3}, quiet: 2}
+	}
+	held[4].quiet = 8
+	held[4].Members[1].Reconstruction = 6
+	odd[0] = HeldOut{Raw: infer.Deviations{Reconstruction: 8}, quiet: 2.0 / 64}
+	if c := calmed(held, odd); c.Quiet != 2 {
+		t.Errorf("calm %+v", c)
+	}
+	half := 1 / math.Sqrt2 // four times as restless, fourth root
+	if a, b := held[0].Raw.Reconstruction, held[4].Raw.Reconstruction; a != 8 || math.Abs(b-8*half) > 1e-9 {
+		t.Errorf("usual %g, restless %g", a, b)
+	}
+	if got := held[4].Members[1].Reconstruction; math.Abs(got-6*half) > 1e-9 || held[4].Raw.Local != 3 {
+		t.Errorf("member %g, surroundings %g", got, held[4].Raw.Local)
+	}
+	if got := odd[0].Raw.Reconstruction; math.Abs(got-8/half) > 1e-9 {
+		t.Errorf("a drawn defect on a part that is 64 times as quiet: %g, a factor of 4 is believed", got)
 	}
 }

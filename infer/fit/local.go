@@ -131,10 +131,7 @@ func (c *composer) localHead(taps []Tap, tensors []int, stats []channelStats) in
 		}
 		parts = append(parts, x)
 	}
-	if len(parts) == 1 {
-		return parts[0]
-	}
-	return c.Concat("fine", 3, parts...)
+	return c.joined("fine", 3, parts)
 }
 
 // localTail appends the local view to the features of localHead and returns its

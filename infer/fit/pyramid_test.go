@@ -1,0 +1,127 @@
+package fit_test
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"winnow/infer/fit"
+	"winnow/infer/native"
+	"winnow/infer/tflite"
+)
+
+// shaded are parts of two taps: noise about a pattern that varies with one number.
+func shaded(r *rand.Rand) [][]byte {
+	phase := 6 * r.Float64()
+	tap := func(h, w, ch int) []byte {
+		p := make([]byte, h*w*ch)
+		for i := range p {
+			p[i] = byte(int8(30*math.Sin(phase+float64(i)) + 8*r.NormFloat64()))
+		}
+		return p
+	}
+	return [][]byte{tap(16, 16, 3), tap(8, 8, 2)}
+}
+
+var shadedTaps = []fit.Tap{
+	{Name: "fine", Height: 16, Width: 16, Channels: 3, Scale: 0.1, ZeroPoint: 5},
+	{Name: "deep", Height: 8, Width: 8, Channels: 2, Scale: 0.2, ZeroPoint: -3},
+}
+
+// shadedFit fits 60 of them.
+func shadedFit(t *testing.T) *fit.Result {
+	t.Helper()
+	b := tflite.NewBuilder("two taps")
+	var in []int
+	for _, tap := range shadedTaps {
+		in = append(in, b.AddInput(tap.Name, []int{1, tap.Height, tap.Width, tap.Channels}, tflite.Quant{Scale: tap.Scale, ZeroPoint: tap.ZeroPoint}))
+	}
+	m, err := b.Model(in...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := fit.NewFeatures(shadedTaps)
+	defer f.Close()
+	r := rand.New(rand.NewPCG(7, 7))
+	for i := range 60 {
+		if err := f.Add(i, shaded(r)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	res, err := fit.Fit(context.Background(), m, f, native.New(), fit.Options{FalseReject: 0.05})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+// TestLevelsSeeWhatIsWideAndFaint: a shade of less than two deviations of the noise
+// over a quarter of the first tap is above every good part, because a coarse level
+// averages the noise away; so is a point, because a fine level does not average it; and so is what only
+// the deep tap shows.
+func TestLevelsSeeWhatIsWideAndFaint(t *testing.T) {
+	raw := rawWith(t, shadedFit(t))
+	r := rand.New(rand.NewPCG(8, 8))
+	var good []float64
+	for range 100 {
+		good = append(good, raw(shaded(r)...).Reconstruction)
+	}
+	limit := slices.Max(good)
+	for name, spoil := range map[string]func(p [][]byte){
+		"shade": func(p [][]byte) {
+			for y := range 8 {
+				for i := range 8 * 3 {
+					p[0][y*16*3+i] += 13
+				}
+			}
+		},
+		"point": func(p [][]byte) {
+			for c := range 3 {
+				p[0][(9*16+9)*3+c] += 50
+			}
+		},
+		"deep": func(p [][]byte) {
+			for i := range 4 * 2 {
+				p[1][2*8*2+i] += 24
+				p[1][3*8*2+i] += 24
+			}
+		},
+	} {
+		missed := 0
+		for range 20 {
+			p := shaded(r)
+			spoil(p)
+			if raw(p...).Reconstruction <= limit {
+				missed++
+			}
+		}
+		if missed > 2 {
+			t.Errorf("%s: %d of 20 are not above 100 good parts", name, missed)
+		}
+	}
+}
+
+// TestCalmIsThatOfTheMedianPart, so that the held-out parts, which the threshold is
+// drawn from, are judged as later ones will be.
+func TestCalmIsThatOfTheMedianPart(t *testing.T) {
+	res := shadedFit(t)
+	raw, r := rawWith(t, res), rand.New(rand.NewPCG(9, 9))
+	if res.Statistics.Calm.Quiet <= 0 {
+		t.Fatalf("calm %+v", res.Statistics.Calm)
+	}
+	middle := func(of func(i int) float64, n int) float64 {
+		v := make([]float64, n)
+		for i := range v {
+			v[i] = of(i)
+		}
+		slices.Sort(v)
+		return v[n/2]
+	}
+	held := middle(func(i int) float64 { return res.HeldOut[i].Raw.Reconstruction }, len(res.HeldOut))
+	fresh := middle(func(int) float64 { return raw(shaded(r)...).Reconstruction }, 100)
+	if math.Abs(held/fresh-1) > 0.15 {
+		t.Errorf("the median held-out part deviates by %.3f, a fresh one by %.3f", held, fresh)
+	}
+}
