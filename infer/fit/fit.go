@@ -85,6 +85,7 @@ type HeldOut struct {
 	Fused   float64
 	MapPeak float64 // the most that the anomaly map can show
 	quiet   float64 // what the reconstruction leaves at its quiet places
+	unlike  unlike
 }
 
 // Result of a fit: all that a package needs.
@@ -165,8 +166,10 @@ func (ft *fitter) run(encoder *tflite.Model) (*Result, error) {
 		return nil, err
 	}
 	ft.total = ft.ticks + ft.features.Len() + ft.features.Drawn() + 1
+	company, companies := ft.company()
 	for _, l := range ft.levels {
-		ft.total += (l.x.width+l.x.chunk()-1)/l.x.chunk() + ft.folds
+		chunks := (l.x.width + l.x.chunk() - 1) / l.x.chunk()
+		ft.total += chunks + ft.folds + 2*chunks*companies
 	}
 	if ft.o.LocalTaps > 0 {
 		ft.total += 2*ft.features.Len() + ft.features.Drawn()
@@ -175,11 +178,15 @@ func (ft *fitter) run(encoder *tflite.Model) (*Result, error) {
 		if err := l.learn(ft); err != nil {
 			return nil, err
 		}
+		if err := l.standAlone(ft, company, companies); err != nil {
+			return nil, err
+		}
 	}
 	held, odd, err := ft.crossFit()
 	if err != nil {
 		return nil, err
 	}
+	ft.compare(held)
 	m, err := ft.whole()
 	if err != nil {
 		return nil, err

@@ -17,7 +17,8 @@ type levelFit struct {
 	x      rows
 	odd    *shelf        // the same of drawn defects
 	bases  []*basis      // fold: made from the other folds
-	energy [][]float32   // part: mean square at each cell of what a basis that never saw it leaves
+	energy [][]float32   // part: mean square at each cell of what a basis that never saw its fold leaves
+	alone  [][]float32   // part: the same of what all other parts leave, those of its group among them
 	gram   *mat.SymDense // of the snapshots
 }
 
@@ -144,32 +145,51 @@ func (l *levelFit) leaves(b *basis, idx []int) {
 	_ = l.x.chunks(func(from, to int) error {
 		r := b.residual(buf, &l.x, idx, z, from, to)
 		for i, p := range idx {
-			row := r.Data[i*r.Stride:][:r.Cols]
-			for j := 0; j < len(row); j += l.channels {
-				sum := float32(0)
-				for _, v := range row[j : j+l.channels] {
-					sum += v * v
-				}
-				l.energy[p][(from+j)/l.channels] = sum / float32(l.channels)
-			}
+			l.square(l.energy[p], r.Data[i*r.Stride:][:r.Cols], from)
 		}
 		return nil
 	})
 }
 
+// square writes the mean squares of the cells in row, which begins at column from.
+func (l *levelFit) square(energy, row []float32, from int) {
+	for j := 0; j < len(row); j += l.channels {
+		sum := float32(0)
+		for _, v := range row[j : j+l.channels] {
+			sum += v * v
+		}
+		energy[(from+j)/l.channels] = sum / float32(l.channels)
+	}
+}
+
 // model of the level with basis b, from what is left of parts.
 func (l *levelFit) model(b *basis, parts []int) levelModel {
-	m := levelModel{level: l.level, from: l.from, basis: b}
-	peaks := make([]float64, len(parts))
-	for i, p := range parts {
+	m := levelModel{level: l.level, from: l.from, basis: b, gain: peakGain(l.energy, parts)}
+	for _, p := range parts {
 		for _, e := range l.energy[p] {
 			m.rms += float64(e)
-			peaks[i] = max(peaks[i], float64(e))
 		}
 	}
 	m.rms = math.Sqrt(max(m.rms/float64(len(parts)*l.h*l.w), 1e-6))
-	m.gain = 1 / max(median(peaks), 1e-6)
 	return m
+}
+
+// peakGain brings the worst cell of the median part to 1.
+func peakGain(energy [][]float32, parts []int) float64 {
+	peaks := make([]float64, len(parts))
+	for i, p := range parts {
+		peaks[i] = float64(slices.Max(energy[p]))
+	}
+	return 1 / max(median(peaks), 1e-6)
+}
+
+// addOver adds what lies at each cell of l, times gain, to the cells of grid above it.
+func addOver[T float32 | float64](l *levelFit, to []float64, grid [2]int, cells []T, gain float64) {
+	for y := range grid[0] {
+		for x := range grid[1] {
+			to[y*grid[1]+x] += float64(cells[y*l.h/grid[0]*l.w+x*l.w/grid[1]]) * gain
+		}
+	}
 }
 
 // placeShrink is the weight of the median place in the spread of each.
@@ -187,15 +207,16 @@ func placeScale(levels []*levelFit, ms []levelModel, parts []int, grid [2]int) [
 				mean[c] += float64(e) * ms[i].gain / float64(len(parts))
 			}
 		}
-		for y := range grid[0] {
-			for x := range grid[1] {
-				scale[y*grid[1]+x] += mean[y*l.h/grid[0]*l.w+x*l.w/grid[1]]
-			}
-		}
+		addOver(l, scale, grid, mean, 1)
 	}
-	middle := max(slices.Sorted(slices.Values(scale))[len(scale)/2], 1e-9)
-	for i, v := range scale {
-		scale[i] = math.Sqrt(math.Sqrt((1-placeShrink)*v + placeShrink*middle))
+	return shrunkRoots(scale)
+}
+
+// shrunkRoots are the roots of spreads, each drawn towards the median one.
+func shrunkRoots(spread []float64) []float64 {
+	middle := max(slices.Sorted(slices.Values(spread))[len(spread)/2], 1e-9)
+	for i, v := range spread {
+		spread[i] = math.Sqrt(math.Sqrt((1-placeShrink)*v + placeShrink*middle))
 	}
-	return scale
+	return spread
 }
