@@ -306,7 +306,7 @@ func (ft *fitter) scoreFold(m *normality, parts, drawn []int, held, odd []HeldOu
 	c := &composer{Builder: tflite.NewBuilder("one fold"), grid: ft.grid}
 	var in []int
 	for _, l := range ft.levels {
-		in = append(in, c.AddInput(levelName(l.level, l.from, "pooled"), []int{1, l.h, l.w, l.channels}, l.from.quant()))
+		in = append(in, c.AddInput(l.from.Name+"/pooled", []int{1, l.h, l.w, l.channels}, l.from.quant()))
 	}
 	_, residual, step, err := c.levels(in, m.levels)
 	if err != nil {

@@ -11,14 +11,14 @@ import (
 
 // Constants of the fusion's fit.
 const (
-	fusionPull  = 0.07 // pulls the weights of standardized evidence to fusionStart
-	fusionSteps = 50   // Newton steps, half length: converged long before
+	fusionPull  = 0.3 // pulls the weights of standardized evidence to fusionStart
+	fusionSteps = 50  // Newton steps, half length: converged long before
 )
 
 // fusionStart is what reconstruction, surroundings and latent weigh where all tell
 // drawn defects alike. The surroundings' view was pointed by drawn defects, so what it
-// makes of others of their kind flatters it; the reconstruction never saw one.
-var fusionStart = [3]float64{0.7, 0.15, 0.15}
+// makes of others of their kind flatters it; the others never saw one.
+var fusionStart = [3]float64{0.8, 0.05, 0.15}
 
 // fuse fits the weights of the fusion by logistic regression of drawn defects
 // against held-out good parts, both classes weighing the same, with weights that

@@ -8,67 +8,92 @@ import (
 	"winnow/infer/tflite"
 )
 
-// level is one scale of the autoencoder: the mean of a tap over pool x pool cells,
-// which is reconstructed from a code of its own. Coarse levels see what is wide and
-// faint, fine ones what is small; the deepest knows what belongs where.
+// level is one scale of the autoencoder: the mean of a tap over pool x pool cells, or
+// its contrast within them, which is reconstructed from a code of its own. Coarse
+// levels see what is wide and faint, fine ones what is small; the deepest knows what
+// belongs where; contrast tells a rough surface from a smooth one of the same mean.
 type level struct {
 	tap            int // of the features
 	pool           int
+	contrast       bool // half the mean absolute deviation from the mean
 	h, w, channels int
 }
 
 func (l level) width() int { return l.h * l.w * l.channels }
 
+// contrastSteps divide a step of a tap where its contrast is measured, which is small
+// beside its range: deviations up to 255/contrastSteps steps are told.
+const contrastSteps = 4
+
+// of is the level as a tap.
+func (l level) of(taps []Tap) Tap {
+	t := taps[l.tap]
+	t.Height, t.Width = l.h, l.w
+	if t.Name = fmt.Sprintf("%s/%d", t.Name, l.pool); l.contrast {
+		t.Name, t.Scale, t.ZeroPoint = t.Name+"/contrast", t.Scale/contrastSteps, -128
+	}
+	return t
+}
+
 // levelsOf are the levels of an autoencoder with so many cells: the first tap on
 // the whole grid and on half of it, the next of three or more on the whole grid,
-// and the last on a quarter. Bases of one tap alone find what a joint one, led by
-// the tap with the most channels, passes over.
+// the last on a quarter, and the contrast of the first on the whole grid and on a
+// quarter. Bases of one tap alone find what a joint one, led by the tap with the most
+// channels, passes over.
 func levelsOf(taps []Tap, grid [2]int) []level {
 	var ls []level
-	add := func(tap, part int) {
+	add := func(tap, part int, contrast bool) {
 		t := taps[tap]
 		p := max(1, (2*part*t.Height+grid[0])/(2*grid[0]))
-		l := level{tap, p, (t.Height + p - 1) / p, (t.Width + p - 1) / p, t.Channels}
-		if len(ls) > 0 && (l.h*l.w < 4 || slices.Contains(ls, l)) {
+		l := level{tap, p, contrast, (t.Height + p - 1) / p, (t.Width + p - 1) / p, t.Channels}
+		if contrast && p == 1 || len(ls) > 0 && (l.h*l.w < 4 || slices.Contains(ls, l)) {
 			return
 		}
 		ls = append(ls, l)
 	}
-	add(0, 1)
-	add(0, 2)
+	add(0, 1, false)
+	add(0, 2, false)
 	if len(taps) > 2 {
-		add(1, 1)
+		add(1, 1, false)
 	}
 	if len(taps) > 1 {
-		add(len(taps)-1, 4)
+		add(len(taps)-1, 4, false)
 	}
+	add(0, 1, true)
+	add(0, 4, true)
 	return ls
 }
 
-// pooled appends the means of every level of ls.
+// pooled appends the means, or contrasts, of every level of ls.
 func (c *composer) pooled(ls []level, taps []Tap, tensors []int) []int {
 	out := make([]int, len(ls))
 	for i, l := range ls {
-		if out[i] = tensors[l.tap]; l.pool > 1 {
-			out[i] = c.AveragePool(levelName(l, taps[l.tap], "mean"), out[i], tflite.Pool2D{
+		t := l.of(taps)
+		name := func(what string) string { return t.Name + "/" + what }
+		mean := func(what string, x int) int {
+			return c.AveragePool(name(what), x, tflite.Pool2D{
 				Padding: tflite.Same, StrideH: l.pool, StrideW: l.pool, FilterH: l.pool, FilterW: l.pool,
 			})
+		}
+		if out[i] = tensors[l.tap]; l.pool > 1 {
+			out[i] = mean("mean", out[i])
+		}
+		if l.contrast {
+			around := c.ResizeNearest(name("around"), out[i], taps[l.tap].Height, taps[l.tap].Width, tflite.Resize{})
+			above := c.Sub(name("above"), tensors[l.tap], around, tflite.ActRelu, t.quant())
+			out[i] = mean("contrast", above)
 		}
 	}
 	return out
 }
 
-func levelName(l level, t Tap, what string) string {
-	return fmt.Sprintf("%s/%d/%s", t.Name, l.pool, what)
-}
-
-// quant is how the means of a level of t are quantized.
+// quant is how the values of t are quantized.
 func (t Tap) quant() tflite.Quant { return tflite.Quant{Scale: t.Scale, ZeroPoint: t.ZeroPoint} }
 
 // levelModel is what is known of one level.
 type levelModel struct {
 	level
-	from  Tap
+	from  Tap // the level as a tap
 	basis *basis
 	rms   float64 // of a good part's residual
 	gain  float64 // brings the worst cell of the median good part to 1, in squares
@@ -94,7 +119,7 @@ func (c *composer) levels(pooled []int, ms []levelModel) (code, residual int, st
 		if codes[i], parts[i], err = c.reconstruct(pooled[i], &ms[i], step); err != nil {
 			return 0, 0, 0, err
 		}
-		codes[i] = c.Quantize(levelName(ms[i].level, ms[i].from, "shared"), codes[i], tflite.Quant{Scale: most})
+		codes[i] = c.Quantize(ms[i].from.Name+"/shared", codes[i], tflite.Quant{Scale: most})
 	}
 	return c.joined("code", 1, codes), c.joined("residual", 3, parts), step, nil
 }
@@ -102,7 +127,7 @@ func (c *composer) levels(pooled []int, ms []levelModel) (code, residual int, st
 // reconstruct appends code = Pᵀ(x - mean) of one level and x - Pz - mean, in steps
 // that all levels share, on the composer's grid.
 func (c *composer) reconstruct(x int, m *levelModel, step float64) (code, residual int, err error) {
-	name := func(what string) string { return levelName(m.level, m.from, what) }
+	name := func(what string) string { return m.from.Name + "/" + what }
 	width, zero := m.width(), m.from.Scale*float32(m.from.ZeroPoint)
 	mean := make([]float64, width)
 	for i, v := range m.basis.mean {

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"winnow/infer"
+	"winnow/infer/native"
+	"winnow/infer/tflite"
 )
 
 func TestLevels(t *testing.T) {
@@ -21,10 +23,10 @@ func TestLevels(t *testing.T) {
 		w, h int
 		want [][3]int // tap, height, width
 	}{
-		{256, 256, [][3]int{{0, 16, 16}, {0, 8, 8}, {1, 16, 16}, {3, 4, 4}}},
-		{320, 224, [][3]int{{0, 14, 20}, {0, 7, 10}, {1, 14, 20}, {3, 4, 5}}},
-		{512, 512, [][3]int{{0, 16, 16}, {0, 8, 8}, {1, 16, 16}, {3, 4, 4}}},
-		{96, 96, [][3]int{{0, 6, 6}, {0, 3, 3}, {1, 6, 6}, {3, 2, 2}}},
+		{256, 256, [][3]int{{0, 16, 16}, {0, 8, 8}, {1, 16, 16}, {3, 4, 4}, {0, 16, 16}, {0, 4, 4}}},
+		{320, 224, [][3]int{{0, 14, 20}, {0, 7, 10}, {1, 14, 20}, {3, 4, 5}, {0, 14, 20}, {0, 4, 5}}},
+		{512, 512, [][3]int{{0, 16, 16}, {0, 8, 8}, {1, 16, 16}, {3, 4, 4}, {0, 16, 16}, {0, 4, 4}}},
+		{96, 96, [][3]int{{0, 6, 6}, {0, 3, 3}, {1, 6, 6}, {3, 2, 2}, {0, 6, 6}, {0, 2, 2}}},
 	} {
 		ts := taps(c.w, c.h)
 		g := ts[1:][gridOf(ts[1:])]
@@ -36,11 +38,54 @@ func TestLevels(t *testing.T) {
 			t.Errorf("%dx%d: %v, want %v", c.w, c.h, got, c.want)
 		}
 	}
-	if got := levelsOf([]Tap{{Height: 8, Width: 8, Channels: 3}}, [2]int{8, 8}); len(got) != 2 || got[1].pool != 2 {
+	if got := levelsOf([]Tap{{Height: 8, Width: 8, Channels: 3}}, [2]int{8, 8}); len(got) != 3 || got[1].pool != 2 || got[2].pool != 4 || !got[2].contrast {
 		t.Errorf("one tap: %v", got)
 	}
 	if got := levelsOf([]Tap{{Height: 1, Width: 3, Channels: 3}}, [2]int{1, 3}); len(got) != 1 {
 		t.Errorf("a tap of three cells: %v", got)
+	}
+}
+
+// TestContrastIsHalfTheMeanDeviation within the cells of its level, in its own steps,
+// which are finer than the tap's.
+func TestContrastIsHalfTheMeanDeviation(t *testing.T) {
+	tap := Tap{Name: "tap", Height: 6, Width: 4, Channels: 2, Scale: 0.5, ZeroPoint: 3}
+	c := &composer{Builder: tflite.NewBuilder("contrast"), grid: [2]int{3, 2}}
+	in := c.AddInput(tap.Name, []int{1, tap.Height, tap.Width, tap.Channels}, tap.quant())
+	ls := levelsOf([]Tap{tap}, c.grid)
+	i := slices.IndexFunc(ls, func(l level) bool { return l.contrast })
+	m, err := c.Model(c.pooled(ls, []Tap{tap}, []int{in})[i])
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := m.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := native.New().Load(b, infer.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	x := s.Input(0)
+	for j := range x {
+		x[j] = byte(int8(3 + j%2)) // each channel of one value everywhere
+	}
+	for ch, v := range []int8{3 + 8, 3 - 8} {
+		x[(2*4+2)*2+ch], x[(3*4+3)*2+ch] = byte(v), byte(v) // in two of four cells of one: a mean deviation of 4 or 4.5 steps
+	}
+	if err := s.Run(); err != nil {
+		t.Fatal(err)
+	}
+	q := ls[i].of([]Tap{tap})
+	for j, v := range s.Output(0) {
+		got, want := float64(q.Scale)*float64(int(int8(v))-q.ZeroPoint), 0.0
+		if cell := j / 2; cell == 3 {
+			want = []float64{4, 4.5}[j%2] / 2 * 0.5
+		}
+		if math.Abs(got-want) > 0.13 {
+			t.Errorf("cell %d, channel %d: contrast %.3f, want %.3f", j/2, j%2, got, want)
+		}
 	}
 }
 

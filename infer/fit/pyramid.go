@@ -13,7 +13,7 @@ import (
 // levelFit is one level while it is learned.
 type levelFit struct {
 	level
-	from   Tap
+	from   Tap // the level as a tap
 	x      rows
 	odd    *shelf        // the same of drawn defects
 	bases  []*basis      // fold: made from the other folds
@@ -50,7 +50,7 @@ func (ft *fitter) standardize() error {
 	}
 	ls := levelsOf(f.Taps, ft.grid)
 	for _, l := range ls {
-		from := f.Taps[l.tap]
+		from := l.of(f.Taps)
 		ft.levels = append(ft.levels, &levelFit{
 			level: l, from: from, odd: &shelf{room: f.room},
 			x: rows{width: l.width(), channels: l.channels, step: from.Scale, data: &shelf{room: f.room}},

@@ -59,8 +59,8 @@ func shadedFit(t *testing.T) *fit.Result {
 
 // TestLevelsSeeWhatIsWideAndFaint: a shade of less than two deviations of the noise
 // over a quarter of the first tap is above every good part, because a coarse level
-// averages the noise away; so is a point, because a fine level does not average it; and so is what only
-// the deep tap shows.
+// averages the noise away; so is a point, because a fine level does not average it; so
+// is a rough place, which has only more contrast; and so is what only the deep tap shows.
 func TestLevelsSeeWhatIsWideAndFaint(t *testing.T) {
 	raw := rawWith(t, shadedFit(t))
 	r := rand.New(rand.NewPCG(8, 8))
@@ -80,6 +80,19 @@ func TestLevelsSeeWhatIsWideAndFaint(t *testing.T) {
 		"point": func(p [][]byte) {
 			for c := range 3 {
 				p[0][(9*16+9)*3+c] += 50
+			}
+		},
+		"rough": func(p [][]byte) { // of the same mean in every two by two cells
+			for y := range 8 {
+				for i := range 8 * 3 {
+					v := int8(p[0][y*16*3+i])
+					if (y+i/3)%2 == 0 {
+						v += 14
+					} else {
+						v -= 14
+					}
+					p[0][y*16*3+i] = byte(v)
+				}
 			}
 		},
 		"deep": func(p [][]byte) {
