@@ -337,11 +337,21 @@ func TestTeachNamesTheBadPartAmongTheGood(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("exit %d: %s", code, errs)
 	}
-	var r struct{ Suspects []string }
+	var r struct {
+		Suspects []string
+		Outlook  struct {
+			Drawn           int
+			Rejected        float64
+			WithoutSuspects float64 `json:"without_suspects"`
+		}
+	}
 	if err := json.Unmarshal([]byte(out), &r); err != nil {
 		t.Fatal(err)
 	}
 	if len(r.Suspects) == 0 || filepath.Base(r.Suspects[0]) != "blot.png" {
 		t.Errorf("named %v, want blot.png first", r.Suspects)
+	}
+	if o := r.Outlook; o.Drawn < 100 || o.WithoutSuspects <= o.Rejected {
+		t.Errorf("outlook %+v: without the blot, which holds the threshold up, more drawn defects are rejected", o)
 	}
 }

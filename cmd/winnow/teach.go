@@ -87,6 +87,7 @@ type taughtReport struct {
 	Threshold   float64          `json:"threshold"`
 	Certificate edge.Certificate `json:"certificate"`
 	Promise     string           `json:"promise"`
+	Outlook     *fit.Outlook     `json:"outlook"` // null without drawn defects
 	Views       []viewReport     `json:"views"`
 	Sizes       []sizeReport     `json:"sizes"`  // input sizes that were tried; none where only one was sensible
 	Pruned      []pruneReport    `json:"pruned"` // encoders that were tried, the whole one first; none without --prune
@@ -133,7 +134,7 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 		Threshold: p.Calibration.Threshold, Certificate: p.Calibration.Certificate, Promise: fit.Promise(p.Calibration),
 		Suspects: taught.suspects(), Views: viewReports(taught.result), Sizes: taught.sizes, Level: levelName(m.Preprocess.Level), Levels: taught.levels, Pruned: taught.pruned, Seconds: time.Since(start).Seconds(),
 	}
-	r.DeadPixels = taught.dead
+	r.Outlook, r.DeadPixels = taught.outlook(), taught.dead
 	if m.Preprocess.Ignored != nil {
 		r.Ignored = *m.Preprocess.Ignored
 	}
@@ -153,6 +154,7 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 	printViews(out, r.Sizes, r.Levels, r.Views)
 	printPruned(out, r.Pruned)
 	printSuspects(out, r.Suspects)
+	printOutlook(out, r.Outlook, len(r.Suspects))
 	fmt.Fprintf(out, "%s\n", r.Promise)
 	return nil
 }
@@ -198,6 +200,21 @@ func printSuspects(out io.Writer, suspects []string) {
 		}
 		fmt.Fprintf(out, "  %s\n", p)
 	}
+}
+
+// printOutlook says what the threshold lets through, and what would change that.
+func printOutlook(out io.Writer, o *fit.Outlook, suspects int) {
+	if o == nil {
+		return
+	}
+	fmt.Fprintf(out, "the threshold rejects %.0f %% of %d drawn defects", 100*o.Rejected, o.Drawn)
+	if o.Looser > o.Rejected {
+		fmt.Fprintf(out, "; drawn with --false-reject %.2g it would reject %.0f %%", o.LooserRate, 100*o.Looser)
+	}
+	if suspects > 0 && o.WithoutSuspects > o.Rejected {
+		fmt.Fprintf(out, "; without the parts named above (%d), %.0f %%", suspects, 100*o.WithoutSuspects)
+	}
+	fmt.Fprintln(out)
 }
 
 func (f *teachFlags) check() error {

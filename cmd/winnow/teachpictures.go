@@ -37,6 +37,10 @@ func (r *taughtPictures) suspects() []string {
 	return out
 }
 
+func (r *taughtPictures) outlook() *fit.Outlook {
+	return r.result.Outlook(fit.Suspects(r.result.HeldOut))
+}
+
 // teachPictures teaches on files. Pictures that cannot be read are named and
 // left out; too few good ones are an error.
 func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f teachFlags, bar *progress) (*taughtPictures, error) {

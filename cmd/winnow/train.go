@@ -91,6 +91,7 @@ type trainedReport struct {
 	Promise      string           `json:"promise"`
 	Views        []viewReport     `json:"views"`
 	Suspects     []string         `json:"suspects"` // held-out pictures that look unlike the others, worst first
+	Outlook      *fit.Outlook     `json:"outlook"`  // null without drawn defects
 	Sizes        []sizeReport     `json:"sizes"`    // input sizes that were tried; none where only one was sensible
 	Seconds      float64          `json:"seconds"`
 	TrainSeconds float64          `json:"train_seconds"`
@@ -153,6 +154,7 @@ func (r *trainedReport) print(out io.Writer) {
 	}
 	printViews(out, r.Sizes, nil, r.Views)
 	printSuspects(out, r.Suspects)
+	printOutlook(out, r.Outlook, len(r.Suspects))
 	fmt.Fprintf(out, "%s\n", r.Promise)
 }
 

@@ -239,9 +239,11 @@ func (j *trainJob) report(p *models.Package, size int, d *train.Data) *trainedRe
 		Threshold: p.Calibration.Threshold, Certificate: p.Calibration.Certificate, Promise: fit.Promise(p.Calibration),
 		Seconds: time.Since(j.start).Seconds(), Views: viewReports(j.fitted), Suspects: []string{}, Sizes: j.sizes,
 	}
-	for _, i := range fit.Suspects(j.fitted.HeldOut) {
+	suspects := fit.Suspects(j.fitted.HeldOut)
+	for _, i := range suspects {
 		r.Suspects = append(r.Suspects, j.held[i].path)
 	}
+	r.Outlook = j.fitted.Outlook(suspects)
 	if len(j.model.Members) > 1 {
 		if s, err := j.model.Spread(j.t.eng, d, d.Held); err == nil {
 			r.Spread = &s

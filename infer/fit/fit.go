@@ -96,6 +96,8 @@ type Result struct {
 	HeldOut     []HeldOut   // a part, in the order they were added
 	Drawn       []HeldOut   // the same of drawn defects, by models that saw neither their part nor, in the local view, their kind
 	Descriptors [][]float64 // of the parts, as infer.Descriptor gives them
+	groups      []int       // of the parts
+	seed        uint64      // of the calibration
 }
 
 // fitter carries what the steps of one fit share.
@@ -440,5 +442,6 @@ func (ft *fitter) calibrate(r *Result, held, odd []HeldOut) error {
 		return errors.New("the anomaly map of every good part is empty")
 	}
 	r.Calibration, r.HeldOut, r.Drawn, r.Descriptors = cal, held, odd, ft.desc
+	r.groups, r.seed = ft.features.groups[:len(held)], ft.o.Seed
 	return nil
 }
