@@ -30,14 +30,15 @@ type unlike struct {
 }
 
 // company divides the parts into those that are compared with each other: whole groups,
-// so that each part meets its siblings, unless one group is too large for that.
+// so that each part meets its siblings, unless that leaves companies so unequal that
+// one is too large to compare or another too small to tell.
 func (ft *fitter) company() (of []int, n int) {
 	parts := ft.features.Len()
-	n = (parts + companyParts - 1) / companyParts
-	of, n = folds(ft.features.groups[:parts], n, ft.o.Seed)
+	want := (parts + companyParts - 1) / companyParts
+	of, n = folds(ft.features.groups[:parts], want, ft.o.Seed)
 	for f := range n {
-		if _, inside := split(of, f); len(inside) > 2*companyParts {
-			return folds(upTo(parts), (parts+companyParts-1)/companyParts, ft.o.Seed)
+		if _, inside := split(of, f); n < want || len(inside) > 2*companyParts || 2*n*len(inside) < parts {
+			return folds(upTo(parts), want, ft.o.Seed)
 		}
 	}
 	return of, n

@@ -132,7 +132,7 @@ func TestSuspectsLookBesideSiblings(t *testing.T) {
 }
 
 // TestCompanyKeepsGroups: parts are compared in companies of whole groups, of about
-// companyParts at most, but for a group too large for one.
+// companyParts at most, but where groups are too unequal for that: nobody is left alone.
 func TestCompanyKeepsGroups(t *testing.T) {
 	companies := func(groups []int) []int {
 		ft := &fitter{features: &Features{groups: groups, parts: make([]int, len(groups))}}
@@ -145,7 +145,7 @@ func TestCompanyKeepsGroups(t *testing.T) {
 			}
 			in[g][of[i]] = true
 		}
-		if groups[0] != groups[len(groups)-1] {
+		if len(in) > 2 {
 			for g, c := range in {
 				if len(c) != 1 {
 					t.Errorf("group %d is in %d companies", g, len(c))
@@ -163,5 +163,8 @@ func TestCompanyKeepsGroups(t *testing.T) {
 	}
 	if got := companies(make([]int, 2000)); len(got) != 4 || slices.Max(got) > companyParts {
 		t.Errorf("2000 parts of one group: companies of %v", got)
+	}
+	if got := companies(append(make([]int, 600), 1)); len(got) != 2 || slices.Min(got) < 300 {
+		t.Errorf("600 parts of one group and one of another: companies of %v", got)
 	}
 }
