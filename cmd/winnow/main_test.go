@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"image"
 	"image/color"
 	"image/png"
@@ -316,6 +317,45 @@ func TestRealPictures(t *testing.T) {
 	}
 	if p, err := models.ReadFile(model); err != nil || p.Manifest.Taught.Parts != 38 {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestTeachCountsNearDuplicatesOnce: a picture under two names is one part, in folds and
+// in the certificate.
+func TestTeachCountsNearDuplicatesOnce(t *testing.T) {
+	dir := t.TempDir()
+	drawParts(t, dir, 16, false)
+	files, err := filepath.Glob(filepath.Join(dir, "*.png"))
+	if err != nil || len(files) != 16 {
+		t.Fatal(files, err)
+	}
+	for i, f := range files[:6] {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("again%d.png", i)), b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	model := filepath.Join(t.TempDir(), "m.tflite")
+	code, out, errs := winnow(t, "teach", "--from", dir, "--out", model, "--input", "96x96", "--json")
+	if code != 0 {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	var r struct {
+		Parts, Groups, Joined, Uniform int
+		Certificate                    struct{ N int }
+	}
+	if err := json.Unmarshal([]byte(out), &r); err != nil {
+		t.Fatal(err)
+	}
+	if r.Parts != 22 || r.Groups != 16 || r.Joined != 6 || r.Certificate.N != 16 || r.Uniform == 0 {
+		t.Errorf("%+v: want 22 parts in 16 groups, 6 joined, and a certificate from 16, and word of how uniform they are", r)
+	}
+	p, err := models.ReadFile(model)
+	if err != nil || p.Manifest.Taught.Groups != 16 {
+		t.Errorf("the package says %+v (%v)", p.Manifest.Taught, err)
 	}
 }
 

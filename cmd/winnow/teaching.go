@@ -48,8 +48,10 @@ type teacher struct {
 	features  *fit.Features
 	digest    hash.Hash
 	inputs    []string
-	names     []string // of the parts
-	thumbs    [][]byte // and small pictures of them
+	names     []string    // of the parts
+	thumbs    [][]byte    // and small pictures of them
+	prints    []fit.Print // by which near-duplicates are known
+	alike     alike
 	drift     *drift.Learner
 	golden    [][]byte
 	defects   *defects // nil: none are drawn
@@ -143,8 +145,14 @@ func (t *teacher) AddNamed(f *edge.Frame, group int, name string) error {
 	if t.sensor != nil {
 		t.sensor.Confirm(f)
 	}
+	return t.learn(in, group, name)
+}
+
+// learn from the prepared picture of one good part.
+func (t *teacher) learn(in []byte, group int, name string) error {
 	t.digest.Write(in)
-	t.inputs = append(t.inputs, models.InputDigest(in))
+	print := fit.Print{Thumb: fit.ThumbOf(in, t.w, t.h), Digest: models.InputDigest(in)}
+	t.inputs = append(t.inputs, print.Digest)
 	if err := t.drift.Add(in, group); err != nil {
 		return err
 	}
@@ -154,8 +162,11 @@ func (t *teacher) AddNamed(f *edge.Frame, group int, name string) error {
 	if err := t.session.Run(); err != nil {
 		return err
 	}
-	if err := t.features.Add(group, t.taps()); err != nil || t.defects == nil {
+	if err := t.features.Add(group, t.taps()); err != nil {
 		return err
+	}
+	if t.prints = append(t.prints, print); t.defects == nil {
+		return nil
 	}
 	if err := t.keep(name, in); err != nil {
 		return err
@@ -213,6 +224,7 @@ func inverted(in []byte) []byte {
 
 // Fit makes the package. Its golden vectors are the first part and its negative.
 func (t *teacher) Fit(ctx context.Context, o fit.Options) (*models.Package, *fit.Result, error) {
+	t.joinAlike()
 	r, err := fit.Fit(ctx, t.encoder, t.features, t.eng, t.options(o))
 	if err != nil {
 		return nil, nil, err
@@ -229,6 +241,10 @@ func (t *teacher) Fit(ctx context.Context, o fit.Options) (*models.Package, *fit
 	}
 	return p, r, nil
 }
+
+// joinAlike makes near-duplicates parts of one group, so that none is held out from
+// what another taught, and none counts as a part of its own in the certificate.
+func (t *teacher) joinAlike() { t.alike.joined, t.alike.uniform = t.features.JoinAlike(t.prints) }
 
 // options of this teacher's fit, o otherwise.
 func (t *teacher) options(o fit.Options) fit.Options {

@@ -21,9 +21,10 @@ type taughtPictures struct {
 	result    *fit.Result
 	sizes     []sizeReport
 	levels    []levelReport
-	skipped   []string         // pictures that were left out, and why
-	paths     []string         // of the taught parts, in order
-	dead      int              // pixels of the camera
+	skipped   []string // pictures that were left out, and why
+	paths     []string // of the taught parts, in order
+	dead      int      // pixels of the camera
+	alike     alike
 	pruned    []pruneReport    // encoders that were tried
 	distilled *train.Distilled // how this one was trained
 }
@@ -112,6 +113,7 @@ func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f 
 	}
 	r.dead = t.sensor.Count()
 	r.pkg, r.result, err = t.Fit(ctx, fit.Options{FalseReject: f.falseReject, Progress: bar.update})
+	r.alike = t.alike
 	return r, err
 }
 

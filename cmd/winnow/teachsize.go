@@ -222,6 +222,7 @@ func frameOf(p anomaly.Picture) *edge.Frame {
 func (p *prober) compare(ctx context.Context) ([]float64, error) {
 	var out []float64
 	for _, t := range p.teachers {
+		t.joinAlike()
 		if t.features.Len() < fit.MinParts || t.features.Groups() < 2 || t.features.Drawn() == 0 {
 			return nil, nil
 		}

@@ -69,13 +69,15 @@ func trainCommand() *cobra.Command {
 
 // trainedReport is what `train --json` prints.
 type trainedReport struct {
-	Model        string           `json:"model"`
-	Digest       string           `json:"digest"`
-	Bytes        int              `json:"bytes"`
-	Recipe       string           `json:"recipe"`
-	Family       string           `json:"family"`
-	Parts        int              `json:"parts"`    // that weights learned from
-	HeldOut      int              `json:"held_out"` // good parts that none did
+	Model        string `json:"model"`
+	Digest       string `json:"digest"`
+	Bytes        int    `json:"bytes"`
+	Recipe       string `json:"recipe"`
+	Family       string `json:"family"`
+	Parts        int    `json:"parts"`    // that weights learned from
+	HeldOut      int    `json:"held_out"` // good parts that none did
+	Joined       int    `json:"joined"`   // groups joined because they hold near-duplicates
+	alike        alike
 	Skipped      []string         `json:"skipped"`
 	Input        [2]int           `json:"input"` // width, height
 	Steps        int              `json:"steps"`
@@ -146,6 +148,7 @@ func (r *trainedReport) print(out io.Writer) {
 		r.Family, r.Parts, r.HeldOut, r.Input[0], r.Input[1], r.Seconds, r.Model, float64(r.Bytes)/1e6)
 	fmt.Fprintf(out, "%d steps; held-out loss %.4f, drawn anomalies told with AUROC %.3f, %.0f million multiply-accumulates\n",
 		r.Steps, r.Held, r.Synthetic, float64(r.MACs)/1e6)
+	r.alike.print(out)
 	if r.Density < 1 {
 		fmt.Fprintf(out, "%.0f %% of the prunable weight blocks are left\n", 100*r.Density)
 	}

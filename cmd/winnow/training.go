@@ -32,6 +32,7 @@ type trainJob struct {
 	w, h     int
 	pictures []evaluate.Picture
 	skipped  []string
+	alike    alike
 
 	t      *teacher // its encoder, its digest of what was seen, its package
 	maps   *mapper
@@ -146,31 +147,42 @@ func removeIfThere(path string) error {
 }
 
 // look reads every picture, divides them and learns how features are
-// standardized. Pictures that cannot be read are named and left out.
+// standardized. Pictures that cannot be read are named and left out; near-duplicates
+// stay on one side.
 func (j *trainJob) look(ctx context.Context) error {
-	groups := evaluate.GroupNumbers(j.pictures)
-	out := heldOut(groups, j.r.Validation.HeldOut, j.r.Seed)
+	var all []shown
+	var groups []int
+	var prints []fit.Print
+	given := evaluate.GroupNumbers(j.pictures)
 	frame := new(edge.Frame)
 	for i, p := range j.pictures {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		pix, err := j.read(frame, p.Path)
-		if err == nil && !out[groups[i]] {
-			err = j.t.Add(frame, groups[i])
-		}
 		if err != nil {
-			j.skipped = append(j.skipped, fmt.Sprintf("%s: %s", p.Path, explain(err)))
+			j.skip(p.Path, err)
 			continue
 		}
-		s := shown{train.Picture{W: j.w, H: j.h, Pix: pix}, p.Path, groups[i]}
-		if out[groups[i]] {
+		all = append(all, shown{train.Picture{W: j.w, H: j.h, Pix: pix}, p.Path, 0})
+		groups, prints = append(groups, given[i]), append(prints, fit.Print{Thumb: fit.ThumbOf(pix, j.w, j.h), Digest: models.InputDigest(pix)})
+		j.bar.update("looking at good parts", i+1, len(j.pictures))
+	}
+	groups, j.alike.joined, j.alike.uniform = fit.GroupPrints(prints, groups)
+	out := heldOut(groups, j.r.Validation.HeldOut, j.r.Seed)
+	for i, s := range all {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if s.group = groups[i]; out[s.group] {
 			j.held = append(j.held, s)
-			j.t.inputs = append(j.t.inputs, models.InputDigest(pix))
+			j.t.inputs = append(j.t.inputs, models.InputDigest(s.Pix))
+		} else if err := j.t.learn(s.Pix, s.group, s.path); err != nil {
+			j.skip(s.path, err)
 		} else {
 			j.parts = append(j.parts, s)
 		}
-		j.bar.update("looking at good parts", i+1, len(j.pictures))
+		j.bar.update("learning what features are usual", i+1, len(all))
 	}
 	if len(j.held) < fit.MinParts || len(j.parts) < fit.MinParts {
 		return tooFewToTrain(len(j.held)+len(j.parts), j.skipped)
@@ -178,6 +190,10 @@ func (j *trainJob) look(ctx context.Context) error {
 	var err error
 	j.maps, err = newMapper(j)
 	return err
+}
+
+func (j *trainJob) skip(path string, err error) {
+	j.skipped = append(j.skipped, fmt.Sprintf("%s: %s", path, explain(err)))
 }
 
 // read one picture as the graph's input.
@@ -233,7 +249,7 @@ func (j *trainJob) report(p *models.Package, size int, d *train.Data) *trainedRe
 	last := j.model.Looks[len(j.model.Looks)-1]
 	r := &trainedReport{
 		Model: j.f.out, Digest: p.Digest(), Bytes: size, Recipe: j.f.recipe, Family: j.r.Family,
-		Parts: len(j.parts), HeldOut: len(j.held), Skipped: append([]string{}, j.skipped...), Input: [2]int{j.w, j.h},
+		Parts: len(j.parts), HeldOut: len(j.held), alike: j.alike, Joined: j.alike.joined, Skipped: append([]string{}, j.skipped...), Input: [2]int{j.w, j.h},
 		Steps: len(j.model.Curve), Loss: float64(j.model.Curve[len(j.model.Curve)-1].Loss),
 		Held: last.Held, Synthetic: last.Synthetic, Density: last.Density, MACs: graphMACs(j.fitted.Graph),
 		Threshold: p.Calibration.Threshold, Certificate: p.Calibration.Certificate, Promise: fit.Promise(p.Calibration),

@@ -26,20 +26,46 @@ func ThumbOf(input []byte, w, h int) Thumb {
 	return t
 }
 
-// alike reports whether a and b are near-duplicates.
-func (a *Thumb) alike(b *Thumb) bool {
+// Alike reports whether t and u are near-duplicates.
+func (t *Thumb) Alike(u *Thumb) bool {
 	sum := float32(0)
-	for i, v := range a {
-		d := v - b[i]
+	for i, v := range t {
+		d := v - u[i]
 		sum += max(d, -d)
 	}
-	return sum <= alikeLevels*float32(len(a))
+	return sum <= alikeLevels*float32(len(t))
 }
 
 // GroupAlike returns groups with those joined that hold near-duplicates of each
 // other, numbered from 0 in order of appearance, and how many were joined: two
 // exposures of one part, or a file under two names, are no two independent parts.
 func GroupAlike(thumbs []Thumb, groups []int) (joined []int, merged int) {
+	return groupWhere(groups, func(i, j int) bool { return thumbs[i].Alike(&thumbs[j]) })
+}
+
+// Print is what near-duplicates are known by: a small picture, and a digest of the
+// whole one, by which equal ones are.
+type Print struct {
+	Thumb  Thumb
+	Digest string
+}
+
+// GroupPrints is GroupAlike where near-duplicates are the exception. Where joining them
+// would leave fewer than half of the parts, these are more likely the parts of a very
+// uniform product than few parts seen again and again: then only equal pictures are
+// joined, and uniform is how many others might be.
+func GroupPrints(prints []Print, groups []int) (joined []int, merged, uniform int) {
+	joined, merged = groupWhere(groups, func(i, j int) bool { return prints[i].Thumb.Alike(&prints[j].Thumb) })
+	if 2*merged <= len(prints) {
+		return joined, merged, 0
+	}
+	uniform = merged
+	joined, merged = groupWhere(groups, func(i, j int) bool { return prints[i].Digest == prints[j].Digest })
+	return joined, merged, uniform - merged
+}
+
+// groupWhere joins the groups of parts that are the same.
+func groupWhere(groups []int, same func(i, j int) bool) (joined []int, merged int) {
 	parent := map[int]int{}
 	var root func(int) int
 	root = func(g int) int {
@@ -48,9 +74,9 @@ func GroupAlike(thumbs []Thumb, groups []int) (joined []int, merged int) {
 		}
 		return g
 	}
-	for i := range thumbs {
+	for i := range groups {
 		for j := range i {
-			if a, b := root(groups[i]), root(groups[j]); a != b && thumbs[i].alike(&thumbs[j]) {
+			if a, b := root(groups[i]), root(groups[j]); a != b && same(i, j) {
 				parent[a] = b
 				merged++
 			}

@@ -70,6 +70,15 @@ func (f *Features) Add(group int, taps [][]byte) error {
 	return nil
 }
 
+// JoinAlike joins the groups of parts whose prints are alike, as GroupPrints does.
+func (f *Features) JoinAlike(prints []Print) (joined, uniform int) {
+	groups, joined, uniform := GroupPrints(prints, f.groups)
+	if joined > 0 {
+		f.groups = groups
+	}
+	return joined, uniform
+}
+
 // Len is the number of parts.
 func (f *Features) Len() int { return len(f.parts) }
 

@@ -126,7 +126,7 @@ type fitter struct {
 // scores are had by running the very graph of each fold on eng.
 func Fit(ctx context.Context, encoder *tflite.Model, f *Features, eng infer.Engine, o Options) (*Result, error) {
 	if f.Len() < MinParts || f.Groups() < 2 {
-		return nil, fmt.Errorf("%d good parts in %d groups are too few to learn from: at least %d parts and 2 groups are needed", f.Len(), f.Groups(), MinParts)
+		return nil, fmt.Errorf("%d good parts in %d groups are too few to learn from: at least %d parts and 2 groups are needed (pictures that are all but the same are one part)", f.Len(), f.Groups(), MinParts)
 	}
 	if len(encoder.Outputs) != len(f.Taps) {
 		return nil, fmt.Errorf("the encoder has %d outputs, the features %d", len(encoder.Outputs), len(f.Taps))
