@@ -201,7 +201,7 @@ func (r *calibratedReport) print(w io.Writer, asJSON bool) error {
 	for _, s := range r.Skipped {
 		fmt.Fprintf(w, "skipped: %s\n", s)
 	}
-	alike{joined: r.Joined}.print(w)
+	alike{Joined: r.Joined}.print(w)
 	fmt.Fprintf(w, "calibrated on %d fresh good parts in %d groups: %s\n", r.Parts, r.Groups, r.Model)
 	fmt.Fprintf(w, "threshold %.3f, was %.3f; %d of these parts lay above it\n", r.Threshold, r.Before, r.Above)
 	if r.DeadPixels > 0 {

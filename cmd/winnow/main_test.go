@@ -357,6 +357,12 @@ func TestTeachCountsNearDuplicatesOnce(t *testing.T) {
 	if err != nil || p.Manifest.Taught.Groups != 16 {
 		t.Errorf("the package says %+v (%v)", p.Manifest.Taught, err)
 	}
+	_, out, _ = winnow(t, "teach", "--from", dir, "--out", model, "--input", "96x96")
+	for _, said := range []string{"near-duplicates: 6 pictures", "are all but the same as others", "the threshold rejects", "from 16 good parts"} {
+		if !strings.Contains(out, said) {
+			t.Errorf("teach does not say %q:\n%s", said, out)
+		}
+	}
 }
 
 // TestTeachNamesTheBadPartAmongTheGood: one part with a blot among 24 good ones

@@ -74,13 +74,12 @@ const shownSuspects = 10
 
 // taughtReport is what `teach --json` prints.
 type taughtReport struct {
-	Model       string           `json:"model"`
-	Digest      string           `json:"digest"`
-	Bytes       int              `json:"bytes"`
-	Parts       int              `json:"parts"`
-	Groups      int              `json:"groups"`
-	Joined      int              `json:"joined"`  // groups joined because they hold near-duplicates
-	Uniform     int              `json:"uniform"` // pictures that are near-duplicates too, where most are: they count as parts of their own
+	Model  string `json:"model"`
+	Digest string `json:"digest"`
+	Bytes  int    `json:"bytes"`
+	Parts  int    `json:"parts"`
+	Groups int    `json:"groups"`
+	alike
 	Skipped     []string         `json:"skipped"`
 	Suspects    []string         `json:"suspects"`    // taught pictures that look unlike the others, worst first
 	Input       [2]int           `json:"input"`       // width, height
@@ -136,7 +135,7 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 		Threshold: p.Calibration.Threshold, Certificate: p.Calibration.Certificate, Promise: fit.Promise(p.Calibration),
 		Suspects: taught.suspects(), Views: viewReports(taught.result), Sizes: taught.sizes, Level: levelName(m.Preprocess.Level), Levels: taught.levels, Pruned: taught.pruned, Seconds: time.Since(start).Seconds(),
 	}
-	r.Outlook, r.DeadPixels, r.Joined, r.Uniform = taught.outlook(), taught.dead, taught.alike.joined, taught.alike.uniform
+	r.Outlook, r.DeadPixels, r.alike = taught.outlook(), taught.dead, taught.alike
 	if m.Preprocess.Ignored != nil {
 		r.Ignored = *m.Preprocess.Ignored
 	}
@@ -147,7 +146,7 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 		fmt.Fprintf(out, "skipped: %s\n", s)
 	}
 	fmt.Fprintf(out, "taught on %d good parts at %dx%d in %.1f s: %s (%.1f MB)\n", r.Parts, r.Input[0], r.Input[1], r.Seconds, f.out, float64(r.Bytes)/1e6)
-	taught.alike.print(out)
+	r.alike.print(out)
 	if r.DeadPixels > 0 {
 		fmt.Fprintf(out, "%d dead pixels of the camera are bridged: they held one value in every picture\n", r.DeadPixels)
 	}

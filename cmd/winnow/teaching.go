@@ -244,7 +244,7 @@ func (t *teacher) Fit(ctx context.Context, o fit.Options) (*models.Package, *fit
 
 // joinAlike makes near-duplicates parts of one group, so that none is held out from
 // what another taught, and none counts as a part of its own in the certificate.
-func (t *teacher) joinAlike() { t.alike.joined, t.alike.uniform = t.features.JoinAlike(t.prints) }
+func (t *teacher) joinAlike() { t.alike.Joined, t.alike.Uniform = t.features.JoinAlike(t.prints) }
 
 // options of this teacher's fit, o otherwise.
 func (t *teacher) options(o fit.Options) fit.Options {

@@ -69,15 +69,14 @@ func trainCommand() *cobra.Command {
 
 // trainedReport is what `train --json` prints.
 type trainedReport struct {
-	Model        string `json:"model"`
-	Digest       string `json:"digest"`
-	Bytes        int    `json:"bytes"`
-	Recipe       string `json:"recipe"`
-	Family       string `json:"family"`
-	Parts        int    `json:"parts"`    // that weights learned from
-	HeldOut      int    `json:"held_out"` // good parts that none did
-	Joined       int    `json:"joined"`   // groups joined because they hold near-duplicates
-	alike        alike
+	Model   string `json:"model"`
+	Digest  string `json:"digest"`
+	Bytes   int    `json:"bytes"`
+	Recipe  string `json:"recipe"`
+	Family  string `json:"family"`
+	Parts   int    `json:"parts"`    // that weights learned from
+	HeldOut int    `json:"held_out"` // good parts that none did
+	alike
 	Skipped      []string         `json:"skipped"`
 	Input        [2]int           `json:"input"` // width, height
 	Steps        int              `json:"steps"`

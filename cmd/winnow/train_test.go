@@ -244,6 +244,42 @@ func TestSparkline(t *testing.T) {
 	}
 }
 
+// Pictures under two names are one part, on one side of what weights learn from.
+func TestTrainCountsNearDuplicatesOnce(t *testing.T) {
+	needTensorFlow(t)
+	dir := t.TempDir()
+	good := filepath.Join(dir, "good")
+	if err := os.Mkdir(good, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	washers(t, good, 27)
+	for _, name := range []string{"aa", "ac", "ae", "ag"} {
+		b, err := os.ReadFile(filepath.Join(good, name+".png"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(good, "again-"+name+".png"), b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out := filepath.Join(dir, "part.tflite")
+	code, said, errs := winnow(t, "train", "--from", good, "--recipe", quickRecipe(t, dir, "20"), "--out", out, "--input", "96x96", "--json")
+	if code != exitOK {
+		t.Fatalf("exit code %d: %s", code, errs)
+	}
+	var r trainedReport
+	if err := json.Unmarshal([]byte(said), &r); err != nil {
+		t.Fatal(err)
+	}
+	p, err := models.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := p.Manifest.Taught.Groups; r.Joined < 4 || n != 31-r.Joined || r.Parts+r.HeldOut != 31 {
+		t.Errorf("%d groups joined, %d left, of %d and %d parts", r.Joined, n, r.Parts, r.HeldOut)
+	}
+}
+
 // A trained package bridges the camera's dead pixels, as a taught one does.
 func TestTrainFindsDeadPixels(t *testing.T) {
 	needTensorFlow(t)

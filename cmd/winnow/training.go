@@ -168,7 +168,7 @@ func (j *trainJob) look(ctx context.Context) error {
 		groups, prints = append(groups, given[i]), append(prints, fit.Print{Thumb: fit.ThumbOf(pix, j.w, j.h), Digest: models.InputDigest(pix)})
 		j.bar.update("looking at good parts", i+1, len(j.pictures))
 	}
-	groups, j.alike.joined, j.alike.uniform = fit.GroupPrints(prints, groups)
+	groups, j.alike.Joined, j.alike.Uniform = fit.GroupPrints(prints, groups)
 	out := heldOut(groups, j.r.Validation.HeldOut, j.r.Seed)
 	for i, s := range all {
 		if err := ctx.Err(); err != nil {
@@ -249,7 +249,7 @@ func (j *trainJob) report(p *models.Package, size int, d *train.Data) *trainedRe
 	last := j.model.Looks[len(j.model.Looks)-1]
 	r := &trainedReport{
 		Model: j.f.out, Digest: p.Digest(), Bytes: size, Recipe: j.f.recipe, Family: j.r.Family,
-		Parts: len(j.parts), HeldOut: len(j.held), alike: j.alike, Joined: j.alike.joined, Skipped: append([]string{}, j.skipped...), Input: [2]int{j.w, j.h},
+		Parts: len(j.parts), HeldOut: len(j.held), alike: j.alike, Skipped: append([]string{}, j.skipped...), Input: [2]int{j.w, j.h},
 		Steps: len(j.model.Curve), Loss: float64(j.model.Curve[len(j.model.Curve)-1].Loss),
 		Held: last.Held, Synthetic: last.Synthetic, Density: last.Density, MACs: graphMACs(j.fitted.Graph),
 		Threshold: p.Calibration.Threshold, Certificate: p.Calibration.Certificate, Promise: fit.Promise(p.Calibration),

@@ -53,12 +53,12 @@ func tiles(r *rand.Rand, groups int) (parts [][]byte, of []int) {
 	return parts, of
 }
 
-// alone compares parts of groups with each other.
-func alone(t *testing.T, parts [][]byte, groups []int) (*levelFit, []HeldOut) {
+// alone compares parts of groups with each other, cells counting as they say; nil: all.
+func alone(t *testing.T, parts [][]byte, groups []int, cells func(h, w int) []float64) (*levelFit, []HeldOut) {
 	t.Helper()
 	l := &levelFit{level: level{h: 4, w: 4, channels: 3}, x: rows{width: 48, channels: 3, step: 0.1, data: shelfOf(parts)}}
 	ft := &fitter{
-		o: Options{Progress: func(string, int, int) {}}, features: &Features{groups: groups, parts: make([]int, len(parts))},
+		o: Options{Progress: func(string, int, int) {}, Cells: cells}, features: &Features{groups: groups, parts: make([]int, len(parts))},
 		grid: [2]int{4, 4}, ctx: context.Background(),
 	}
 	company, n := ft.company()
@@ -75,7 +75,7 @@ func alone(t *testing.T, parts [][]byte, groups []int) (*levelFit, []HeldOut) {
 // regression of it on all others, solved by itself, leaves.
 func TestStandAloneIsRidgeRegressionOnTheOthers(t *testing.T) {
 	parts, groups := tiles(rand.New(rand.NewPCG(3, 3)), 3)
-	l, _ := alone(t, parts, groups)
+	l, _ := alone(t, parts, groups, nil)
 	n := len(parts)
 	x, mean := mat.NewDense(n, 48, nil), l.x.mean(upTo(n))
 	for i, p := range parts {
@@ -122,12 +122,29 @@ func TestSuspectsLookBesideSiblings(t *testing.T) {
 	for i := range 3 {
 		parts[50][i] += 60
 	}
-	_, held := alone(t, parts, groups)
+	_, held := alone(t, parts, groups, nil)
 	for i := range held {
 		held[i].Fused = math.Abs(r.NormFloat64())
 	}
 	if got := Suspects(held); len(got) == 0 || got[0] != 50 || len(got) > 8 {
 		t.Errorf("named %v, want 50 first and few others of 120", got)
+	}
+}
+
+// TestSuspectsHeedTheMask: what lies where nothing counts makes no part a suspect.
+func TestSuspectsHeedTheMask(t *testing.T) {
+	parts, groups := tiles(rand.New(rand.NewPCG(4, 4)), 20)
+	for i := range 3 {
+		parts[50][i] += 60
+	}
+	_, seen := alone(t, parts, groups, nil)
+	_, hidden := alone(t, parts, groups, func(h, w int) []float64 {
+		cells := slices.Repeat([]float64{1}, h*w)
+		cells[0] = 0
+		return cells
+	})
+	if s, h := seen[50].unlike.worst, hidden[50].unlike.worst; h > 0.7*s {
+		t.Errorf("the part with a flaw is %.2f unlike the others at its worst, %.2f where the flaw does not count", s, h)
 	}
 }
 
