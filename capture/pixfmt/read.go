@@ -11,10 +11,11 @@ import (
 	"image/png"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"golang.org/x/image/bmp"
+	"golang.org/x/image/tiff"
+	"golang.org/x/image/webp"
 
 	"winnow/capture"
 	"winnow/edge"
@@ -26,7 +27,7 @@ const MaxPixels = 64 << 20
 
 // What can be wrong with a picture file, beside what the file system says.
 var (
-	ErrNotPicture = errors.New("not a picture: png, jpeg, bmp and gif are read")
+	ErrNotPicture = errors.New("not a picture: it is none of " + edge.PictureFormats)
 	ErrTooLarge   = errors.New("picture is too large")
 	ErrTruncated  = errors.New("file ends before the picture does: copy it again")
 )
@@ -53,24 +54,19 @@ func codecFor(head []byte) (codec, error) {
 		return codec{"gif", gif.DecodeConfig, nil}, nil
 	case bytes.HasPrefix(head, []byte("BM")):
 		return codec{"bmp", bmp.DecodeConfig, bmp.Decode}, nil
+	case bytes.HasPrefix(head, []byte("II*\x00")), bytes.HasPrefix(head, []byte("MM\x00*")):
+		return codec{"tiff", tiff.DecodeConfig, tiff.Decode}, nil
+	case len(head) >= 12 && bytes.HasPrefix(head, []byte("RIFF")) && string(head[8:12]) == "WEBP":
+		return codec{"webp", webp.DecodeConfig, decodeWebP}, nil
 	case len(head) == 0:
 		return codec{}, errors.New("the file is empty")
 	}
 	return codec{}, ErrNotPicture
 }
 
-// HasPictureName reports whether path ends like a picture that is read.
-func HasPictureName(path string) bool {
-	switch strings.ToLower(filepath.Ext(path)) {
-	case ".png", ".jpg", ".jpeg", ".bmp", ".gif":
-		return true
-	}
-	return false
-}
-
 // ReadImage reads the picture in file path: PNG, JPEG (progressive and CMYK
-// too), BMP or the first frame of a GIF; grey files give Gray8 and all others
-// RGB24. Sixteen-bit samples keep their high byte; alpha is dropped; EXIF
+// too), BMP, the first page of a TIFF, WebP or the first frame of a GIF; grey
+// files give Gray8 and all others RGB24. Sixteen-bit samples keep their high byte; alpha is dropped; EXIF
 // orientation is ignored. Pictures over MaxPixels are refused by their header,
 // before they are decoded. Every error names the file.
 func ReadImage(path string) (*edge.Frame, error) {

@@ -2,6 +2,7 @@ package pixfmt_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
@@ -16,6 +17,7 @@ import (
 	"testing"
 
 	"golang.org/x/image/bmp"
+	"golang.org/x/image/tiff"
 
 	"winnow/capture/pixfmt"
 	"winnow/edge"
@@ -37,6 +39,32 @@ func encodeBMP(t testing.TB, m image.Image) []byte {
 		t.Fatal(err)
 	}
 	return b.Bytes()
+}
+
+func encodeTIFF(t testing.TB, m image.Image) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := tiff.Encode(&b, m, &tiff.Options{Compression: tiff.Deflate, Predictor: true}); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// WebP files of 5x3 pixels, for which there is no encoder here: lossless
+// (10, 20, 200), the same with alpha 7, and lossy (90, 90, 90).
+const (
+	losslessWebP = "UklGRh4AAABXRUJQVlA4TBEAAAAvBIAAAAdQiioUuf+BiOh/AAA="
+	alphaWebP    = "UklGRh4AAABXRUJQVlA4TBEAAAAvBIAAEAdQiioUuQeBiOh/AAA="
+	lossyWebP    = "UklGRiQAAABXRUJQVlA4IBgAAAAwAQCdASoFAAMAAIAIJaQAA3AA/vtmQAA="
+)
+
+func fromBase64(t testing.TB, s string) []byte {
+	t.Helper()
+	b, err := base64.StdEncoding.DecodeString(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 func encodeGIF(t testing.TB, g *gif.GIF) []byte {
@@ -99,6 +127,13 @@ func TestReadImageOfEveryKind(t *testing.T) {
 		{"greypalette.png", encodePNG(t, fillPicture(image.NewPaletted(r, greys), color.Gray{90})), []byte{90}},
 		{"rgb.bmp", encodeBMP(t, fillPicture(image.NewRGBA(r), blue)), []byte{10, 20, 200}},
 		{"grey.bmp", encodeBMP(t, fillPicture(image.NewGray(r), color.Gray{90})), []byte{90}},
+		{"grey.tiff", encodeTIFF(t, fillPicture(image.NewGray(r), color.Gray{90})), []byte{90}},
+		{"grey16.tif", encodeTIFF(t, fillPicture(image.NewGray16(r), color.Gray16{0x5aff})), []byte{0x5a}},
+		{"rgb.tif", encodeTIFF(t, fillPicture(image.NewNRGBA(r), blue)), []byte{10, 20, 200}},
+		{"palette.tif", encodeTIFF(t, fillPicture(image.NewPaletted(r, colours), blue)), []byte{10, 20, 200}},
+		{"lossless.webp", fromBase64(t, losslessWebP), []byte{10, 20, 200}},
+		{"alpha.webp", fromBase64(t, alphaWebP), []byte{10, 20, 200}},
+		{"lossy.webp", fromBase64(t, lossyWebP), []byte{90, 90, 90}},
 		{"grey.jpg", encodeJPEG(t, fillPicture(image.NewGray(r), color.Gray{90})), []byte{90}},
 		{"misnamed.gif", encodePNG(t, fillPicture(image.NewGray(r), color.Gray{90})), []byte{90}},
 		{"colour.gif", encodeGIF(t, still(fillPicture(image.NewPaletted(r, colours), blue))), []byte{10, 20, 200}},
@@ -173,6 +208,9 @@ func TestFilesThatAreRefused(t *testing.T) {
 		{"truncated.png", whole[:len(whole)/2], pixfmt.ErrTruncated, ""},
 		{"truncated.jpg", encodeJPEG(t, ramp(64, 64))[:700], pixfmt.ErrTruncated, ""},
 		{"truncated.bmp", encodeBMP(t, ramp(20, 20))[:200], pixfmt.ErrTruncated, ""},
+		{"truncated.tif", encodeTIFF(t, ramp(20, 20))[:60], pixfmt.ErrTruncated, ""},
+		{"endless.tif", []byte("II*\x00\xf0\xff\xff\xff"), pixfmt.ErrTruncated, ""},
+		{"truncated.webp", fromBase64(t, losslessWebP)[:30], pixfmt.ErrTruncated, ""},
 		{"truncated.gif", animated[:len(animated)/2], pixfmt.ErrTruncated, ""},
 		{"tiny.gif", []byte("GIF8"), pixfmt.ErrTruncated, ""},
 		{"text.png", []byte("hello, this is no picture at all"), pixfmt.ErrNotPicture, ""},

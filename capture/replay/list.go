@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"winnow/capture/pixfmt"
+	"winnow/edge"
 )
 
 // List returns the picture files that paths name, in the order of paths. A
@@ -48,7 +48,7 @@ func listFolder(dir string) ([]string, error) {
 			return err
 		case strings.HasPrefix(d.Name(), ".") && d.IsDir() && path != dir+string(filepath.Separator):
 			return fs.SkipDir
-		case !d.IsDir() && !strings.HasPrefix(d.Name(), ".") && pixfmt.HasPictureName(path):
+		case !d.IsDir() && !strings.HasPrefix(d.Name(), ".") && edge.HasPictureName(path):
 			files = append(files, filepath.Clean(path))
 		}
 		return nil
@@ -57,7 +57,7 @@ func listFolder(dir string) ([]string, error) {
 		return nil, fmt.Errorf("replay: %w", err)
 	}
 	if len(files) == 0 {
-		return nil, fmt.Errorf("replay: no pictures in %s: png, jpg, jpeg, bmp and gif files are looked for, in folders below it too", dir)
+		return nil, fmt.Errorf("replay: no pictures in %s: %s files are looked for, in folders below it too", dir, edge.PictureFormats)
 	}
 	slices.SortFunc(files, natural)
 	return files, nil

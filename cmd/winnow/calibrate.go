@@ -103,7 +103,7 @@ func runCalibrate(ctx context.Context, f calibrateFlags, out, log io.Writer) err
 		return err
 	}
 	if len(ds.Teach) == 0 {
-		return fmt.Errorf("%s holds no pictures to calibrate on (png, jpg, bmp or gif): put fresh good parts there, or in train/good below it", f.from)
+		return fmt.Errorf("%s holds no pictures to calibrate on (%s): put fresh good parts there, or in train/good below it", f.from, edge.PictureFormats)
 	}
 	if err := renewSensor(ctx, p, ds.Teach); err != nil {
 		return err

@@ -111,7 +111,7 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 		return err
 	}
 	if len(ds.Teach) == 0 {
-		return fmt.Errorf("%s holds no pictures to teach (png, jpg, bmp or gif): put good parts there, or in train/good below it", f.from)
+		return fmt.Errorf("%s holds no pictures to teach (%s): put good parts there, or in train/good below it", f.from, edge.PictureFormats)
 	}
 	bar := newProgress(log)
 	defer bar.finish()

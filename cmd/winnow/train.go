@@ -251,7 +251,7 @@ func (j *trainJob) open(ctx context.Context) error {
 		return err
 	}
 	if len(ds.Teach) == 0 {
-		return fmt.Errorf("%s holds no pictures to train on (png, jpg, bmp or gif): put good parts there, or in train/good below it", j.f.from)
+		return fmt.Errorf("%s holds no pictures to train on (%s): put good parts there, or in train/good below it", j.f.from, edge.PictureFormats)
 	}
 	sv := surveySizes(ds.Teach)
 	j.skipped = sv.skipped

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"winnow/edge"
 )
 
 // Picture is one file of a dataset.
@@ -25,9 +27,6 @@ type Picture struct {
 type Dataset struct {
 	Teach, Test []Picture
 }
-
-// extensions of files that count as pictures.
-var extensions = []string{".png", ".jpg", ".jpeg", ".bmp", ".gif"}
 
 // OpenDataset lists the pictures in dir: MVTec layout (train/good, test/KIND,
 // ground_truth/KIND), or a plain folder, whose pictures are all good and all to
@@ -72,7 +71,7 @@ func list(dir, defect, masks string) ([]Picture, error) {
 	}
 	var out []Picture
 	for _, e := range entries {
-		if e.IsDir() || !slices.Contains(extensions, strings.ToLower(filepath.Ext(e.Name()))) {
+		if e.IsDir() || !edge.HasPictureName(e.Name()) {
 			continue
 		}
 		p := Picture{Path: filepath.Join(dir, e.Name()), Defect: defect}
@@ -88,7 +87,7 @@ func list(dir, defect, masks string) ([]Picture, error) {
 func findMask(dir, name string) string {
 	base := strings.TrimSuffix(name, filepath.Ext(name))
 	for _, suffix := range []string{"_mask", ""} {
-		for _, ext := range extensions {
+		for _, ext := range edge.PictureExtensions() {
 			p := filepath.Join(dir, base+suffix+ext)
 			if _, err := os.Stat(p); err == nil {
 				return p
