@@ -72,13 +72,13 @@ func (f *calibrateFlags) check() error {
 
 // calibratedReport is what `calibrate --json` prints.
 type calibratedReport struct {
-	Model       string           `json:"model"`
-	Digest      string           `json:"digest"`
-	From        string           `json:"from"` // digest of the package before
-	Parts       int              `json:"parts"`
-	Groups      int              `json:"groups"`
-	DeadPixels  int              `json:"dead_pixels"` // of the camera, that are bridged
-	Joined      int              `json:"joined"`      // groups joined because they hold near-duplicates
+	Model      string `json:"model"`
+	Digest     string `json:"digest"`
+	From       string `json:"from"` // digest of the package before
+	Parts      int    `json:"parts"`
+	Groups     int    `json:"groups"`
+	DeadPixels int    `json:"dead_pixels"` // of the camera, that are bridged
+	alike
 	Skipped     []string         `json:"skipped"`
 	Before      float64          `json:"threshold_before"`
 	Threshold   float64          `json:"threshold"`
@@ -188,7 +188,7 @@ func calibrated(path string, old *models.Package, c *recalibrate.Collector, n *r
 	}
 	return &calibratedReport{
 		DeadPixels: dead,
-		Model:      path, Digest: n.Package.Digest(), From: m.Package, Parts: m.Parts, Groups: m.Groups, Joined: n.Joined,
+		Model:      path, Digest: n.Package.Digest(), From: m.Package, Parts: m.Parts, Groups: m.Groups, alike: alike{n.Joined, n.Uniform},
 		Skipped: skipped, Before: old.Calibration.Threshold, Threshold: cal.Threshold, Above: c.Above(old.Calibration.Threshold),
 		Certificate: cal.Certificate, Promise: fit.Promise(cal),
 	}
@@ -201,7 +201,7 @@ func (r *calibratedReport) print(w io.Writer, asJSON bool) error {
 	for _, s := range r.Skipped {
 		fmt.Fprintf(w, "skipped: %s\n", s)
 	}
-	alike{Joined: r.Joined}.print(w)
+	r.alike.print(w)
 	fmt.Fprintf(w, "calibrated on %d fresh good parts in %d groups: %s\n", r.Parts, r.Groups, r.Model)
 	fmt.Fprintf(w, "threshold %.3f, was %.3f; %d of these parts lay above it\n", r.Threshold, r.Before, r.Above)
 	if r.DeadPixels > 0 {

@@ -120,6 +120,12 @@ func TestCalibrateCountsIndependentParts(t *testing.T) {
 	if code != 0 || !strings.Contains(text, "11 fresh good parts in 10 groups") {
 		t.Errorf("one picture twice: exit %d: %s%s", code, text, errs)
 	}
+	uniform := t.TempDir()
+	drawParts(t, uniform, 12, false)
+	code, text, errs = winnow(t, "calibrate", "--model", model, "--from", uniform, "--out", out)
+	if code != 0 || !strings.Contains(text, "12 fresh good parts in 12 groups") || !strings.Contains(text, "are all but the same as others") {
+		t.Errorf("a product whose parts are all alike: exit %d: %s%s", code, text, errs)
+	}
 	split := filepath.Join(t.TempDir(), "split.csv")
 	rows := "path,split,group\n"
 	for i := range 10 {

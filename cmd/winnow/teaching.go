@@ -151,7 +151,7 @@ func (t *teacher) AddNamed(f *edge.Frame, group int, name string) error {
 // learn from the prepared picture of one good part.
 func (t *teacher) learn(in []byte, group int, name string) error {
 	t.digest.Write(in)
-	print := fit.Print{Thumb: fit.ThumbOf(in, t.w, t.h), Digest: models.InputDigest(in)}
+	print := fit.PrintOf(in, t.w, t.h)
 	t.inputs = append(t.inputs, print.Digest)
 	if err := t.drift.Add(in, group); err != nil {
 		return err

@@ -165,7 +165,7 @@ func (j *trainJob) look(ctx context.Context) error {
 			continue
 		}
 		all = append(all, shown{train.Picture{W: j.w, H: j.h, Pix: pix}, p.Path, 0})
-		groups, prints = append(groups, given[i]), append(prints, fit.Print{Thumb: fit.ThumbOf(pix, j.w, j.h), Digest: models.InputDigest(pix)})
+		groups, prints = append(groups, given[i]), append(prints, fit.PrintOf(pix, j.w, j.h))
 		j.bar.update("looking at good parts", i+1, len(j.pictures))
 	}
 	groups, j.alike.Joined, j.alike.Uniform = fit.GroupPrints(prints, groups)

@@ -1,5 +1,7 @@
 package fit
 
+import "winnow/models"
+
 // Thumb is a picture in 16x16 means of grey blocks, row-major, 0..255.
 type Thumb [256]float32
 
@@ -36,13 +38,6 @@ func (t *Thumb) Alike(u *Thumb) bool {
 	return sum <= alikeLevels*float32(len(t))
 }
 
-// GroupAlike returns groups with those joined that hold near-duplicates of each
-// other, numbered from 0 in order of appearance, and how many were joined: two
-// exposures of one part, or a file under two names, are no two independent parts.
-func GroupAlike(thumbs []Thumb, groups []int) (joined []int, merged int) {
-	return groupWhere(groups, func(i, j int) bool { return thumbs[i].Alike(&thumbs[j]) })
-}
-
 // Print is what near-duplicates are known by: a small picture, and a digest of the
 // whole one, by which equal ones are.
 type Print struct {
@@ -50,10 +45,18 @@ type Print struct {
 	Digest string
 }
 
-// GroupPrints is GroupAlike where near-duplicates are the exception. Where joining them
-// would leave fewer than half of the parts, these are more likely the parts of a very
-// uniform product than few parts seen again and again: then only equal pictures are
-// joined, and uniform is how many others might be.
+// PrintOf an int8 NHWC input of w x h pixels and three channels.
+func PrintOf(input []byte, w, h int) Print {
+	return Print{Thumb: ThumbOf(input, w, h), Digest: models.InputDigest(input)}
+}
+
+// GroupPrints returns groups with those joined that hold near-duplicates of each
+// other, numbered from 0 in order of appearance, and how many were joined: two
+// exposures of one part, or a file under two names, are no two independent parts.
+//
+// Where that would leave fewer than half of the parts, these are more likely the parts
+// of a very uniform product than few parts seen again and again: then only equal
+// pictures are joined, and uniform is how many others might be.
 func GroupPrints(prints []Print, groups []int) (joined []int, merged, uniform int) {
 	joined, merged = groupWhere(groups, func(i, j int) bool { return prints[i].Thumb.Alike(&prints[j].Thumb) })
 	if 2*merged <= len(prints) {

@@ -21,21 +21,10 @@ func exposure(shift int, seed uint64) []byte {
 	return in
 }
 
-// Two exposures of one unmoved part join their groups; a part that lies one
-// pixel further on is another part. Groups joined twice over stay one.
-func TestGroupAlike(t *testing.T) {
-	var thumbs []Thumb
-	for i, shift := range []int{0, 2, 0, 4, 4, 6} {
-		thumbs = append(thumbs, ThumbOf(exposure(shift, uint64(i)), 64, 64))
-	}
-	groups, merged := GroupAlike(thumbs, []int{7, 3, 5, 5, 1, 2})
-	if want := []int{0, 1, 0, 0, 0, 2}; !slices.Equal(groups, want) || merged != 2 {
-		t.Errorf("groups %v, want %v; %d merged", groups, want, merged)
-	}
-}
-
-// TestGroupPrints: near-duplicates join where they are the exception; where nearly all
-// parts are alike, only equal pictures do, and the others are counted.
+// TestGroupPrints: two exposures of one unmoved part join their groups, and groups
+// joined twice over stay one, where near-duplicates are the exception; where nearly all
+// parts are alike, only equal pictures do, and the others are counted. A part that lies
+// a pixel further on is another part.
 func TestGroupPrints(t *testing.T) {
 	var some, uniform []Print
 	for i, shift := range []int{0, 2, 0, 4, 6} {
@@ -43,6 +32,13 @@ func TestGroupPrints(t *testing.T) {
 	}
 	if groups, merged, alike := GroupPrints(some, upTo(5)); !slices.Equal(groups, []int{0, 1, 0, 2, 3}) || merged != 1 || alike != 0 {
 		t.Errorf("groups %v, %d merged, %d alike", groups, merged, alike)
+	}
+	var twice []Print
+	for i, shift := range []int{0, 2, 0, 4, 4, 6} {
+		twice = append(twice, PrintOf(exposure(shift, uint64(i)), 64, 64))
+	}
+	if groups, merged, _ := GroupPrints(twice, []int{7, 3, 5, 5, 1, 2}); !slices.Equal(groups, []int{0, 1, 0, 0, 0, 2}) || merged != 2 {
+		t.Errorf("groups %v; %d merged", groups, merged)
 	}
 	for i := range 6 {
 		uniform = append(uniform, Print{ThumbOf(exposure(0, uint64(i)), 64, 64), string(rune('a' + i%5))})

@@ -23,7 +23,7 @@ type Collector struct {
 	judge  *infer.Judge
 	old    *models.Package
 	fresh  []fit.Fresh
-	thumbs []fit.Thumb
+	prints []fit.Print // by which near-duplicates are known
 	digest hash.Hash
 	known  int // parts that the package was taught on
 
@@ -52,14 +52,15 @@ var ErrTaught = errors.New("the package was taught on this very picture: a part 
 // of one group are not independent.
 func (c *Collector) Take(fused float64, group int) error {
 	in := c.judge.Picture()
-	if c.old.Manifest.Taught.Has(models.InputDigest(in)) {
+	m := c.old.Manifest.Preprocess
+	print := fit.PrintOf(in, m.Width, m.Height)
+	if c.old.Manifest.Taught.Has(print.Digest) {
 		c.known++
 		return ErrTaught
 	}
 	c.digest.Write(in)
-	m := c.old.Manifest.Preprocess
 	c.fresh = append(c.fresh, fit.Freshen(c.judge, fused, group))
-	c.thumbs = append(c.thumbs, fit.ThumbOf(in, m.Width, m.Height))
+	c.prints = append(c.prints, print)
 	return c.measure(in)
 }
 
@@ -127,6 +128,7 @@ type Result struct {
 	Package *models.Package
 	Bytes   []byte // of the package as a file
 	Joined  int    // groups that were joined to others because they hold near-duplicates
+	Uniform int    // more that would have been, had they not been most of the parts
 }
 
 // Finish makes the package. skipped is the number of parts that could not be taken.
@@ -139,7 +141,7 @@ func (c *Collector) Finish(rate float64, program string, skipped int) (*Result, 
 	for i, f := range c.fresh {
 		groups[i] = f.Group
 	}
-	groups, joined := fit.GroupAlike(c.thumbs, groups)
+	groups, joined, uniform := fit.GroupPrints(c.prints, groups)
 	distinct := 0
 	for i, g := range groups {
 		c.fresh[i].Group = g
@@ -162,7 +164,7 @@ func (c *Collector) Finish(rate float64, program string, skipped int) (*Result, 
 	if err != nil {
 		return nil, fmt.Errorf("the recalibrated package: %w", err)
 	}
-	return &Result{p, b, joined}, nil
+	return &Result{p, b, joined, uniform}, nil
 }
 
 // firstOfEach keeps one sample of each group.

@@ -74,6 +74,6 @@ func (s *Station) writeRecalibrated(c *recalibrate.Collector) error {
 	}
 	of := models.Short(r.Package.Manifest.Calibrated.Package)
 	s.fresh.Store(&of)
-	s.log.Info("recalibrated", "file", path, "model", r.Package.ShortDigest(), "parts", c.Len(), "promise", fit.Promise(r.Package.Calibration))
+	s.log.Info("recalibrated", "file", path, "model", r.Package.ShortDigest(), "parts", c.Len(), "joined", r.Joined, "alike", r.Uniform, "promise", fit.Promise(r.Package.Calibration))
 	return nil
 }
