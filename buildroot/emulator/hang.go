@@ -63,7 +63,7 @@ func (c *campaign) hang() error {
 // reset waits for the watchdog and starts over.
 func (b *bench) reset() error {
 	before := b.m.hello.Boot
-	if err := b.m.accept(b.ctx); err != nil {
+	if err := b.m.awaitWatchdog(b.ctx); err != nil {
 		return fmt.Errorf("the watchdog did not reset the machine: %w", err)
 	}
 	b.loaded = nil // the plant is a new one

@@ -77,11 +77,15 @@ const (
 
 // machine is the running emulator. Each boot of it dials in anew.
 type machine struct {
-	cmd      *exec.Cmd
+	argv     []string
 	console  *console
 	listener net.Listener
-	done     chan struct{}   // closed when the emulator has ended
 	stop     <-chan struct{} // closed when nobody waits for the machine any more
+
+	// Of the emulator that runs, one process for each boot:
+	cmd    *exec.Cmd
+	bitten chan struct{} // closed when the watchdog has bitten
+	done   chan struct{} // closed when the emulator has ended
 
 	plant *rpc.Client
 	hello rig.Hello
@@ -93,36 +97,92 @@ func boot(ctx context.Context, p parts, processor, initramfs string) (*machine, 
 	if err != nil {
 		return nil, err
 	}
-	m := &machine{listener: l, console: &console{}, done: make(chan struct{}), stop: ctx.Done()}
 	port := l.Addr().(*net.TCPAddr).Port
-	// The machine's clock counts its instructions, 4 ns each: a starved host makes
-	// it slow and never late, so nothing here depends on the host's load. Idle
-	// time would pass at once; `plant spin` keeps the processor busy against that.
-	// The watchdog resets the machine by itself; anything else that ends it is an
-	// error, so that a panic is seen.
-	m.cmd = exec.Command("nice", "-n", "5", emulator,
+	m := &machine{listener: l, console: &console{}, stop: ctx.Done(), argv: []string{
+		"nice", "-n", "5", emulator,
+		// The machine's clock counts its instructions, 4 ns each: a starved host makes
+		// it slow and never late, so nothing here depends on the host's load. Idle
+		// time would pass at once; `plant spin` keeps the processor busy against that.
 		"-M", "virt", "-cpu", processor, "-m", "1024", "-accel", "tcg,thread=single", "-icount", "shift=2,sleep=off",
 		"-nodefaults", "-nographic", "-monitor", "none", "-serial", "stdio",
 		"-kernel", p.file("vmlinuz"), "-initrd", initramfs,
 		"-netdev", "user,id=n0", "-device", "virtio-net-pci,netdev=n0,romfile=",
-		"-device", "i6300esb", "-action", "watchdog=reset",
-		"-append", fmt.Sprintf("console=ttyAMA0 quiet panic=1 printk.devkmsg=on %s=%d", rig.CommandLine, port))
-	m.cmd.Stdout, m.cmd.Stderr = m.console, m.console
-	if err := m.cmd.Start(); err != nil {
-		return nil, errors.Join(err, l.Close())
-	}
-	go func() {
-		_ = m.cmd.Wait() // how it ended is on the console
-		close(m.done)
-	}()
-	if err := m.accept(ctx); err != nil {
+		// The watchdog says that it bites; see awaitWatchdog. Anything else that would start
+		// the machine again ends the emulator, which is an error, so that a panic is seen.
+		"-device", "i6300esb", "-action", "watchdog=debug", "-no-reboot",
+		"-append", fmt.Sprintf("console=ttyAMA0 panic=1 printk.devkmsg=on %s=%d", rig.CommandLine, port),
+	}}
+	if err := m.powerOn(ctx); err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
 	return m, nil
 }
 
-// accept waits for the plant of the first or of the next boot. Until then the
-// connection to the one before stays: its plant would dial anew.
+// powerOn starts the emulator and waits for its plant.
+func (m *machine) powerOn(ctx context.Context) error {
+	cmd := exec.Command(m.argv[0], m.argv[1:]...)
+	bitten, done := make(chan struct{}), make(chan struct{})
+	cmd.Stdout, cmd.Stderr = m.console, io.MultiWriter(m.console, &listener{word: watchdogBites, heard: bitten})
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	m.cmd, m.bitten, m.done = cmd, bitten, done
+	go func() {
+		_ = cmd.Wait() // how it ended is on the console
+		close(done)
+	}()
+	return m.accept(ctx)
+}
+
+// powerOff ends the emulator, if there is one.
+func (m *machine) powerOff() {
+	if m.cmd != nil {
+		_ = m.cmd.Process.Kill() // fails only if it has ended
+		<-m.done
+	}
+}
+
+// watchdogBites is what the emulator says when the machine's watchdog does.
+const watchdogBites = "watchdog: timer fired"
+
+// awaitWatchdog waits until the watchdog bites and then resets the machine as a
+// power cut would. The emulator's own reset is not to be had: with a clock that
+// counts instructions its processor takes a lock over and over that the reset
+// waits for, and about one reset in twenty never came.
+func (m *machine) awaitWatchdog(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, bootPatience)
+	defer cancel()
+	select {
+	case <-m.bitten:
+	case <-m.done:
+		return fmt.Errorf("the emulator ended\n%s", m.console.tail())
+	case <-ctx.Done():
+		return fmt.Errorf("the watchdog did not bite: %w\n%s", ctx.Err(), m.console.tail())
+	}
+	m.powerOff()
+	return m.powerOn(ctx)
+}
+
+// listener closes heard once word has been written to it.
+type listener struct {
+	word  string
+	heard chan struct{}
+	last  string // what a word that comes in pieces may have begun in
+}
+
+func (l *listener) Write(b []byte) (int, error) {
+	if l.heard != nil {
+		l.last += string(b)
+		if strings.Contains(l.last, l.word) {
+			close(l.heard)
+			l.heard = nil
+		}
+		l.last = l.last[max(0, len(l.last)-len(l.word)):]
+	}
+	return len(b), nil
+}
+
+// accept waits for the plant of the machine that boots.
 func (m *machine) accept(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, bootPatience)
 	defer cancel()
@@ -191,8 +251,7 @@ func (m *machine) Close() error {
 	if m.plant != nil {
 		_ = m.plant.Close()
 	}
-	_ = m.cmd.Process.Kill() // fails only if it has ended
-	<-m.done
+	m.powerOff()
 	return err
 }
 
