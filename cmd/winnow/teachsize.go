@@ -24,9 +24,17 @@ const (
 	inputArea  = 256 * 256 // pixels where nothing speaks for more
 	probeParts = 24        // good parts that sizes are tried on, at most
 	probeEach  = 4         // defects drawn on each
-	probeGain  = 0.02      // what more pixels must gain in AUROC of drawn defects to be worth their time
 	largestW   = 640
 )
+
+// worthIt reports whether drawn defects that more pixels tell with AUROC more, and fewer
+// with less, show them to be worth their time. Of pairs that are ranked wrongly they must
+// spare one in seven: where few are left, it is small defects that are missed, and the
+// last points of AUROC are the dearest. Two points are enough in any case, and half a
+// point is the least.
+func worthIt(less, more float64) bool {
+	return more-less > min(max((1-less)/7, 0.005), 0.02)
+}
 
 // sizeReport is how an input size that was tried did.
 type sizeReport struct {
@@ -101,7 +109,7 @@ func chooseInput(ctx context.Context, sv survey, f teachFlags, bar *progress) (w
 	for i, a := range aurocs {
 		sizes = append(sizes, sizeReport{[2]int{p.tries[i].w, p.tries[i].h}, a})
 	}
-	if sizes[1].AUROC > sizes[0].AUROC+probeGain {
+	if worthIt(sizes[0].AUROC, sizes[1].AUROC) {
 		return bigW, bigH, sizes, nil
 	}
 	return w, h, sizes, nil

@@ -27,6 +27,22 @@ func TestInputSizeIsSaidOrRefused(t *testing.T) {
 	}
 }
 
+// TestMorePixelsAreWorthIt where they spare wrong ranks: the fewer are left, the less
+// AUROC it takes.
+func TestMorePixelsAreWorthIt(t *testing.T) {
+	for _, c := range []struct {
+		less, more float64
+		worth      bool
+	}{
+		{0.70, 0.71, false}, {0.70, 0.73, true}, {0.93, 0.935, false}, {0.93, 0.942, true},
+		{0.98, 0.984, false}, {0.98, 0.99, true}, {0.999, 1, false}, {0.95, 0.90, false},
+	} {
+		if got := worthIt(c.less, c.more); got != c.worth {
+			t.Errorf("%.3f to %.3f: %v", c.less, c.more, got)
+		}
+	}
+}
+
 // TestPicturesWithoutMorePixelsAreNotProbed: small pictures keep the usual size
 // without a try, and what was asked for is taken as it is.
 func TestPicturesWithoutMorePixelsAreNotProbed(t *testing.T) {

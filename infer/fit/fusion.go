@@ -11,19 +11,20 @@ import (
 
 // Constants of the fusion's fit.
 const (
-	fusionPull  = 0.3 // pulls the weights of standardized evidence to fusionStart
+	fusionPull  = 0.3 // pulls the weights of standardized evidence to where they start
+	fusionTrust = 6   // powers of e that a unit of sensitivity is worth to a view's start
 	fusionSteps = 50  // Newton steps, half length: converged long before
 )
 
 // fusionStart is what reconstruction, surroundings and latent weigh where all tell
 // drawn defects alike. The surroundings' view was pointed by drawn defects, so what it
 // makes of others of their kind flatters it; the others never saw one.
-var fusionStart = [3]float64{0.8, 0.05, 0.15}
+var fusionStart = [3]float64{0.7, 0.1, 0.2}
 
 // fuse fits the weights of the fusion by logistic regression of drawn defects
 // against held-out good parts, both classes weighing the same, with weights that
-// are not negative and a pull towards fusionStart, of which a view gets what its own
-// share of told defects is of the best view's. With nothing drawn they are fusionStart.
+// are not negative and a pull towards where they start (started). With nothing drawn
+// they are fusionStart.
 //
 // Newton's method on the penalized likelihood; weights at zero whose gradient
 // would drive them below stay there (Bertsekas, SIAM J. Control 20, 1982).
@@ -62,29 +63,43 @@ type logistic struct {
 	good   int
 }
 
-// started is fusionStart for views that tell the odd rows from the first good ones as
-// well as they do.
+// started is fusionStart times what drawn defects speak for: a view's weight falls
+// exponentially with how much less sensitive it is than the best one. A view that tells
+// markedly less than another is then all but out, however it is favoured otherwise, as
+// pointless evidence would drown the other's; views that tell alike are left to
+// fusionStart, for what drawn defects say of them is little more than chance.
 func started(rows [][3]float64, good int, local bool) (start [3]float64) {
-	var told [3]float64
+	var d [3]float64
 	best := 0.0
-	for v := range told {
-		if v == 1 && !local {
-			continue
-		}
+	for v := range d {
 		column := make([]float64, len(rows))
 		for i, r := range rows {
 			column[i] = r[v]
 		}
-		told[v] = max(0, 2*AUROC(column[:good], column[good:])-1)
-		best = max(best, told[v])
+		d[v] = sensitivity(AUROC(column[:good], column[good:]), len(rows)-good)
+		if v != 1 || local {
+			best = max(best, d[v])
+		}
 	}
-	if best == 0 {
-		return fusionStart
+	sum := 0.0
+	for v := range start {
+		if v != 1 || local {
+			start[v] = fusionStart[v] * math.Exp(fusionTrust*(d[v]-best))
+			sum += start[v]
+		}
 	}
 	for v := range start {
-		start[v] = fusionStart[v] * told[v] / best
+		start[v] /= sum
 	}
 	return start
+}
+
+// sensitivity is the index d' of signal detection (Green and Swets, 1966) that an AUROC
+// measured on n odd parts amounts to: by how many standard deviations good and odd parts
+// would lie apart if both were normal. Less than chance is none.
+func sensitivity(auroc float64, n int) float64 {
+	a := min(max(auroc, 0.5), 1-0.5/float64(n))
+	return 2 * math.Erfinv(2*a-1)
 }
 
 // AUROC is the share of pairs in which the odd part scores above the good one; equal

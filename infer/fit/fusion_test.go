@@ -62,3 +62,35 @@ func TestFusionWithoutEvidence(t *testing.T) {
 		t.Errorf("weights %+v without a local view", f)
 	}
 }
+
+// TestFusionDropsWhatTellsLess: of two views that both tell drawn defects, one markedly
+// better, the better one decides, though the other starts with seven times its weight;
+// where both tell alike, the reconstruction does, which no drawn defect flatters.
+func TestFusionDropsWhatTellsLess(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	good := viewsOf(r, 200, 0, 0, 0)
+	f := fuse(&unitViews, true, good, viewsOf(r, 200, 1.6, 2.4, 0.2))
+	if f.Local < 0.7 {
+		t.Errorf("surroundings that tell far more weigh %.2f: %+v", f.Local, f)
+	}
+	if f = fuse(&unitViews, true, good, viewsOf(r, 200, 1.6, 1.6, 0.2)); f.Reconstruction < 0.55 {
+		t.Errorf("a reconstruction that tells as much as the surroundings weighs %.2f: %+v", f.Reconstruction, f)
+	}
+}
+
+// TestSensitivity: normal scores that lie d standard deviations apart have an AUROC that
+// says so; what tells nothing or lies has none, and certainty is as good as n parts prove.
+func TestSensitivity(t *testing.T) {
+	for _, d := range []float64{0, 0.5, 1, 2.5} {
+		auroc := 0.5 * math.Erfc(-d/2) // the chance that the odd one of a pair is higher
+		if got := sensitivity(auroc, 1000); math.Abs(got-d) > 1e-9 {
+			t.Errorf("AUROC %.4f: %.4f, want %g", auroc, got, d)
+		}
+	}
+	if d := sensitivity(0.3, 100); d != 0 {
+		t.Errorf("a view that lies has %g", d)
+	}
+	if few, many := sensitivity(1, 20), sensitivity(1, 2000); !(few < many) || math.IsInf(many, 0) {
+		t.Errorf("all of 20 and all of 2000: %g, %g", few, many)
+	}
+}
