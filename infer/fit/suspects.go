@@ -18,7 +18,7 @@ const (
 	worstCells    = 3   // whose mean is what is left of a part at its worst
 	wholeWeight   = 0.5 // of what is left of the whole of it, in robust deviations of both
 	unlikeScales  = 2.8 // robust deviations above the median from which a part is named
-	suspectScales = 2.4 // the same of a part's held-out score
+	suspectScales = 3.5 // the same of a part's held-out score, whose tail is long: squares are summed in it
 	suspectShare  = 0.1 // of the parts that are named, at most
 )
 
