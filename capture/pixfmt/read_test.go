@@ -343,6 +343,10 @@ func FuzzDecodeImage(f *testing.F) {
 	f.Add(encodeJPEG(f, ramp(9, 7)))
 	f.Add(encodeBMP(f, ramp(9, 7)))
 	f.Add(encodeGIF(f, disposals()))
+	f.Add(encodeTIFF(f, ramp(9, 7)))
+	for _, s := range []string{losslessWebP, alphaWebP, lossyWebP} {
+		f.Add(fromBase64(f, s))
+	}
 	f.Add(pngHeader(20000, 20000))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(b) > 1<<16 {
