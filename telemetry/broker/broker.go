@@ -40,7 +40,7 @@ func Start(address string, log *slog.Logger) (*Broker, error) {
 	if err := s.AddHook(new(allowAll), nil); err != nil {
 		return nil, fmt.Errorf("embedded broker: %w", err)
 	}
-	tcp := listeners.NewTCP(listeners.Config{ID: "loopback", Address: address})
+	tcp := &listener{listeners.NewTCP(listeners.Config{ID: "loopback", Address: address}), s}
 	if err := s.AddListener(tcp); err != nil {
 		return nil, fmt.Errorf("embedded broker: %w (if another broker is running, name it in mqtt.broker, or choose another mqtt.listen)", err)
 	}
@@ -50,6 +50,25 @@ func Start(address string, log *slog.Logger) (*Broker, error) {
 		return nil, fmt.Errorf("embedded broker: %w", err)
 	}
 	return b, nil
+}
+
+// listener is mochi's, but for how it finds the clients that it disconnects: the server
+// takes a read lock for that while it holds it already, and waits for ever if a client
+// leaves in between (Clients.GetByListener of v2.7.9).
+type listener struct {
+	*listeners.TCP
+	server *mochi.Server
+}
+
+// Close accepts no more clients and disconnects those that are there.
+func (l *listener) Close(listeners.CloseFn) {
+	l.TCP.Close(func(id string) {
+		for _, c := range l.server.Clients.GetAll() {
+			if c.Net.Listener == id && !c.Closed() {
+				_ = l.server.DisconnectClient(c, packets.ErrServerShuttingDown) // it may be gone by now
+			}
+		}
+	})
 }
 
 // capabilities bounds what a client may make the broker hold.
