@@ -122,7 +122,7 @@ func boot(ctx context.Context, p parts, processor, initramfs string) (*machine, 
 func (m *machine) powerOn(ctx context.Context) error {
 	cmd := exec.Command(m.argv[0], m.argv[1:]...)
 	bitten, done := make(chan struct{}), make(chan struct{})
-	cmd.Stdout, cmd.Stderr = m.console, io.MultiWriter(m.console, &listener{word: watchdogBites, heard: bitten})
+	cmd.Stdout, cmd.Stderr = m.console, io.MultiWriter(m.console, &wordSpotter{word: watchdogBites, heard: bitten})
 	if err := cmd.Start(); err != nil {
 		return err
 	}
@@ -148,7 +148,7 @@ const watchdogBites = "watchdog: timer fired"
 // awaitWatchdog waits until the watchdog bites and then resets the machine as a
 // power cut would. The emulator's own reset is not to be had: with a clock that
 // counts instructions its processor takes a lock over and over that the reset
-// waits for, and about one reset in twenty never came.
+// waits for, and now and then a reset never came.
 func (m *machine) awaitWatchdog(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, bootPatience)
 	defer cancel()
@@ -163,14 +163,14 @@ func (m *machine) awaitWatchdog(ctx context.Context) error {
 	return m.powerOn(ctx)
 }
 
-// listener closes heard once word has been written to it.
-type listener struct {
+// wordSpotter closes heard once word has been written to it.
+type wordSpotter struct {
 	word  string
 	heard chan struct{}
 	last  string // what a word that comes in pieces may have begun in
 }
 
-func (l *listener) Write(b []byte) (int, error) {
+func (l *wordSpotter) Write(b []byte) (int, error) {
 	if l.heard != nil {
 		l.last += string(b)
 		if strings.Contains(l.last, l.word) {

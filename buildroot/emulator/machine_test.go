@@ -2,14 +2,14 @@ package main
 
 import "testing"
 
-// TestListenerHearsAWordInPieces: the watchdog's word is heard however it comes, once.
-func TestListenerHearsAWordInPieces(t *testing.T) {
+// TestWordIsSpottedInPieces: the watchdog's word is spotted however it comes, once.
+func TestWordIsSpottedInPieces(t *testing.T) {
 	for _, said := range [][]string{
 		{"watchdog: timer fired\n"},
 		{"qemu: something\nwatch", "dog: timer", " fired\nmore", "watchdog: timer fired"},
 	} {
 		heard := make(chan struct{})
-		l := &listener{word: watchdogBites, heard: heard}
+		l := &wordSpotter{word: watchdogBites, heard: heard}
 		for i, s := range said {
 			if n, err := l.Write([]byte(s)); n != len(s) || err != nil {
 				t.Fatal(n, err)

@@ -51,11 +51,12 @@ func encodeTIFF(t testing.TB, m image.Image) []byte {
 }
 
 // WebP files of 5x3 pixels, for which there is no encoder here: lossless
-// (10, 20, 200), the same with alpha 7, and lossy (90, 90, 90).
+// (10, 20, 200), the same with alpha 7, lossy (90, 90, 90), and that with alpha 7.
 const (
-	losslessWebP = "UklGRh4AAABXRUJQVlA4TBEAAAAvBIAAAAdQiioUuf+BiOh/AAA="
-	alphaWebP    = "UklGRh4AAABXRUJQVlA4TBEAAAAvBIAAEAdQiioUuQeBiOh/AAA="
-	lossyWebP    = "UklGRiQAAABXRUJQVlA4IBgAAAAwAQCdASoFAAMAAIAIJaQAA3AA/vtmQAA="
+	losslessWebP   = "UklGRh4AAABXRUJQVlA4TBEAAAAvBIAAAAdQiioUuf+BiOh/AAA="
+	alphaWebP      = "UklGRh4AAABXRUJQVlA4TBEAAAAvBIAAEAdQiioUuQeBiOh/AAA="
+	lossyWebP      = "UklGRiQAAABXRUJQVlA4IBgAAAAwAQCdASoFAAMAAIAIJaQAA3AA/vtmQAA="
+	lossyAlphaWebP = "UklGRkgAAABXRUJQVlA4WAoAAAAQAAAABAAAAgAAQUxQSAoAAAABB9CDiAhERP8DVlA4IBgAAAAwAQCdASoFAAMAAIAIJaQAA3AA/vtmQAA="
 )
 
 func fromBase64(t testing.TB, s string) []byte {
@@ -134,6 +135,7 @@ func TestReadImageOfEveryKind(t *testing.T) {
 		{"lossless.webp", fromBase64(t, losslessWebP), []byte{10, 20, 200}},
 		{"alpha.webp", fromBase64(t, alphaWebP), []byte{10, 20, 200}},
 		{"lossy.webp", fromBase64(t, lossyWebP), []byte{90, 90, 90}},
+		{"lossyalpha.webp", fromBase64(t, lossyAlphaWebP), []byte{90, 90, 90}},
 		{"grey.jpg", encodeJPEG(t, fillPicture(image.NewGray(r), color.Gray{90})), []byte{90}},
 		{"misnamed.gif", encodePNG(t, fillPicture(image.NewGray(r), color.Gray{90})), []byte{90}},
 		{"colour.gif", encodeGIF(t, still(fillPicture(image.NewPaletted(r, colours), blue))), []byte{10, 20, 200}},
@@ -344,7 +346,7 @@ func FuzzDecodeImage(f *testing.F) {
 	f.Add(encodeBMP(f, ramp(9, 7)))
 	f.Add(encodeGIF(f, disposals()))
 	f.Add(encodeTIFF(f, ramp(9, 7)))
-	for _, s := range []string{losslessWebP, alphaWebP, lossyWebP} {
+	for _, s := range []string{losslessWebP, alphaWebP, lossyWebP, lossyAlphaWebP} {
 		f.Add(fromBase64(f, s))
 	}
 	f.Add(pngHeader(20000, 20000))

@@ -82,16 +82,23 @@ func quickRecipe(t *testing.T, dir string, steps string) string {
 	return path
 }
 
-// Bad pictures among the good ones are named and left out; what can be read is
-// converted. The package that comes out judges on both engines with equal bytes.
-func TestTrainOnBadPictures(t *testing.T) {
-	needTensorFlow(t)
-	dir := t.TempDir()
-	good := filepath.Join(dir, "good")
+// goodWashers draws 27 good parts into a folder of dir's.
+func goodWashers(t *testing.T) (dir, good string) {
+	t.Helper()
+	dir = t.TempDir()
+	good = filepath.Join(dir, "good")
 	if err := os.Mkdir(good, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	washers(t, good, 27)
+	return dir, good
+}
+
+// Bad pictures among the good ones are named and left out; what can be read is
+// converted. The package that comes out judges on both engines with equal bytes.
+func TestTrainOnBadPictures(t *testing.T) {
+	needTensorFlow(t)
+	dir, good := goodWashers(t)
 	deep, grey := image.NewRGBA64(image.Rect(0, 0, 96, 96)), image.NewGray(image.Rect(0, 0, 80, 80))
 	for i := range deep.Pix {
 		deep.Pix[i] = byte(i * 7)
@@ -247,12 +254,7 @@ func TestSparkline(t *testing.T) {
 // Pictures under two names are one part, on one side of what weights learn from.
 func TestTrainCountsNearDuplicatesOnce(t *testing.T) {
 	needTensorFlow(t)
-	dir := t.TempDir()
-	good := filepath.Join(dir, "good")
-	if err := os.Mkdir(good, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	washers(t, good, 27)
+	dir, good := goodWashers(t)
 	for _, name := range []string{"aa", "ac", "ae", "ag"} {
 		b, err := os.ReadFile(filepath.Join(good, name+".png"))
 		if err != nil {

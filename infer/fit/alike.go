@@ -10,8 +10,8 @@ type Thumb [256]float32
 // blocks, and a part that was put down again, or another part, moves more.
 const alikeLevels = 0.5
 
-// ThumbOf an int8 NHWC input of w x h pixels and three channels.
-func ThumbOf(input []byte, w, h int) Thumb {
+// thumbOf an int8 NHWC input of w x h pixels and three channels.
+func thumbOf(input []byte, w, h int) Thumb {
 	var t Thumb
 	for by := range 16 {
 		for bx := range 16 {
@@ -28,8 +28,8 @@ func ThumbOf(input []byte, w, h int) Thumb {
 	return t
 }
 
-// Alike reports whether t and u are near-duplicates.
-func (t *Thumb) Alike(u *Thumb) bool {
+// alike reports whether t and u are near-duplicates.
+func (t *Thumb) alike(u *Thumb) bool {
 	sum := float32(0)
 	for i, v := range t {
 		d := v - u[i]
@@ -47,7 +47,7 @@ type Print struct {
 
 // PrintOf an int8 NHWC input of w x h pixels and three channels.
 func PrintOf(input []byte, w, h int) Print {
-	return Print{Thumb: ThumbOf(input, w, h), Digest: models.InputDigest(input)}
+	return Print{Thumb: thumbOf(input, w, h), Digest: models.InputDigest(input)}
 }
 
 // GroupPrints returns groups with those joined that hold near-duplicates of each
@@ -58,7 +58,7 @@ func PrintOf(input []byte, w, h int) Print {
 // of a very uniform product than few parts seen again and again: then only equal
 // pictures are joined, and uniform is how many others might be.
 func GroupPrints(prints []Print, groups []int) (joined []int, merged, uniform int) {
-	joined, merged = groupWhere(groups, func(i, j int) bool { return prints[i].Thumb.Alike(&prints[j].Thumb) })
+	joined, merged = groupWhere(groups, func(i, j int) bool { return prints[i].Thumb.alike(&prints[j].Thumb) })
 	if 2*merged <= len(prints) {
 		return joined, merged, 0
 	}

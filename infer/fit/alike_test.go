@@ -28,7 +28,7 @@ func exposure(shift int, seed uint64) []byte {
 func TestGroupPrints(t *testing.T) {
 	var some, uniform []Print
 	for i, shift := range []int{0, 2, 0, 4, 6} {
-		some = append(some, Print{ThumbOf(exposure(shift, uint64(i)), 64, 64), string(rune('a' + i))})
+		some = append(some, Print{thumbOf(exposure(shift, uint64(i)), 64, 64), string(rune('a' + i))})
 	}
 	if groups, merged, alike := GroupPrints(some, upTo(5)); !slices.Equal(groups, []int{0, 1, 0, 2, 3}) || merged != 1 || alike != 0 {
 		t.Errorf("groups %v, %d merged, %d alike", groups, merged, alike)
@@ -41,7 +41,7 @@ func TestGroupPrints(t *testing.T) {
 		t.Errorf("groups %v; %d merged", groups, merged)
 	}
 	for i := range 6 {
-		uniform = append(uniform, Print{ThumbOf(exposure(0, uint64(i)), 64, 64), string(rune('a' + i%5))})
+		uniform = append(uniform, Print{thumbOf(exposure(0, uint64(i)), 64, 64), string(rune('a' + i%5))})
 	}
 	if groups, merged, alike := GroupPrints(uniform, upTo(6)); !slices.Equal(groups, []int{0, 1, 2, 3, 4, 0}) || merged != 1 || alike != 4 {
 		t.Errorf("uniform parts: groups %v, %d merged, %d alike", groups, merged, alike)
