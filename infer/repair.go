@@ -2,19 +2,23 @@ package infer
 
 import (
 	"math"
+	"slices"
 
 	"winnow/edge"
 )
 
-// repairer bridges what a frame lacks: pixels that are known to be dead and hold
-// their dead value, and, where no taught frame had such lines, rows and columns that
-// hold one value from end to end and stand out from their neighbours. A defect has texture or noise and does not fill
-// a line to the bit; and a known pixel that shows anything else is alive. Integer
-// arithmetic throughout; the caller's frame is never written to.
+// repairer bridges what a frame lacks: pixels and lines that are known to be dead and
+// hold their dead value, and, where no taught frame had such lines, rows and columns that
+// hold one value from end to end between lines that are full of change, and stand out
+// from those. A defect has texture or noise and does not fill a line to the bit; in a
+// drawing or on a clipped ground, where it might, lines say nothing. A known pixel or line
+// that shows anything else is alive. Integer arithmetic throughout; the caller's
+// frame is never written to.
 type repairer struct {
-	sensor *Sensor
-	dead   []deadPixel
-	isDead map[int]bool
+	sensor              *Sensor
+	dead                []deadPixel
+	isDead              map[int]bool // pixels, by number
+	deadRow, deadColumn []bool
 
 	copied  edge.Frame
 	dirty   bool // copied is a copy of the frame at hand
@@ -29,6 +33,14 @@ func newRepairer(s *Sensor) *repairer {
 		for _, d := range r.dead {
 			r.isDead[d.y*s.Width+d.x] = true
 		}
+		r.deadRow, r.deadColumn = make([]bool, s.Height), make([]bool, s.Width)
+		for _, d := range s.Lines {
+			if d.Column {
+				r.deadColumn[d.At] = true
+			} else {
+				r.deadRow[d.At] = true
+			}
+		}
 	}
 	return r
 }
@@ -38,20 +50,21 @@ func newRepairer(s *Sensor) *repairer {
 func (r *repairer) run(f *edge.Frame) (whole *edge.Frame, missing float64, bad bool) {
 	r.dirty = false
 	n := r.bridgePixels(f)
-	if r.sensor == nil || r.sensor.Even {
-		return r.result(f), float64(n) / float64(f.Width*f.Height), false
+	all := float64(f.Width * f.Height)
+	if r.sensor == nil {
+		return f, 0, false
 	}
-	r.rows, r.columns = deadLines(f, r.rows[:0], r.columns[:0])
+	if share := r.sensor.lost(f); share > 0 {
+		return f, share, true
+	}
+	r.rows, r.columns = deadLines(f, r.sensor, r.rows[:0], r.columns[:0])
 	lines := len(r.rows)*f.Width + len(r.columns)*f.Height
-	if missing = float64(n+lines) / float64(f.Width*f.Height); missing > mostMissing {
+	if missing = float64(n+lines) / all; missing > mostMissing {
 		return f, missing, true
 	}
 	if lines > 0 {
 		r.copy(f)
 		r.bridgeLines()
-	}
-	if share := lost(f); share > 0 {
-		return f, share, true
 	}
 	return r.result(f), missing, false
 }
@@ -72,13 +85,17 @@ func (r *repairer) copy(f *edge.Frame) {
 }
 
 // lost is the share of rows that hold one value at an edge of f, where it is so
-// large that the frame must have been cut off on its way.
-func lost(f *edge.Frame) float64 {
+// much larger than in any taught frame that this one must have been cut off on its way.
+func (s *Sensor) lost(f *edge.Frame) float64 {
 	top, bottom := edgeShares(f)
-	if share := max(top, bottom); share > edgeRows {
-		return share
+	lost := 0.0
+	if top > s.Top+max(edgeRows, s.Top/2) {
+		lost = top
 	}
-	return 0
+	if bottom > s.Bottom+max(edgeRows, s.Bottom/2) {
+		lost = max(lost, bottom)
+	}
+	return lost
 }
 
 func (r *repairer) bridgePixels(f *edge.Frame) (n int) {
@@ -89,7 +106,7 @@ func (r *repairer) bridgePixels(f *edge.Frame) (n int) {
 		if valueAt(f, d.x, d.y) != d.value {
 			continue
 		}
-		if mean, ok := around(f, d.x, d.y, func(i int) bool { return r.isDead[i] }); ok {
+		if mean, ok := around(f, d.x, d.y, func(x, y int) bool { return r.deadRow[y] || r.deadColumn[x] || r.isDead[y*f.Width+x] }); ok {
 			r.copy(f)
 			setAt(&r.copied, d.x, d.y, mean)
 			n++
@@ -191,6 +208,20 @@ func (l line) usual(f *edge.Frame) ([]byte, bool) {
 	return nil, false
 }
 
+// lively reports whether many of 64 pixels spread over l differ from the next one, as
+// those of textured or noisy lines do. A part before a clipped ground makes a line
+// lively; ground alone and flat drawings do not.
+func (l line) lively(f *edge.Frame) bool {
+	const of = 64
+	bpp, changes := f.Format.BytesPerPixel(), 0
+	for k := range of {
+		if i := k * (l.n - 1) / of; l.value(f, i, bpp) != l.value(f, i+1, bpp) {
+			changes++
+		}
+	}
+	return changes >= of/lineLively
+}
+
 // value is pixel i of l as one number.
 func (l line) value(f *edge.Frame, i, bpp int) uint32 {
 	p := f.Pix[l.at+i*l.step:][:bpp]
@@ -198,14 +229,6 @@ func (l line) value(f *edge.Frame, i, bpp int) uint32 {
 		return uint32(p[0])
 	}
 	return uint32(p[0]) | uint32(p[1])<<8 | uint32(p[2])<<16
-}
-
-// same compares two pixels of one format.
-func same(p, q []byte) bool {
-	if len(p) == 1 {
-		return p[0] == q[0]
-	}
-	return p[0] == q[0] && p[1] == q[1] && p[2] == q[2]
 }
 
 // contrast is the mean difference, in levels, of lines a and b.
@@ -221,46 +244,76 @@ func contrast(f *edge.Frame, a, b line) int {
 	return sum / (a.n * bpp)
 }
 
-// deadLines appends the dead rows and columns of f, ascending. What interrupts one
-// must be dead lines across it.
-func deadLines(f *edge.Frame, rows, columns []int) ([]int, []int) {
+// deadLines appends the dead rows and columns of f, ascending: those that s, which
+// may be nil, knows and that hold their values, and those that look dead, unless s says
+// that parts have such lines. What interrupts one must be dead lines across it.
+func deadLines(f *edge.Frame, s *Sensor, rows, columns []int) ([]int, []int) {
 	var oddRows, oddColumns [][]int
-	rows, oddRows = candidates(f, rows, f.Height, rowOf)
-	columns, oddColumns = candidates(f, columns, f.Width, columnOf)
+	if s != nil && len(s.Lines) > 0 && f.Width == s.Width && f.Height == s.Height {
+		rows, oddRows = holding(f, s.Lines, false, rows)
+		columns, oddColumns = holding(f, s.Lines, true, columns)
+	}
+	if s == nil || !s.Striped {
+		rows, oddRows = candidates(f, rows, oddRows, f.Height, rowOf)
+		columns, oddColumns = candidates(f, columns, oddColumns, f.Width, columnOf)
+	}
 	for changed := true; changed; {
 		before := len(rows) + len(columns)
 		rows, oddRows = crossedBy(rows, oddRows, columns)
 		columns, oddColumns = crossedBy(columns, oddColumns, rows)
 		changed = len(rows)+len(columns) < before
 	}
-	return rows, columns
+	slices.Sort(rows)
+	slices.Sort(columns)
+	return slices.Compact(rows), slices.Compact(columns)
 }
 
-// candidates are the lines that are constant but for few pixels, in bundles of at
-// most lineBundle, and stand out from the lines beside their bundle.
-func candidates(f *edge.Frame, dst []int, n int, of func(*edge.Frame, int) line) ([]int, [][]int) {
+// holding appends the known rows, or columns, that hold their values but for few
+// pixels, with the numbers of those.
+func holding(f *edge.Frame, known []DeadLine, columns bool, dst []int) ([]int, [][]int) {
 	var odd [][]int
-	var buf [lineCrossed + 2]int
-	room := buf[:0]
-	start := -1 // of the bundle at hand
-	for i := 0; i <= n; i++ {
-		constant := false
-		if i < n {
-			room, constant = of(f, i).constant(f, room[:0])
-		}
-		if constant {
-			if start < 0 {
-				start = i
-			}
+	for _, d := range known {
+		if d.Column != columns {
 			continue
 		}
-		if start >= 0 && i-start <= lineBundle && apartFrom(f, start, i, n, of) {
-			for k := start; k < i; k++ {
-				crossed, _ := of(f, k).constant(f, nil)
-				dst, odd = append(dst, k), append(odd, crossed)
-			}
+		own := d.of(f)
+		base, ok := own.usual(f)
+		if !ok || !same(base, d.Value[:len(base)]) {
+			continue
 		}
-		start = -1
+		if crossed, ok := own.constant(f, nil); ok {
+			dst, odd = append(dst, d.At), append(odd, crossed)
+		}
+	}
+	return dst, odd
+}
+
+// candidates appends the lines that are constant but for few pixels, in bundles of at
+// most lineBundle between lively lines, and stand out from those; and the numbers of
+// those pixels.
+func candidates(f *edge.Frame, dst []int, odd [][]int, n int, of func(*edge.Frame, int) line) ([]int, [][]int) {
+	var buf [lineCrossed + 2]int
+	room := buf[:0]
+	constant := func(i int) (ok bool) {
+		room, ok = of(f, i).constant(f, room[:0])
+		return ok
+	}
+	for from := 0; from < n; from++ {
+		if _, usual := of(f, from).usual(f); !usual || from > 0 && !of(f, from-1).lively(f) {
+			continue
+		}
+		to := from
+		for to < n && to-from <= lineBundle && constant(to) {
+			to++
+		}
+		if to == from || to-from > lineBundle || to < n && !of(f, to).lively(f) || !apartFrom(f, from, to, n, of) {
+			continue
+		}
+		for i := from; i < to; i++ {
+			crossed, _ := of(f, i).constant(f, nil)
+			dst, odd = append(dst, i), append(odd, crossed)
+		}
+		from = to
 	}
 	return dst, odd
 }
@@ -283,7 +336,7 @@ func crossedBy(lines []int, odd [][]int, across []int) ([]int, [][]int) {
 	for i := range lines {
 		ok := true
 		for _, at := range odd[i] {
-			ok = ok && has(across, at)
+			ok = ok && slices.Contains(across, at)
 		}
 		if ok {
 			lines[keep], odd[keep] = lines[i], odd[i]
@@ -291,13 +344,4 @@ func crossedBy(lines []int, odd [][]int, across []int) ([]int, [][]int) {
 		}
 	}
 	return lines[:keep], odd[:keep]
-}
-
-func has(of []int, v int) bool {
-	for _, o := range of {
-		if o == v {
-			return true
-		}
-	}
-	return false
 }

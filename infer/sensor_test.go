@@ -3,6 +3,7 @@ package infer
 import (
 	"bytes"
 	"math/rand/v2"
+	"reflect"
 	"testing"
 
 	"winnow/edge"
@@ -25,10 +26,15 @@ func scenery(r *rand.Rand, w, h int, format edge.PixelFormat) *edge.Frame {
 }
 
 // clipped makes an area of f as bright as can be.
-func clipped(f *edge.Frame, x0, y0, x1, y1 int) {
+func clipped(f *edge.Frame, x0, y0, x1, y1 int) { fill(f, x0, y0, x1, y1, 255) }
+
+// cut makes the rows from y0 to y1 of f what rows are that never arrived.
+func cut(f *edge.Frame, y0, y1 int) { fill(f, 0, y0, f.Width, y1, 0) }
+
+func fill(f *edge.Frame, x0, y0, x1, y1 int, v uint8) {
 	for y := y0; y < y1; y++ {
 		for x := x0; x < x1; x++ {
-			setAt(f, x, y, [3]uint8{255, 255, 255})
+			setAt(f, x, y, [3]uint8{v, v, v})
 		}
 	}
 }
@@ -39,14 +45,15 @@ func TestDeadPixelsAreFound(t *testing.T) {
 		var l SensorLearner
 		for range 20 {
 			f := scenery(r, 64, 48, format)
-			clipped(f, 40, 10, 50, 20) // a bright area is no dead pixel
+			clipped(f, 40, 10, 50, 20)          // a bright area is no dead pixel
+			setAt(f, 45, 15, [3]uint8{0, 0, 0}) // a black one in it is
 			setAt(f, 5, 6, [3]uint8{0, 0, 0})
 			setAt(f, 6, 6, [3]uint8{255, 255, 255})
 			setAt(f, 0, 47, [3]uint8{255, 255, 255})
 			l.Add(f)
 		}
 		s := l.Sensor()
-		if s.Count() != 3 || s.Width != 64 || s.Height != 48 {
+		if s.Count() != 4 || s.Width != 64 || s.Height != 48 {
 			t.Fatalf("%v: %d dead pixels: %v", format, s.Count(), s.pixels())
 		}
 		b, err := s.Encode()
@@ -183,8 +190,10 @@ func TestFramesThatLackTooMuchAreBad(t *testing.T) {
 	}{
 		"whole":           {func(*edge.Frame) {}, false},
 		"a bright margin": {func(f *edge.Frame) { clipped(f, 0, 93, 100, 100) }, false},
-		"a quarter lost":  {func(f *edge.Frame) { clipped(f, 0, 75, 100, 100) }, true},
-		"the top lost":    {func(f *edge.Frame) { clipped(f, 0, 0, 100, 10) }, true},
+		"a dark margin":   {func(f *edge.Frame) { cut(f, 93, 100) }, false},
+		"a white quarter": {func(f *edge.Frame) { clipped(f, 0, 75, 100, 100) }, false},
+		"a quarter lost":  {func(f *edge.Frame) { cut(f, 75, 100) }, true},
+		"the top lost":    {func(f *edge.Frame) { cut(f, 0, 10) }, true},
 		"six dead rows": {func(f *edge.Frame) {
 			for i := range 6 {
 				clipped(f, 0, 10*i+5, 100, 10*i+6)
@@ -202,36 +211,190 @@ func TestFramesThatLackTooMuchAreBad(t *testing.T) {
 	}
 }
 
-// Pictures without sensor noise have lines of one value: what they say is not
-// believed, however few of them were taught.
+// Where a taught part had a line that looks dead, however few did, lines are
+// believed no more; a clipped margin says nothing of them.
 func TestLinesOfOneValueAreNoSignWhereTheyAreUsual(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 7))
-	for what, draw := range map[string]func(f *edge.Frame){
-		"a dead row":        func(f *edge.Frame) { clipped(f, 0, 30, 64, 31) },
-		"a clipped margin":  func(f *edge.Frame) { clipped(f, 0, 0, 5, 48) },
-		"a crossed line":    func(f *edge.Frame) { clipped(f, 0, 30, 64, 31); clipped(f, 9, 0, 10, 48) },
-		"one row in twenty": func(f *edge.Frame) { clipped(f, 0, 47, 64, 48) },
+	for what, c := range map[string]struct {
+		draw    func(f *edge.Frame)
+		striped bool
+	}{
+		"a dead row":       {func(f *edge.Frame) { clipped(f, 0, 30, 64, 31) }, true},
+		"a crossed line":   {func(f *edge.Frame) { clipped(f, 0, 30, 64, 31); clipped(f, 9, 0, 10, 48) }, true},
+		"the last row":     {func(f *edge.Frame) { clipped(f, 0, 47, 64, 48) }, true},
+		"a clipped margin": {func(f *edge.Frame) { clipped(f, 0, 0, 5, 48) }, false},
+		"a ground":         {func(f *edge.Frame) { clipped(f, 0, 0, 64, 9); clipped(f, 0, 40, 64, 48) }, false},
 	} {
 		var l SensorLearner
 		for i := range 20 {
 			f := scenery(r, 64, 48, edge.Gray8)
 			if i == 11 {
-				draw(f)
+				c.draw(f)
 			}
 			l.Add(f)
 		}
 		s := l.Sensor()
-		if !s.Even {
-			t.Errorf("%s: believed", what)
+		if s.Striped != c.striped {
+			t.Errorf("%s: striped is %v", what, s.Striped)
 		}
 		f := scenery(r, 64, 48, edge.Gray8)
 		clipped(f, 0, 20, 64, 21)
-		if whole, missing, bad := newRepairer(s).run(f); whole != f || missing != 0 || bad {
-			t.Errorf("%s: %g is bridged", what, missing)
+		whole, missing, bad := newRepairer(s).run(f)
+		if c.striped && (whole != f || missing != 0) || !c.striped && (whole == f || missing != 1./48) || bad {
+			t.Errorf("%s: %g is bridged, bad: %v", what, missing, bad)
 		}
-		fresh := &Sensor{Schema: SensorSchema, Even: true}
-		if fresh.Renew(&Sensor{Width: 9, Height: 9, Dead: make([]byte, 8)}); fresh.Even || fresh.Count() != 1 {
+		fresh := &Sensor{Schema: SensorSchema, Striped: true, Top: 1}
+		if fresh.Renew(&Sensor{Width: 9, Height: 9, Dead: make([]byte, 8), Bottom: 0.5}); fresh.Striped || fresh.Top != 0 || fresh.Bottom != 0.5 || fresh.Count() != 1 {
 			t.Errorf("renewed: %+v", fresh)
+		}
+	}
+}
+
+// Lines that held one value in every frame are bridged where they hold it, on a
+// clipped ground too, where a new one is not told from a mark.
+func TestDeadLinesAreFound(t *testing.T) {
+	for _, format := range []edge.PixelFormat{edge.Gray8, edge.RGB24} {
+		r := rand.New(rand.NewPCG(4, 1))
+		frame := func() *edge.Frame {
+			f := scenery(r, 128, 96, format)
+			clipped(f, 0, 0, 128, 12)
+			for x := range 128 {
+				setAt(f, x, 6, [3]uint8{})
+				setAt(f, x, 30, [3]uint8{})
+				setAt(f, x, 31, [3]uint8{7, 7, 7})
+			}
+			for y := range 96 {
+				setAt(f, 20, y, [3]uint8{255, 255, 255})
+			}
+			return f
+		}
+		var l SensorLearner
+		for range 20 {
+			l.Add(frame())
+		}
+		s := l.Sensor()
+		want := []DeadLine{{At: 6}, {At: 30}, {At: 31, Value: [3]uint8{7, 7, 7}}, {At: 20, Column: true, Value: [3]uint8{255, 255, 255}}}
+		if !reflect.DeepEqual(s.Lines, want) || s.Striped || s.Count() != 0 {
+			t.Fatalf("%v: %+v", format, s)
+		}
+		b, err := s.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, err = ParseSensor(b); err != nil || !reflect.DeepEqual(s.Lines, want) {
+			t.Fatalf("read back: %+v, %v", s, err)
+		}
+		for what, known := range map[string]*Sensor{"judging": s, "teaching": s.ForTeaching()} {
+			whole, missing, bad := newRepairer(known).run(frame())
+			if want := float64(3*128+96) / (128 * 96); missing != want || bad {
+				t.Errorf("%v, %s: %g is missing, bad: %v", format, what, missing, bad)
+			}
+			for _, at := range [][2]int{{40, 6}, {40, 30}, {40, 31}, {20, 40}} {
+				if v, above := valueAt(whole, at[0], at[1]), valueAt(whole, at[0]+2, max(at[1]-3, 0)); differ(v, above) {
+					t.Errorf("%v, %s: pixel %v is %v beside %v", format, what, at, v, above)
+				}
+			}
+		}
+		alive := frame()
+		setAt(alive, 50, 30, [3]uint8{99, 99, 99})
+		if s.Confirm(alive); s.knows(30, false) || !s.knows(31, false) || !s.knows(6, false) || !s.knows(20, true) {
+			t.Errorf("%v: after a row was seen alive: %+v", format, s.Lines)
+		}
+	}
+}
+
+// A dead line that is as bright as what lies beside it is told by that it alone never
+// moves.
+func TestDeadLineThatDoesNotStandOutIsFound(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 2))
+	var l SensorLearner
+	for range 20 {
+		f := noiseFrame(r, 64, 48, edge.Gray8)
+		for i := range f.Pix {
+			f.Pix[i] = 250 + f.Pix[i]%5
+		}
+		clipped(f, 0, 20, 64, 21)
+		l.Add(f)
+	}
+	if s := l.Sensor(); !reflect.DeepEqual(s.Lines, []DeadLine{{At: 20, Value: [3]uint8{255, 255, 255}}}) {
+		t.Errorf("%+v", s.Lines)
+	}
+}
+
+// In frames without noise a mark of the product holds its value as a dead pixel does:
+// nothing is called dead.
+func TestFramesWithoutNoiseSayNothing(t *testing.T) {
+	var l SensorLearner
+	for i := range 20 {
+		f := grayFrame(64, 48)
+		for k := range f.Pix {
+			f.Pix[k] = byte(60 + k%64)
+		}
+		clipped(f, 10+i, 20, 20+i, 30)
+		for x := range 64 {
+			setAt(f, x, 8, [3]uint8{})
+		}
+		setAt(f, 40, 40, [3]uint8{})
+		l.Add(f)
+	}
+	if s := l.Sensor(); s.Count() != 0 || len(s.Lines) != 0 || s.Width != 64 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// Neither on a clipped ground nor in a drawing without noise is a line of one value
+// the sensor's.
+func TestLinesBetweenEvenOnesAreScored(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 7))
+	ground := scenery(r, 64, 48, edge.Gray8)
+	clipped(ground, 0, 0, 64, 12)
+	drawing := grayFrame(64, 48)
+	for y := range 48 {
+		for x := range 64 {
+			setAt(drawing, x, y, [3]uint8{uint8(40 + 60*((x/16+y/16)%3))})
+		}
+	}
+	for what, f := range map[string]*edge.Frame{"ground": ground, "drawing": drawing} {
+		for x := range 64 {
+			setAt(f, x, 6, [3]uint8{})
+		}
+		s := &Sensor{Schema: SensorSchema, Top: 0.3}
+		if whole, missing, bad := newRepairer(s).run(f); whole != f || missing != 0 || bad {
+			t.Errorf("%s: %g is bridged, bad: %v", what, missing, bad)
+		}
+	}
+}
+
+// A ground that taught frames had is no sign of a frame that was cut off; far more
+// of it is.
+func TestMoreGroundThanTaughtIsLost(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 7))
+	var l SensorLearner
+	for i := range 20 {
+		f := scenery(r, 64, 100, edge.Gray8)
+		cut(f, 100-i, 100)
+		l.Add(f)
+	}
+	s := l.Sensor()
+	if s.Top != 0 || s.Bottom != 0.19 {
+		t.Fatalf("taught frames had %g and %g of ground", s.Top, s.Bottom)
+	}
+	for rows, lost := range map[int]bool{0: false, 19: false, 28: false, 29: true, 60: true} {
+		f := scenery(r, 64, 100, edge.Gray8)
+		cut(f, 100-rows, 100)
+		if _, missing, bad := newRepairer(s).run(f); bad != lost || bad && missing != float64(rows)/100 {
+			t.Errorf("%d rows of ground: bad is %v with %g missing", rows, bad, missing)
+		}
+	}
+}
+
+func TestSensorsOfSchema1AreRead(t *testing.T) {
+	for in, want := range map[string]Sensor{
+		`{"schema":1,"width":9,"height":9,"dead":"","even":true}`: {Schema: SensorSchema, Width: 9, Height: 9, Dead: []byte{}, Striped: true, Top: 1, Bottom: 1},
+		`{"schema":1,"even":false,"striped":true,"top":0.5}`:      {Schema: SensorSchema},
+	} {
+		if s, err := ParseSensor([]byte(in)); err != nil || !reflect.DeepEqual(*s, want) {
+			t.Errorf("%s: %+v, %v", in, s, err)
 		}
 	}
 }
@@ -246,7 +409,10 @@ func TestFlatFramesAreLeftAlone(t *testing.T) {
 
 func TestSensorsThatMakeNoSenseAreRefused(t *testing.T) {
 	for _, bad := range []string{
-		`{`, `{"schema":2}`, `{"schema":1,"width":9,"height":9,"dead":"AAA="}`, `{"schema":1,"even":3}`,
+		`{`, `{"schema":3}`, `{"schema":2,"top":1.5}`, `{"schema":2,"bottom":-1}`, `{"schema":1,"width":9,"height":9,"dead":"AAA="}`, `{"schema":1,"even":3}`, `{"schema":2,"striped":3}`,
+		`{"schema":2,"width":9,"height":9,"lines":[{"at":9}]}`,
+		`{"schema":2,"width":90,"height":9,"lines":[{"at":-1,"column":true}]}`,
+		`{"schema":2,"width":90,"height":9,"lines":[{"at":8}]}`,
 		`{"schema":1,"width":100,"height":100,"dead":"ZAAAAAAAAAA="}`, // x = 100
 		`{"schema":1,"width":5,"height":5,"dead":"AAAAAAAAAAA="}`,     // 4 %
 		`{"schema":1,"width":70000,"height":5}`,
@@ -270,7 +436,7 @@ func TestJudgeRejectsWhatIsMissing(t *testing.T) {
 	if err := j.Judge(f, &v); err != nil || v.Decision != edge.Accept || v.Missing != 0 {
 		t.Fatalf("a whole frame: %v, %g missing, %v", v.Decision, v.Missing, err)
 	}
-	clipped(f, 0, 40, 128, 64)
+	cut(f, 40, 64)
 	if err := j.Judge(f, &v); err != nil || v.Decision != edge.Reject || v.Reason != edge.ReasonBadFrame || v.Missing != 0.375 {
 		t.Errorf("a cut frame: %v %q, %g missing, %v", v.Decision, v.Reason, v.Missing, err)
 	}

@@ -130,8 +130,9 @@ func (b *bench) corruption(w *strings.Builder) {
 		for g := 1; g <= corrupt.Grades; g++ {
 			rows = append(rows, append([]string{string(k), corrupt.Strength(k, g)}, cells(string(k), g)...))
 		}
-		for g := 1; g <= corrupt.Grades && k == corrupt.Dead; g++ { // by a judge that knows them
-			rows = append(rows, append([]string{"dead-known", corrupt.Strength(k, g)}, cells("dead-known", g)...))
+		for g := 1; g <= corrupt.Grades && (k == corrupt.Dead || k == corrupt.Lines); g++ { // by a judge that knows them
+			name := string(k) + ", known"
+			rows = append(rows, append([]string{name, corrupt.Strength(k, g)}, cells(name, g)...))
 		}
 	}
 	table(w, header, rows)

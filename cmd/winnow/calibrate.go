@@ -72,13 +72,13 @@ func (f *calibrateFlags) check() error {
 
 // calibratedReport is what `calibrate --json` prints.
 type calibratedReport struct {
-	Model      string `json:"model"`
-	Digest     string `json:"digest"`
-	From       string `json:"from"` // digest of the package before
-	Parts      int    `json:"parts"`
-	Groups     int    `json:"groups"`
-	DeadPixels int    `json:"dead_pixels"` // of the camera, that are bridged
+	Model  string `json:"model"`
+	Digest string `json:"digest"`
+	From   string `json:"from"` // digest of the package before
+	Parts  int    `json:"parts"`
+	Groups int    `json:"groups"`
 	alike
+	dead
 	Skipped     []string         `json:"skipped"`
 	Before      float64          `json:"threshold_before"`
 	Threshold   float64          `json:"threshold"`
@@ -182,13 +182,13 @@ func takePictures(ctx context.Context, c *recalibrate.Collector, j *infer.Judge,
 
 func calibrated(path string, old *models.Package, c *recalibrate.Collector, n *recalibrate.Result, skipped []string) *calibratedReport {
 	m, cal := n.Package.Manifest.Calibrated, n.Package.Calibration
-	dead := 0
+	var lacks dead
 	if s, err := infer.ParseSensor(n.Package.Sensor); err == nil {
-		dead = s.Count()
+		lacks = deadOf(s)
 	}
 	return &calibratedReport{
-		DeadPixels: dead,
-		Model:      path, Digest: n.Package.Digest(), From: m.Package, Parts: m.Parts, Groups: m.Groups, alike: alike{n.Joined, n.Uniform},
+		dead:  lacks,
+		Model: path, Digest: n.Package.Digest(), From: m.Package, Parts: m.Parts, Groups: m.Groups, alike: alike{n.Joined, n.Uniform},
 		Skipped: skipped, Before: old.Calibration.Threshold, Threshold: cal.Threshold, Above: c.Above(old.Calibration.Threshold),
 		Certificate: cal.Certificate, Promise: fit.Promise(cal),
 	}
@@ -204,9 +204,7 @@ func (r *calibratedReport) print(w io.Writer, asJSON bool) error {
 	r.alike.print(w)
 	fmt.Fprintf(w, "calibrated on %d fresh good parts in %d groups: %s\n", r.Parts, r.Groups, r.Model)
 	fmt.Fprintf(w, "threshold %.3f, was %.3f; %d of these parts lay above it\n", r.Threshold, r.Before, r.Above)
-	if r.DeadPixels > 0 {
-		fmt.Fprintf(w, "%d dead pixels of the camera are bridged: they held one value in every picture\n", r.DeadPixels)
-	}
+	r.dead.print(w)
 	_, err := fmt.Fprintf(w, "%s\n", r.Promise)
 	return err
 }

@@ -169,25 +169,29 @@ func (x *examiner) corruptions(all []evaluate.Picture, limit int) ([]evaluate.Co
 		}
 		x.bar.update("judging corrupted pictures", i+1, len(ps))
 	}
-	known, err := x.knownDead(ps)
-	if err != nil {
-		return nil, err
+	known := map[corrupt.Kind][]evaluate.Corrupted{}
+	for _, kind := range []corrupt.Kind{corrupt.Dead, corrupt.Lines} {
+		rows, err := x.knownDead(ps, kind)
+		if err != nil {
+			return nil, err
+		}
+		known[kind] = rows
 	}
 	out := []evaluate.Corrupted{table[0].Corrupted("none", 0, "the pictures as they are")}
 	for k, e := range table[1:] {
 		kind, grade := corrupt.Kinds()[k/corrupt.Grades], 1+k%corrupt.Grades
 		out = append(out, e.Corrupted(string(kind), grade, corrupt.Strength(kind, grade)))
-		if kind == corrupt.Dead && grade == corrupt.Grades {
-			out = append(out, known...)
+		if grade == corrupt.Grades {
+			out = append(out, known[kind]...)
 		}
 	}
 	return out, nil
 }
 
-// knownDead judges pictures with dead pixels again, by a judge that knows which:
-// those that `winnow calibrate` would find in the first of the same pictures. There
-// are no such rows where it would find none.
-func (x *examiner) knownDead(ps []evaluate.Picture) ([]evaluate.Corrupted, error) {
+// knownDead judges pictures with dead pixels or lines again, by a judge that knows
+// which: those that `winnow calibrate` would find in the first of the same pictures.
+// There are no such rows where it would look for none.
+func (x *examiner) knownDead(ps []evaluate.Picture, kind corrupt.Kind) ([]evaluate.Corrupted, error) {
 	sensor, err := x.judge.Sensor()
 	if err != nil {
 		return nil, err
@@ -199,7 +203,7 @@ func (x *examiner) knownDead(ps []evaluate.Picture) ([]evaluate.Corrupted, error
 		if err := pixfmt.ReadImageInto(f, ps[i].Path); err != nil {
 			return err
 		}
-		return corrupt.Apply(f, corrupt.Dead, grade, 1, uint64(i))
+		return corrupt.Apply(f, kind, grade, 1, uint64(i))
 	}
 	for grade := 1; grade <= corrupt.Grades; grade++ {
 		var l infer.SensorLearner
@@ -225,9 +229,9 @@ func (x *examiner) knownDead(ps []evaluate.Picture) ([]evaluate.Corrupted, error
 				return nil, err
 			}
 			e.Add(part)
-			x.bar.update("judging dead pixels that are known", (grade-1)*len(ps)+i+1, corrupt.Grades*len(ps))
+			x.bar.update("judging dead pixels and lines that are known", (grade-1)*len(ps)+i+1, corrupt.Grades*len(ps))
 		}
-		out = append(out, e.Corrupted("dead-known", grade, corrupt.Strength(corrupt.Dead, grade)+", known"))
+		out = append(out, e.Corrupted(string(kind)+", known", grade, corrupt.Strength(kind, grade)))
 	}
 	return out, nil
 }

@@ -107,10 +107,10 @@ func printSlices(w io.Writer, r *evaluate.Result) {
 		fmt.Fprintf(w, "%-20s %6d %6d %12s %14s %8s %8s %8s %10s\n", c.Name, c.Good, c.Bad, percent(c.ImageAUROC), percent(c.FalseReject), percent(c.Unsure), percent(c.Escape), decimal(c.Shift), decimal(c.Rejects1))
 	}
 	if len(r.Corruptions) > 0 {
-		fmt.Fprintf(w, "%-13s %-26s %12s %14s %8s %8s\n", "corruption", "", "image AUROC", "false rejects", "unsure", "escapes")
+		fmt.Fprintf(w, "%-18s %-26s %12s %14s %8s %8s\n", "corruption", "", "image AUROC", "false rejects", "unsure", "escapes")
 	}
 	for _, c := range r.Corruptions {
-		fmt.Fprintf(w, "%-13s %-26s %12s %14s %8s %8s\n", strings.TrimSpace(c.Name), c.Strength, percent(c.ImageAUROC), percent(c.FalseReject), percent(c.Unsure), percent(c.Escape))
+		fmt.Fprintf(w, "%-18s %-26s %12s %14s %8s %8s\n", strings.TrimSpace(c.Name), c.Strength, percent(c.ImageAUROC), percent(c.FalseReject), percent(c.Unsure), percent(c.Escape))
 	}
 	if len(r.CrossDomain) > 0 {
 		fmt.Fprintf(w, "%-16s %-16s %26s %12s %14s %8s\n", "taught on", "judged on", "image AUROC", "caught 1 %", "false rejects", "escapes")

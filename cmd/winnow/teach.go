@@ -80,11 +80,11 @@ type taughtReport struct {
 	Parts  int    `json:"parts"`
 	Groups int    `json:"groups"`
 	alike
+	dead
 	Skipped     []string         `json:"skipped"`
-	Suspects    []string         `json:"suspects"`    // taught pictures that look unlike the others, worst first
-	Input       [2]int           `json:"input"`       // width, height
-	Ignored     float64          `json:"ignored"`     // share of the picture that the mask takes out
-	DeadPixels  int              `json:"dead_pixels"` // of the camera, that are bridged
+	Suspects    []string         `json:"suspects"` // taught pictures that look unlike the others, worst first
+	Input       [2]int           `json:"input"`    // width, height
+	Ignored     float64          `json:"ignored"`  // share of the picture that the mask takes out
 	Threshold   float64          `json:"threshold"`
 	Certificate edge.Certificate `json:"certificate"`
 	Promise     string           `json:"promise"`
@@ -135,7 +135,7 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 		Threshold: p.Calibration.Threshold, Certificate: p.Calibration.Certificate, Promise: fit.Promise(p.Calibration),
 		Suspects: taught.suspects(), Views: viewReports(taught.result), Sizes: taught.sizes, Level: levelName(m.Preprocess.Level), Levels: taught.levels, Pruned: taught.pruned, Seconds: time.Since(start).Seconds(),
 	}
-	r.Outlook, r.DeadPixels, r.alike = taught.outlook(), taught.dead, taught.alike
+	r.Outlook, r.dead, r.alike = taught.outlook(), taught.dead, taught.alike
 	if m.Preprocess.Ignored != nil {
 		r.Ignored = *m.Preprocess.Ignored
 	}
@@ -147,9 +147,7 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 	}
 	fmt.Fprintf(out, "taught on %d good parts at %dx%d in %.1f s: %s (%.1f MB)\n", r.Parts, r.Input[0], r.Input[1], r.Seconds, f.out, float64(r.Bytes)/1e6)
 	r.alike.print(out)
-	if r.DeadPixels > 0 {
-		fmt.Fprintf(out, "%d dead pixels of the camera are bridged: they held one value in every picture\n", r.DeadPixels)
-	}
+	r.dead.print(out)
 	if r.Ignored > 0 {
 		fmt.Fprintf(out, "%.1f %% of the picture is ignored, as the mask says\n", 100*r.Ignored)
 	}

@@ -23,7 +23,7 @@ type taughtPictures struct {
 	levels    []levelReport
 	skipped   []string // pictures that were left out, and why
 	paths     []string // of the taught parts, in order
-	dead      int      // pixels of the camera
+	dead      dead     // of the camera
 	alike     alike
 	pruned    []pruneReport    // encoders that were tried
 	distilled *train.Distilled // how this one was trained
@@ -111,13 +111,13 @@ func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f 
 	if t.features.Len() < fit.MinParts {
 		return nil, tooFew(t.features.Len(), r.skipped)
 	}
-	r.dead = t.sensor.Count()
+	r.dead = deadOf(t.sensor)
 	r.pkg, r.result, err = t.Fit(ctx, fit.Options{FalseReject: f.falseReject, Progress: bar.update})
 	r.alike = t.alike
 	return r, err
 }
 
-// sensorOf is how many pictures are looked at for dead pixels before they are taught.
+// sensorOf is how many pictures are looked at for dead pixels and lines before they are taught.
 const sensorOf = 32
 
 // learnSensor finds what the camera shows alike in pictures, spread over ps.

@@ -39,30 +39,31 @@ func noisyParts(t *testing.T, dir string, seed uint64, n int, dead ...image.Poin
 	}
 }
 
-// Teach bridges the pixels that are dead in every picture; calibrate also those
-// that have died since. A part with them scores as one without.
+// Teach bridges the pixels that are dead in every picture; calibrate also those, and
+// lines, that have died since. A part with them scores as one without.
 func TestDeadPixelsAreBridged(t *testing.T) {
 	dir := t.TempDir()
 	first, second := image.Pt(10, 12), image.Pt(50, 40)
 	at := func(name string) string { return filepath.Join(dir, name) }
 	noisyParts(t, at("good"), 1, 20, first)
-	noisyParts(t, at("fresh"), 2, 20, first, second)
-	noisyParts(t, at("later"), 3, 1, first, second)
+	since := []image.Point{first, second}
+	for x := range 96 {
+		since = append(since, image.Pt(x, 70))
+	}
+	noisyParts(t, at("fresh"), 2, 20, since...)
+	noisyParts(t, at("later"), 3, 1, since...)
 	noisyParts(t, at("whole"), 3, 1)
-	dead := func(out string) int {
-		var r struct {
-			Dead int `json:"dead_pixels"`
-		}
-		if err := json.Unmarshal([]byte(out), &r); err != nil {
+	bridged := func(out string) (d dead) {
+		if err := json.Unmarshal([]byte(out), &d); err != nil {
 			t.Fatal(err)
 		}
-		return r.Dead
+		return d
 	}
 	code, out, errs := winnow(t, "teach", "--from", at("good"), "--out", at("a.tflite"), "--input", "96x96", "--json")
-	if code != 0 || dead(out) != 1 {
+	if code != 0 || bridged(out) != (dead{Pixels: 1}) {
 		t.Fatalf("teach: exit %d: %s%s", code, out, errs)
 	}
-	if code, out, errs = winnow(t, "calibrate", "--model", at("a.tflite"), "--from", at("fresh"), "--out", at("b.tflite"), "--json"); code != 0 || dead(out) != 2 {
+	if code, out, errs = winnow(t, "calibrate", "--model", at("a.tflite"), "--from", at("fresh"), "--out", at("b.tflite"), "--json"); code != 0 || bridged(out) != (dead{Pixels: 2, Lines: 1}) {
 		t.Fatalf("calibrate: exit %d: %s%s", code, out, errs)
 	}
 	later, whole := filepath.Join(at("later"), "000.png"), filepath.Join(at("whole"), "000.png")
@@ -70,7 +71,7 @@ func TestDeadPixelsAreBridged(t *testing.T) {
 	if before[0].Decision != edge.Reject || after[0].Decision != edge.Accept || after[1].Decision != edge.Accept {
 		t.Errorf("a dead pixel that nobody knows: %v; that calibrate has found: %v; none: %v", before[0].Decision, after[0].Decision, after[1].Decision)
 	}
-	if after[0].Missing != 2.0/(96*96) || before[0].Missing != 1.0/(96*96) || after[1].Missing != 0 {
+	if after[0].Missing != (2.0+96)/(96*96) || before[0].Missing != (1.0+96)/(96*96) || after[1].Missing != 0 {
 		t.Errorf("missing: %g known, %g half known, %g whole", after[0].Missing, before[0].Missing, after[1].Missing)
 	}
 	if d := after[0].Score.Fused - after[1].Score.Fused; d > 0.5 || d < -0.5 {
