@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 
 	"winnow/edge"
 )
@@ -210,6 +212,61 @@ func (s *Sensor) Confirm(f *edge.Frame) {
 		}
 	}
 	s.Dead = dead
+}
+
+// Beyond is what s says to be dead and known, which may be nil, does not.
+func (s *Sensor) Beyond(known *Sensor) *Sensor {
+	if known == nil || known.Width != s.Width || known.Height != s.Height {
+		return s
+	}
+	old := map[deadPixel]bool{}
+	for _, d := range known.pixels() {
+		old[d] = true
+	}
+	out := *s
+	out.Dead, out.Lines = nil, nil
+	for i, d := range s.pixels() {
+		if !old[d] {
+			out.Dead = append(out.Dead, s.Dead[8*i:8*i+8]...)
+		}
+	}
+	for _, d := range s.Lines {
+		if !known.knows(d.At, d.Column) {
+			out.Lines = append(out.Lines, d)
+		}
+	}
+	return &out
+}
+
+// String counts what is dead and says where the first of it is; "" where nothing is.
+func (s *Sensor) String() string {
+	var said []string
+	if n := s.Count(); n > 0 {
+		first := s.pixels()[0]
+		said = append(said, fmt.Sprintf("%d dead pixels (%d,%d and so on)", n, first.x, first.y))
+		if n == 1 {
+			said[0] = fmt.Sprintf("a dead pixel at %d,%d", first.x, first.y)
+		}
+	}
+	for _, kind := range []struct {
+		column bool
+		name   string
+	}{{false, "row"}, {true, "column"}} {
+		var at []string
+		for _, d := range s.Lines {
+			if d.Column == kind.column {
+				at = append(at, strconv.Itoa(d.At))
+			}
+		}
+		switch len(at) {
+		case 0:
+		case 1:
+			said = append(said, fmt.Sprintf("a dead %s, %s", kind.name, at[0]))
+		default:
+			said = append(said, fmt.Sprintf("%d dead %ss (%s)", len(at), kind.name, strings.Join(at, ", ")))
+		}
+	}
+	return strings.Join(said, " and ")
 }
 
 // edgeShares are the shares of rows, from the top and from the bottom, that hold one

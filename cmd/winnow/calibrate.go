@@ -20,6 +20,7 @@ import (
 
 type calibrateFlags struct {
 	model, from, split, out, engine string
+	condition, only                 string
 	falseReject                     float64
 	threads                         int
 	json                            bool
@@ -33,10 +34,14 @@ func calibrateCommand() *cobra.Command {
 		Long: "Calibrate judges good parts that the package was not taught on and draws the threshold anew from\n" +
 			"their scores. The package never saw them, so the certificate is exact for their number (split\n" +
 			"calibration). The graph and what it learned stay. Use it after a lamp was cleaned, for another lot,\n" +
-			"or to turn a cross-fitted certificate into an exact one.",
+			"or to turn a cross-fitted certificate into an exact one.\n\n" +
+			"A condition (a shift, a lot, an exposure) whose good parts score apart from the others', as the table of\n" +
+			"`winnow eval --condition` shows, can have a threshold of its own: calibrate on its parts only, and give\n" +
+			"the package a recipe that the line changes to.",
 		Example: "  winnow calibrate --model part.tflite --from fresh-good/ --out part-2.tflite\n" +
 			"  winnow calibrate --model part.tflite --from fresh-good/ --false-reject 0.02 --out part-2.tflite --json\n" +
-			"  winnow calibrate --model mtd.tflite --from mtd/ --split fresh.csv --out mtd-2.tflite    rows with split=teach, by group",
+			"  winnow calibrate --model mtd.tflite --from mtd/ --split fresh.csv --out mtd-2.tflite    rows with split=teach, by group\n" +
+			"  winnow calibrate --model mtd.tflite --from mtd/ --condition mtd/exposure.csv --only 3 --out mtd-exposure-3.tflite",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return runCalibrate(c.Context(), f, c.OutOrStdout(), c.ErrOrStderr())
@@ -46,6 +51,8 @@ func calibrateCommand() *cobra.Command {
 	fs.StringVar(&f.model, "model", "", "model package to calibrate again")
 	fs.StringVar(&f.from, "from", "", "folder of fresh pictures of good parts, or one in MVTec layout (train/good is taken)")
 	fs.StringVar(&f.split, "split", "", "CSV file with the columns path,split,group: rows with split=teach are taken")
+	fs.StringVar(&f.condition, "condition", "", "CSV file with the columns path,condition; with --only")
+	fs.StringVar(&f.only, "only", "", "calibrate on the parts of this condition alone")
 	fs.StringVar(&f.out, "out", "", "model package to write")
 	fs.StringVar(&f.engine, "engine", engineNative, "auto, native or tensorflow")
 	fs.Float64Var(&f.falseReject, "false-reject", 0.01, "false-reject rate that the threshold is drawn for")
@@ -66,17 +73,22 @@ func (f *calibrateFlags) check() error {
 		return usagef("--false-reject %g is not between 0 and 1", f.falseReject)
 	case f.threads < 0:
 		return usagef("--threads %d is negative", f.threads)
+	case f.condition != "" && f.only == "":
+		return usagef("--only is needed with --condition: which of its conditions to calibrate for")
+	case f.only != "" && f.condition == "":
+		return usagef("--condition is needed with --only: the CSV file that says which picture is of condition %q", f.only)
 	}
 	return nil
 }
 
 // calibratedReport is what `calibrate --json` prints.
 type calibratedReport struct {
-	Model  string `json:"model"`
-	Digest string `json:"digest"`
-	From   string `json:"from"` // digest of the package before
-	Parts  int    `json:"parts"`
-	Groups int    `json:"groups"`
+	Model     string `json:"model"`
+	Digest    string `json:"digest"`
+	From      string `json:"from"` // digest of the package before
+	Parts     int    `json:"parts"`
+	Groups    int    `json:"groups"`
+	Condition string `json:"condition"` // that they are of; "" = any
 	alike
 	dead
 	Skipped     []string         `json:"skipped"`
@@ -104,6 +116,14 @@ func runCalibrate(ctx context.Context, f calibrateFlags, out, log io.Writer) err
 	}
 	if len(ds.Teach) == 0 {
 		return fmt.Errorf("%s holds no pictures to calibrate on (%s): put fresh good parts there, or in train/good below it", f.from, edge.PictureFormats)
+	}
+	if f.condition != "" {
+		if _, err := evaluate.LabelConditions(ds.Teach, f.from, f.condition); err != nil {
+			return err
+		}
+		if ds.Teach, err = evaluate.Under(ds.Teach, f.only); err != nil {
+			return fmt.Errorf("%s: %w", f.condition, err)
+		}
 	}
 	if err := renewSensor(ctx, p, ds.Teach); err != nil {
 		return err
@@ -134,7 +154,9 @@ func runCalibrate(ctx context.Context, f calibrateFlags, out, log io.Writer) err
 	if err := writeAtomic(f.out, n.Bytes); err != nil {
 		return err
 	}
-	return calibrated(f.out, p, c, n, skipped).print(out, f.json)
+	r := calibrated(f.out, p, c, n, skipped)
+	r.Condition = f.only
+	return r.print(out, f.json)
 }
 
 // renewSensor puts into p what fresh pictures say of the camera: pixels that have
@@ -202,7 +224,11 @@ func (r *calibratedReport) print(w io.Writer, asJSON bool) error {
 		fmt.Fprintf(w, "skipped: %s\n", s)
 	}
 	r.alike.print(w)
-	fmt.Fprintf(w, "calibrated on %d fresh good parts in %d groups: %s\n", r.Parts, r.Groups, r.Model)
+	of := ""
+	if r.Condition != "" {
+		of = fmt.Sprintf(" of condition %q", r.Condition)
+	}
+	fmt.Fprintf(w, "calibrated on %d fresh good parts%s in %d groups: %s\n", r.Parts, of, r.Groups, r.Model)
 	fmt.Fprintf(w, "threshold %.3f, was %.3f; %d of these parts lay above it\n", r.Threshold, r.Before, r.Above)
 	r.dead.print(w)
 	_, err := fmt.Fprintf(w, "%s\n", r.Promise)

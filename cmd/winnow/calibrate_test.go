@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -101,6 +102,43 @@ func TestCalibrateAgain(t *testing.T) {
 	code, text, _ = winnow(t, "calibrate", "--model", model, "--from", mixed, "--out", out)
 	if code != 0 || strings.Count(text, "taught on this very picture") != 6 || !strings.Contains(text, "14 fresh good parts") {
 		t.Errorf("six taught pictures among 20: exit %d: %s", code, text)
+	}
+}
+
+// With --condition only the parts of one condition say where the threshold lies.
+func TestCalibrateForOneCondition(t *testing.T) {
+	model, _ := taughtOnScene(t, 16)
+	fresh := drawScene(t, t.TempDir(), 100, 20, scene.Conditions{})
+	names, err := filepath.Glob(filepath.Join(fresh, "*.png"))
+	if err != nil || len(names) != 20 {
+		t.Fatalf("%d pictures: %v", len(names), err)
+	}
+	list := "path,shift\n"
+	for i, name := range names {
+		list += fmt.Sprintf("%s,%s\n", filepath.Base(name), []string{"day", "night"}[min(i/12, 1)])
+	}
+	shifts := filepath.Join(t.TempDir(), "shifts.csv")
+	if err := os.WriteFile(shifts, []byte(list), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "day.tflite")
+	code, text, errs := winnow(t, "calibrate", "--model", model, "--from", fresh, "--condition", shifts, "--only", "day", "--out", out, "--json")
+	var r calibratedReport
+	if err := json.Unmarshal([]byte(text), &r); code != 0 || err != nil || r.Parts != 12 || r.Condition != "day" {
+		t.Fatalf("exit %d, %v: %+v %s", code, err, r, errs)
+	}
+	for _, c := range []struct {
+		args []string
+		code int
+		say  string
+	}{
+		{[]string{"--condition", shifts}, 2, "--only is needed"},
+		{[]string{"--only", "day"}, 2, "--condition is needed"},
+		{[]string{"--condition", shifts, "--only", "dusk"}, 1, `there are ["day" "night"]`},
+	} {
+		if code, _, errs := winnow(t, append([]string{"calibrate", "--model", model, "--from", fresh, "--out", out}, c.args...)...); code != c.code || !strings.Contains(errs, c.say) {
+			t.Errorf("%q: exit %d: %s", c.args, code, errs)
+		}
 	}
 }
 

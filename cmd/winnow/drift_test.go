@@ -5,7 +5,9 @@ import (
 	"math"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"winnow/capture/scene"
 	"winnow/cmd/winnow/internal/recalibrate"
@@ -170,6 +172,73 @@ func TestStableLineKeepsItsCertificate(t *testing.T) {
 	t.Logf("%d of %d lines lost their certificate within %d stable parts; 1 %% is stated for 10 000", void, lines, parts)
 	if float64(void) > 0.01*float64(lines)+3*math.Sqrt(0.01*float64(lines)) {
 		t.Errorf("%d of %d lines lost their certificate within %d stable parts", void, lines, parts)
+	}
+}
+
+// Pixels and a row that die on a running line are named, by parts that are rejected
+// one after the other or while parts are collected for a new threshold, until they
+// turn out alive; verdicts stay those of the bare judge. A line of bad parts names
+// none.
+func TestWhatDiesOfTheCameraIsNamed(t *testing.T) {
+	bare, w := watchedLine(t)
+	s, err := scene.New(scene.Config{Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	part := uint64(500)
+	show := func(parts int, dead bool, d scene.Defect) (rejected int) {
+		for range parts {
+			var f edge.Frame
+			s.Draw(part, d, &f)
+			if part++; dead {
+				row := f.Row(f.Height / 2)
+				for i := range row {
+					row[i] = 255
+				}
+				for _, at := range [][2]int{{f.Width / 2, f.Height / 4}, {f.Width / 4, f.Height / 3}} {
+					bpp := f.Format.BytesPerPixel()
+					copy(f.Row(at[1])[at[0]*bpp:][:bpp], []byte{255, 255, 255})
+				}
+			}
+			var a, b edge.Verdict
+			if err := bare.Judge(&f, &a); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Judge(&f, &b); err != nil {
+				t.Fatal(err)
+			}
+			if a.Score != b.Score || a.Decision != b.Decision {
+				t.Fatalf("part %d: %+v, watched %+v", part, a.Score, b.Score)
+			}
+			if b.Decision != edge.Accept {
+				rejected++
+			}
+			time.Sleep(5 * time.Millisecond) // a line has more between parts
+		}
+		return rejected
+	}
+	if show(40, false, scene.Defect{Kind: scene.Scratch, Size: scene.Large}); w.Status().Dead != "" {
+		t.Fatalf("bad parts: %s", w.Status().Dead)
+	}
+	show(20, false, scene.Defect{})
+	const want = "2 dead pixels"
+	if n := show(40, true, scene.Defect{}); n < 20 || !strings.HasPrefix(w.Status().Dead, want) || !strings.Contains(w.Status().Dead, "a dead row") {
+		t.Fatalf("dead: %q, %d parts rejected", w.Status().Dead, n)
+	}
+	if show(3, false, scene.Defect{}); w.Status().Dead != "" {
+		t.Fatalf("alive again: %s", w.Status().Dead)
+	}
+	show(20, false, scene.Defect{})
+	var fresh *recalibrate.Collector
+	if err := w.Collect(30, func(c *recalibrate.Collector) { fresh = c }); err != nil {
+		t.Fatal(err)
+	}
+	show(30, true, scene.Defect{})
+	if fresh == nil {
+		t.Fatal("30 parts were not enough")
+	}
+	if _, err := fresh.Finish(0.01, "test", 0); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("a threshold above dead pixels: %v", err)
 	}
 }
 

@@ -103,7 +103,7 @@ func runEval(ctx context.Context, f evalFlags, out, log io.Writer) error {
 	}
 	column := ""
 	if f.condition != "" {
-		if column, err = ds.LabelConditions(f.data[0], f.condition); err != nil {
+		if column, err = evaluate.LabelConditions(ds.Test, f.data[0], f.condition); err != nil {
 			return err
 		}
 	}

@@ -9,12 +9,11 @@ import (
 	"slices"
 )
 
-// LabelConditions gives the test pictures of d, a data set in dir, the slices
-// that the CSV file path names. The file has a column path (or file), relative
-// to dir, and a column condition, or else its last column is taken. It returns
-// that column's name. A row about no test picture is passed over; a file that
-// knows no test picture at all is an error.
-func (d *Dataset) LabelConditions(dir, path string) (column string, err error) {
+// LabelConditions gives ps, pictures of a data set in dir, the slices that the CSV
+// file path names. The file has a column path (or file), relative to dir, and a
+// column condition, or else its last column is taken. It returns that column's name.
+// A row about none of ps is passed over; a file that knows none of them is an error.
+func LabelConditions(ps []Picture, dir, path string) (column string, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", err
@@ -33,8 +32,11 @@ func (d *Dataset) LabelConditions(dir, path string) (column string, err error) {
 	if from < 0 || col == from {
 		return "", fmt.Errorf("%s:1: columns %q; path (or file) and condition are needed", path, header)
 	}
+	at := make(map[string]int, len(ps))
+	for i, p := range ps {
+		at[p.Path] = i
+	}
 	found := 0
-	at := d.testPaths()
 	for {
 		rec, err := r.Read()
 		if err == io.EOF {
@@ -44,20 +46,43 @@ func (d *Dataset) LabelConditions(dir, path string) (column string, err error) {
 			return "", fmt.Errorf("%s: %w", path, err)
 		}
 		if i, ok := at[filepath.Join(dir, filepath.FromSlash(rec[from]))]; ok {
-			d.Test[i].Condition = rec[col]
+			ps[i].Condition = rec[col]
 			found++
 		}
 	}
 	if found == 0 {
-		return "", fmt.Errorf("%s: none of its rows is about a test picture of %s; paths are relative to that folder, such as test/good/1.png", path, dir)
+		return "", fmt.Errorf("%s: none of its rows is about a picture of %s that is looked at%s", path, dir, example(ps, dir))
 	}
 	return header[col], nil
 }
 
-func (d *Dataset) testPaths() map[string]int {
-	at := make(map[string]int, len(d.Test))
-	for i, p := range d.Test {
-		at[p.Path] = i
+// example says by one of ps how rows name pictures.
+func example(ps []Picture, dir string) string {
+	if len(ps) == 0 {
+		return ""
 	}
-	return at
+	rel, err := filepath.Rel(dir, ps[0].Path)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("; paths are relative to that folder, such as %s", filepath.ToSlash(rel))
+}
+
+// Under returns those of ps that belong to the slice condition, or an error that
+// names the slices there are.
+func Under(ps []Picture, condition string) (under []Picture, err error) {
+	var names []string
+	for _, p := range ps {
+		if p.Condition == condition {
+			under = append(under, p)
+		}
+		if p.Condition != "" && !slices.Contains(names, p.Condition) {
+			names = append(names, p.Condition)
+		}
+	}
+	if len(under) == 0 {
+		slices.Sort(names)
+		return nil, fmt.Errorf("none of %d pictures is of condition %q; there are %q", len(ps), condition, names)
+	}
+	return under, nil
 }

@@ -156,7 +156,7 @@ func TestLabelConditions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	column, err := d.LabelConditions(dir, write("file,class,exposure\ntest/good/a.png,free,1\ntrain/good/x.png,free,2\n"))
+	column, err := LabelConditions(d.Test, dir, write("file,class,exposure\ntest/good/a.png,free,1\ntrain/good/x.png,free,2\n"))
 	if err != nil || column != "exposure" {
 		t.Fatalf("column %q, %v", column, err)
 	}
@@ -165,14 +165,20 @@ func TestLabelConditions(t *testing.T) {
 			t.Errorf("%+v", p)
 		}
 	}
+	if ps, err := Under(d.Test, "1"); err != nil || len(ps) != 1 || filepath.Base(ps[0].Path) != "a.png" {
+		t.Errorf("under condition 1: %+v, %v", ps, err)
+	}
+	if _, err := Under(d.Test, "2"); err == nil || !strings.Contains(err.Error(), `none of 2 pictures is of condition "2"; there are ["1"]`) {
+		t.Errorf("under condition 2: %v", err)
+	}
 	for text, want := range map[string]string{
 		"picture,exposure\n":         "path (or file)",
 		"path\ntest/good/a.png\n":    "path (or file)",
-		"path,lamp\nnone.png,1\n":    "test/good/1.png",
+		"path,lamp\nnone.png,1\n":    "such as test/",
 		"path,lamp\ntest/good/a.png": "wrong number of fields",
 		"":                           "first line",
 	} {
-		if _, err := d.LabelConditions(dir, write(text)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := LabelConditions(d.Test, dir, write(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error %v, want one with %q", text, err, want)
 		}
 	}

@@ -25,7 +25,8 @@ type Collector struct {
 	fresh  []fit.Fresh
 	prints []fit.Print // by which near-duplicates are known
 	digest hash.Hash
-	known  int // parts that the package was taught on
+	known  int    // parts that the package was taught on
+	dead   string // what of the camera is dead that the judge does not bridge
 
 	reference *drift.Reference // nil where the package has none
 	meter     *drift.Meter
@@ -74,6 +75,10 @@ func (c *Collector) measure(in []byte) error {
 	c.seeds = append(c.seeds, s)
 	return err
 }
+
+// Dead says what of the camera is dead that the judge knew nothing of while it judged:
+// a threshold above what that scores would lie above defects, too, so none is made.
+func (c *Collector) Dead(what string) { c.dead = what }
 
 // FalseReject is the rate that the package was drawn for.
 func (c *Collector) FalseReject() float64 { return c.old.Calibration.FalseReject }
@@ -136,6 +141,9 @@ func (c *Collector) Finish(rate float64, program string, skipped int) (*Result, 
 	digest := hex.EncodeToString(c.digest.Sum(nil))
 	if len(c.fresh) == 0 && c.known > 0 || len(c.fresh) > 0 && digest == c.old.Manifest.Taught.Digest {
 		return nil, errors.New("these are the pictures that the package was taught on: a certificate from them would promise too much; take fresh good parts")
+	}
+	if c.dead != "" {
+		return nil, fmt.Errorf("the camera seems to have %s, and had not when it was taught; nothing was recalibrated", c.dead)
 	}
 	groups := make([]int, len(c.fresh))
 	for i, f := range c.fresh {

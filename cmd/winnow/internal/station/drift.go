@@ -31,6 +31,9 @@ func (s *Station) tellDrift(seen *watch.Status) *watch.Status {
 	for k := range drift.Kinds {
 		s.checkDrift(now, drift.Kind(k))
 	}
+	if seen == nil || now.Dead != seen.Dead {
+		s.checkCamera(now)
+	}
 	if seen == nil || now.Void != seen.Void {
 		s.telling.Lock()
 		s.tellState(s.line.Status())
@@ -58,6 +61,16 @@ func (s *Station) checkDrift(now *watch.Status, k drift.Kind) {
 		}
 	}
 	s.health.Clear(code)
+}
+
+// checkCamera raises the alarm of a camera of which something has died.
+func (s *Station) checkCamera(now *watch.Status) {
+	if now.Dead == "" {
+		s.health.Clear("camera-dead")
+		return
+	}
+	s.health.Raise("camera-dead", "the camera seems to have "+now.Dead+", and had not when it was taught",
+		"mend the camera, or run winnow calibrate on pictures of good parts that it takes now: then what is dead is bridged")
 }
 
 // checkCertificate raises the alarm of a certificate that is void.

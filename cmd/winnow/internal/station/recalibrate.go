@@ -52,7 +52,7 @@ func (s *Station) finishRecalibration() {
 	select {
 	case c := <-s.collected:
 		if err := s.writeRecalibrated(c); err != nil {
-			s.health.Raise("recalibration", err.Error(), "send the command \"recalibrate\" again while good parts pass")
+			s.health.Raise("recalibration", err.Error(), "see to that; then send the command \"recalibrate\" again while good parts pass")
 			return
 		}
 		s.health.Clear("recalibration")

@@ -1,7 +1,7 @@
 // Package watch stands between a line and its judge: it lets the judge judge,
-// and then looks at what the judge saw: it records frames, and it tests whether
-// parts still come as they came when the certificate was drawn. It never changes a
-// verdict and never waits.
+// and then looks at what the judge saw: it records frames, it tests whether parts
+// still come as they came when the certificate was drawn, and it looks for what has
+// died of the camera. It never changes a verdict and never waits.
 package watch
 
 import (
@@ -22,6 +22,8 @@ type Watch struct {
 	judge   *infer.Judge
 	rec     *recording.Writer
 	monitor *drift.Monitor
+	camera  camera
+	shown   *infer.Sensor // what of the camera is dead, as in status
 	status  atomic.Pointer[Status]
 	collect atomic.Pointer[collection]
 }
@@ -29,25 +31,30 @@ type Watch struct {
 // collection of live parts for a new threshold.
 type collection struct {
 	*recalibrate.Collector
-	need int
-	done func(*recalibrate.Collector)
+	need   int
+	looked bool // the camera is being looked at
+	done   func(*recalibrate.Collector)
 }
 
 // Collect takes the next n parts as fresh good ones, whatever is decided on them,
 // and hands them to done, which must not block: that they are good is the word of
-// who asks. Another Collect begins anew. Any goroutine may call it.
+// who asks. Another Collect begins anew. Any goroutine may call it. The camera is
+// looked at meanwhile.
 func (w *Watch) Collect(n int, done func(*recalibrate.Collector)) error {
 	c, err := recalibrate.New(w.judge)
 	if err != nil {
 		return err
 	}
-	w.collect.Store(&collection{c, n, done})
+	w.collect.Store(&collection{Collector: c, need: n, done: done})
 	return nil
 }
 
 // take gives the part that was just judged to the collection there is.
 func (w *Watch) take(c *collection, fused float64) {
 	if c.Take(fused, c.Len()) == nil && c.Len() >= c.need && w.collect.CompareAndSwap(c, nil) {
+		if w.shown != nil {
+			c.Dead(w.shown.String())
+		}
 		c.done(c.Collector)
 	}
 }
@@ -61,7 +68,8 @@ type Options struct {
 // Status is what the tests have come to. It is not changed once it is handed out.
 type Status struct {
 	drift.State
-	Parts int // observed
+	Parts int    // observed
+	Dead  string // what of the camera has died since the package was taught; "" = nothing that is known
 }
 
 // every is after how many parts Status is renewed while nothing happens.
@@ -74,6 +82,9 @@ func New(judge *infer.Judge, o Options) (*Watch, error) {
 		return nil, err
 	}
 	w := &Watch{judge: judge, rec: o.Record, monitor: m}
+	if w.camera.known, err = judge.Sensor(); err != nil {
+		return nil, err
+	}
 	w.show()
 	return w, nil
 }
@@ -118,6 +129,7 @@ func (w *Watch) Judge(f *edge.Frame, v *edge.Verdict) error {
 	if w.rec != nil {
 		w.rec.Offer(f, v, err)
 	}
+	w.watchCamera(f, v.Decision == edge.Accept)
 	if err == nil && v.Reason != edge.ReasonBadFrame && !math.IsNaN(v.Score.Fused) {
 		w.observe(v.Score.Fused)
 		if c := w.collect.Load(); c != nil {
@@ -125,6 +137,18 @@ func (w *Watch) Judge(f *edge.Frame, v *edge.Verdict) error {
 		}
 	}
 	return err
+}
+
+// watchCamera shows the frame that was just judged to whoever looks for what is dead.
+func (w *Watch) watchCamera(f *edge.Frame, accepted bool) {
+	if c := w.collect.Load(); c != nil && !c.looked {
+		c.looked = w.camera.look()
+	}
+	w.camera.see(f, accepted)
+	if dead := w.camera.dead.Load(); dead != w.shown {
+		w.shown = dead
+		w.show()
+	}
 }
 
 // observe shows the part that was just judged to the monitor. A picture that
@@ -137,4 +161,10 @@ func (w *Watch) observe(fused float64) {
 	}
 }
 
-func (w *Watch) show() { w.status.Store(&Status{State: w.monitor.State(), Parts: w.monitor.Parts()}) }
+func (w *Watch) show() {
+	s := &Status{State: w.monitor.State(), Parts: w.monitor.Parts()}
+	if w.shown != nil {
+		s.Dead = w.shown.String()
+	}
+	w.status.Store(s)
+}
