@@ -9,6 +9,8 @@ import (
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
 	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // Constants of the search for parts that may not be good.
@@ -17,8 +19,9 @@ const (
 	companyRidge  = 1   // of the regression on the others, in mean squares of a part
 	worstCells    = 3   // whose mean is what is left of a part at its worst
 	wholeWeight   = 0.5 // of what is left of the whole of it, in robust deviations of both
-	unlikeScales  = 2.8 // robust deviations above the median from which a part is named
-	suspectScales = 3.5 // the same of a part's held-out score, whose tail is long: squares are summed in it
+	unlikeScales  = 2.4 // upper deviations above the median from which a part is named
+	suspectScales = 2.8 // the same of a part's held-out score, whose tail is long: squares are summed in it
+	upperQuantile = 0.8 // that upper deviations are taken from: above it bad parts may be
 	suspectShare  = 0.1 // of the parts that are named, at most
 )
 
@@ -144,8 +147,7 @@ func (ft *fitter) compare(held []HeldOut) {
 
 // Suspects names taught parts that look unlike the others, worst first: those of which
 // the others leave more unexplained, or whose held-out score lies further above the
-// median, than a few robust standard deviations (1.4826 MAD; Rousseeuw and Croux,
-// JASA 88, 1993). No bad part is judged by what it taught itself, so it cannot hide.
+// median, than a few deviations of parts above the median. No bad part is judged by what it taught itself, so it cannot hide.
 //
 // Both are asked because each is blind to something. A good part of a rare kind stands
 // out among other groups but not beside its siblings; bad parts of one group hide each
@@ -156,14 +158,14 @@ func Suspects(held []HeldOut) []int {
 		for i, h := range held {
 			v[i] = f(h)
 		}
-		return robust(v)
+		return v
 	}
-	unlike := of(func(h HeldOut) float64 { return h.unlike.worst })
-	for i, v := range of(func(h HeldOut) float64 { return h.unlike.whole }) {
+	unlike := robust(of(func(h HeldOut) float64 { return h.unlike.worst }))
+	for i, v := range robust(of(func(h HeldOut) float64 { return h.unlike.whole })) {
 		unlike[i] += wholeWeight * v
 	}
-	unlike = robust(unlike)
-	fused := of(func(h HeldOut) float64 { return h.Fused })
+	unlike = upper(unlike)
+	fused := upper(of(func(h HeldOut) float64 { return h.Fused }))
 	var named []int
 	for i := range held {
 		unlike[i] = max(unlike[i]/unlikeScales, fused[i]/suspectScales)
@@ -175,16 +177,39 @@ func Suspects(held []HeldOut) []int {
 	return named[:min(len(named), max(1, int(suspectShare*float64(len(held)))))]
 }
 
-// robust are v in robust standard deviations above their median.
+// robust are v in robust standard deviations (1.4826 MAD; Rousseeuw and Croux, JASA
+// 88, 1993) above their median.
 func robust(v []float64) []float64 {
-	middle := median(slices.Clone(v))
+	middle, scale := spreadOf(v)
+	return scaled(v, middle, scale)
+}
+
+// upper are v in standard deviations above their median as parts above it have them:
+// the distance of upperQuantile in those of a normal distribution, or the robust
+// standard deviation where that is more. Good parts with a long upper tail, as small
+// and varied sets have it, are then no outliers.
+func upper(v []float64) []float64 {
+	middle, scale := spreadOf(v)
+	sorted := slices.Clone(v)
+	slices.Sort(sorted)
+	quantile := stat.Quantile(upperQuantile, stat.LinInterp, sorted, nil)
+	return scaled(v, middle, max(scale, (quantile-middle)/distuv.UnitNormal.Quantile(upperQuantile)))
+}
+
+// spreadOf v is its median and its robust standard deviation.
+func spreadOf(v []float64) (middle, scale float64) {
+	middle = median(slices.Clone(v))
 	off := make([]float64, len(v))
 	for i, s := range v {
 		off[i] = math.Abs(s - middle)
 	}
-	scale := max(1.4826*median(slices.Clone(off)), 1e-6)
+	return middle, max(1.4826*median(off), 1e-6)
+}
+
+func scaled(v []float64, middle, scale float64) []float64 {
+	out := make([]float64, len(v))
 	for i, s := range v {
-		off[i] = (s - middle) / scale
+		out[i] = (s - middle) / scale
 	}
-	return off
+	return out
 }

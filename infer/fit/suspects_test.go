@@ -34,6 +34,21 @@ func TestSuspectsAreTheOutliers(t *testing.T) {
 	}
 }
 
+// Good parts whose scores have a long upper tail are no outliers: few are named, and
+// one beyond the tail is.
+func TestSuspectsBearALongTail(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	held := make([]HeldOut, 2000)
+	for i := range held {
+		held[i].Fused = math.Exp(0.7 * r.NormFloat64())
+	}
+	held[8].Fused = 40
+	named := Suspects(held)
+	if len(named) > 60 || len(named) == 0 || named[0] != 8 { // 74 lie 3.5 robust standard deviations above the median
+		t.Errorf("%d of 2000 parts are named, first %v", len(named), named[:min(len(named), 1)])
+	}
+}
+
 // tiles are parts of one level of 4x4 cells and 3 channels in so many groups of six, each group
 // with a pattern of its own, and noise.
 func tiles(r *rand.Rand, groups int) (parts [][]byte, of []int) {
