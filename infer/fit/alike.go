@@ -5,10 +5,15 @@ import "winnow/models"
 // Thumb is a picture in 16x16 means of grey blocks, row-major, 0..255.
 type Thumb [256]float32
 
-// alikeLevels is how far, in grey levels of 255, the thumbs of two exposures of
-// one unmoved part may lie apart: sensor noise all but vanishes in means over
-// blocks, and a part that was put down again, or another part, moves more.
-const alikeLevels = 0.5
+// How far, in grey levels of 255, the thumbs of two exposures of one unmoved part may
+// lie apart: sensor noise all but vanishes in means over blocks, and a part that was
+// put down again, or another part, moves more, if only in the few blocks that a small
+// part takes of its picture.
+const (
+	alikeLevels = 0.5 // in the mean
+	alikeBlock  = 2   // in every block
+	alikeSpared = 2   // blocks but for which: dust or a reflection
+)
 
 // thumbOf an int8 NHWC input of w x h pixels and three channels.
 func thumbOf(input []byte, w, h int) Thumb {
@@ -30,12 +35,15 @@ func thumbOf(input []byte, w, h int) Thumb {
 
 // alike reports whether t and u are near-duplicates.
 func (t *Thumb) alike(u *Thumb) bool {
-	sum := float32(0)
+	sum, apart := float32(0), 0
 	for i, v := range t {
-		d := v - u[i]
-		sum += max(d, -d)
+		d := max(v-u[i], u[i]-v)
+		if d > alikeBlock {
+			apart++
+		}
+		sum += d
 	}
-	return sum <= alikeLevels*float32(len(t))
+	return apart <= alikeSpared && sum <= alikeLevels*float32(len(t))
 }
 
 // Print is what near-duplicates are known by: a small picture, and a digest of the

@@ -6,19 +6,31 @@ import (
 	"testing"
 )
 
-// exposure is a picture of 64x64 with noise of its own, moved right by shift pixels.
-func exposure(shift int, seed uint64) []byte {
+// exposure is a picture of 64x64 with noise of its own: a square part of 23 pixels,
+// moved right by shift pixels.
+func exposure(shift int, seed uint64) []byte { return exposed(23, shift, seed) }
+
+func exposed(size, shift int, seed uint64) []byte {
 	r := rand.New(rand.NewPCG(seed, 1))
 	in := make([]byte, 64*64*3)
 	for i := range in {
 		x, y := i/3%64-shift, i/3/64
 		v := 40
-		if x > 20 && x < 44 && y > 20 && y < 44 {
+		if x > 20 && x <= 20+size && y > 20 && y <= 20+size {
 			v = 200
 		}
 		in[i] = byte(v+r.IntN(9)-4) ^ 0x80
 	}
 	return in
+}
+
+// A small part that lies a pixel further on is another part, though it takes few
+// blocks of its picture.
+func TestSmallPartsAreNotAlike(t *testing.T) {
+	a, b, c := thumbOf(exposed(5, 0, 1), 64, 64), thumbOf(exposed(5, 0, 2), 64, 64), thumbOf(exposed(5, 1, 3), 64, 64)
+	if !a.alike(&b) || a.alike(&c) {
+		t.Errorf("unmoved: %v, moved: %v", a.alike(&b), a.alike(&c))
+	}
 }
 
 // TestGroupPrints: two exposures of one unmoved part join their groups, and groups
