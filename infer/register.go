@@ -15,8 +15,10 @@ import (
 // itself, and sines and cosines come from square roots.
 const (
 	regSide  = 64
-	regWhite = 0.05 // of the mean magnitude, added to each, so that noise alone has no say
-	regFine  = 2    // pixels around the estimate that are tried
+	regHalf  = regSide/2 + 1 // columns of the spectrum of a real picture that say all
+	regWhite = 0.05          // of the mean magnitude, added to each, so that noise alone has no say
+	regFine  = 2             // pixels around the estimate that are tried
+	regWorth = 64            // a picture without anything to go by stays where it is
 )
 
 // MaxShift is the share of a side by which registration moves a part, at most.
@@ -24,25 +26,29 @@ const MaxShift = 0.125
 
 // registrar holds the reference and the memory of one preprocessor.
 type registrar struct {
-	w, h      int
-	reference []byte  // the mean taught picture, as the graph takes it
-	grey      []uint8 // of it
-	spectrum  field
-	cur       field
-	curGrey   []uint8
-	window    []float64
-	fft       *fft
-	moved     []byte
+	w, h     int
+	grey     []uint8 // of the mean taught picture
+	level    int     // of its middle, in 1/256 levels
+	spectrum field   // of it
+	cur      field
+	curGrey  []uint8 // in every rows-th row
+	rows     int     // of how many one is looked at
+	columns  []int   // of pixels, at which cells begin
+	window   []float64
+	cells    []float64
+	fft      *fft
+	moved    []byte
 
 	dx, dy int  // of the last picture: how far right and down it lay, in pixels
 	beyond bool // it lay farther than MaxShift
 }
 
-// field is a picture of complex numbers, row-major.
+// field is half of the spectrum of a real picture of regSide x regSide cells,
+// row-major: the columns from 0 to regHalf-1, of which the others are mirror images.
 type field struct{ re, im []float64 }
 
 func newField() field {
-	return field{make([]float64, regSide*regSide), make([]float64, regSide*regSide)}
+	return field{make([]float64, regSide*regHalf), make([]float64, regSide*regHalf)}
 }
 
 // newRegistrar for graphs of w x h pixels.
@@ -50,83 +56,111 @@ func newRegistrar(reference []byte, w, h int) (*registrar, error) {
 	if len(reference) != 3*w*h {
 		return nil, fmt.Errorf("a reference of %d bytes for an input of %dx%d", len(reference), w, h)
 	}
-	r := &registrar{w: w, h: h, reference: reference, grey: make([]uint8, w*h), curGrey: make([]uint8, w*h),
-		spectrum: newField(), cur: newField(), fft: newFFT(), moved: make([]byte, len(reference))}
+	r := &registrar{w: w, h: h, rows: 1, grey: make([]uint8, w*h), curGrey: make([]uint8, w*h),
+		spectrum: newField(), cur: newField(), cells: make([]float64, regSide*regSide), fft: newFFT(), moved: make([]byte, len(reference))}
+	if h >= 2*regSide {
+		r.rows = 2 // each row of cells has some
+	}
 	for i := range regSide {
 		c, _ := r.fft.turn(2*i + 1) // cos of (i + 1/2) cells of regSide
 		r.window = append(r.window, mul(0.5, 1-c))
 	}
-	greyOf(r.grey, reference)
-	r.transform(r.spectrum, r.grey)
+	for x := range regSide + 1 {
+		r.columns = append(r.columns, x*w/regSide)
+	}
+	for i := range r.grey {
+		r.grey[i] = greyOf(reference[3*i : 3*i+3 : 3*i+3])
+	}
+	r.level = r.levelOf(r.grey)
+	r.transform(r.spectrum, r.grey, reference)
 	return r, nil
 }
 
-// greyOf is (R+2G+B)/4 of an input.
-func greyOf(dst []uint8, in []byte) {
-	for i := range dst {
-		p := in[3*i : 3*i+3 : 3*i+3]
-		dst[i] = uint8((int(p[0]^0x80) + 2*int(p[1]^0x80) + int(p[2]^0x80)) >> 2)
-	}
+// greyOf is (R+2G+B)/4 of a pixel of an input.
+func greyOf(p []byte) uint8 {
+	return uint8((int(int8(p[0])) + 2*int(int8(p[1])) + int(int8(p[2])) + 4*128) >> 2)
 }
 
-// transform writes the spectrum of grey to p.
-func (r *registrar) transform(p field, grey []uint8) {
+// transform writes the spectrum of an input to p, and its rows that are looked at to
+// grey.
+func (r *registrar) transform(p field, grey []uint8, in []byte) {
 	total := 0.0
 	for y := range regSide {
-		y0, y1 := y*r.h/regSide, max((y+1)*r.h/regSide, y*r.h/regSide+1)
-		for x := range regSide {
-			x0, x1 := x*r.w/regSide, max((x+1)*r.w/regSide, x*r.w/regSide+1)
-			sum := 0
-			for yy := y0; yy < y1; yy++ {
-				for _, v := range grey[yy*r.w+x0 : yy*r.w+x1] {
-					sum += int(v)
-				}
-			}
-			v := float64(sum) / float64((y1-y0)*(x1-x0))
-			p.re[y*regSide+x] = v
-			total += v
+		row := r.cells[y*regSide:][:regSide]
+		n := r.sumRow(row, grey, in, y*r.h/regSide, max((y+1)*r.h/regSide, y*r.h/regSide+1))
+		for x := range row {
+			row[x] /= float64(n * max(r.columns[x+1]-r.columns[x], 1))
+			total += row[x]
 		}
 	}
 	mean := total / (regSide * regSide)
 	for y := range regSide {
-		for x := range regSide {
-			i := y*regSide + x
-			p.re[i] = mul(p.re[i]-mean, mul(r.window[y], r.window[x]))
-			p.im[i] = 0
+		row := r.cells[y*regSide:][:regSide]
+		for x := range row {
+			row[x] = mul(row[x]-mean, mul(r.window[y], r.window[x]))
 		}
 	}
-	r.fft.plane(p)
+	r.fft.forward(p, r.cells)
+}
+
+// sumRow sums the cells of one row, which pixels from row y0 to y1 of in lie in, and
+// returns how many rows it looked at.
+func (r *registrar) sumRow(cells []float64, grey []uint8, in []byte, y0, y1 int) (rows int) {
+	clear(cells)
+	for y := y0 + (r.rows-y0%r.rows)%r.rows; y < y1; y += r.rows {
+		dst, src := grey[y*r.w:][:r.w], in[3*y*r.w:][:3*r.w]
+		for x := range cells {
+			sum := 0
+			x0 := r.columns[x]
+			for i := x0; i < max(r.columns[x+1], x0+1); i++ {
+				v := greyOf(src[3*i : 3*i+3 : 3*i+3])
+				dst[i] = v
+				sum += int(v)
+			}
+			cells[x] += float64(sum)
+		}
+		rows++
+	}
+	return rows
 }
 
 // run moves in, an input of the graph, to where the reference lies. What comes into
 // the picture that way mirrors what lies along the edge, texture and noise and all.
 func (r *registrar) run(in []byte) {
-	greyOf(r.curGrey, in)
-	r.transform(r.cur, r.curGrey)
+	r.transform(r.cur, r.curGrey, in)
 	r.dx, r.dy = r.refine(r.coarse())
 	r.beyond = r.dx > r.most(r.w) || -r.dx > r.most(r.w) || r.dy > r.most(r.h) || -r.dy > r.most(r.h)
 	if r.beyond || r.dx == 0 && r.dy == 0 {
 		return
 	}
 	copy(r.moved, in)
+	from, to := max(0, -r.dx), min(r.w, r.w-r.dx) // columns that need no mirror
 	for y := range r.h {
 		src := r.moved[3*r.w*mirrored(y+r.dy, r.h):][:3*r.w]
 		dst := in[3*r.w*y:][:3*r.w]
-		for x := range r.w {
-			k := 3 * mirrored(x+r.dx, r.w)
-			copy(dst[3*x:3*x+3], src[k:k+3])
+		copy(dst[3*from:3*to], src[3*(from+r.dx):])
+		for x := 0; x < r.w; x++ {
+			if x == from {
+				x = to
+			}
+			if x < r.w {
+				k := 3 * mirrored(x+r.dx, r.w)
+				copy(dst[3*x:3*x+3], src[k:k+3])
+			}
 		}
 	}
 }
 
 // Register moves in to where reference lies; both are inputs of a graph of w x h
-// pixels.
-func Register(reference, in []byte, w, h int) error {
+// pixels. It returns how far right and down in lay, and whether that is too far to move
+// it.
+func Register(reference, in []byte, w, h int) (dx, dy int, beyond bool, err error) {
 	r, err := newRegistrar(reference, w, h)
-	if err == nil {
-		r.run(in)
+	if err != nil {
+		return 0, 0, false, err
 	}
-	return err
+	r.run(in)
+	return r.dx, r.dy, r.beyond, nil
 }
 
 func (r *registrar) most(side int) int { return int(mul(MaxShift, float64(side))) }
@@ -150,29 +184,33 @@ func (r *registrar) coarse() (dx, dy float64) {
 		// cur times the conjugate of the reference; conjugated again, so that a
 		// forward transform does for the inverse
 		r.cur.re[i], r.cur.im[i] = mul(a, c)+mul(b, d), mul(a, d)-mul(b, c)
-		mean += math.Sqrt(mul(r.cur.re[i], r.cur.re[i]) + mul(r.cur.im[i], r.cur.im[i]))
+		size := math.Sqrt(mul(r.cur.re[i], r.cur.re[i]) + mul(r.cur.im[i], r.cur.im[i]))
+		if x := i % regHalf; x > 0 && x < regHalf-1 {
+			size *= 2 // its mirror image has as much
+		}
+		mean += size
 	}
 	floor := mul(regWhite, mean/(regSide*regSide)) + 1e-9
 	for i := range r.cur.re {
-		k := lowPass(i) / (math.Sqrt(mul(r.cur.re[i], r.cur.re[i])+mul(r.cur.im[i], r.cur.im[i])) + floor)
+		k := lowPass(i%regHalf, i/regHalf) / (math.Sqrt(mul(r.cur.re[i], r.cur.re[i])+mul(r.cur.im[i], r.cur.im[i])) + floor)
 		r.cur.re[i], r.cur.im[i] = mul(r.cur.re[i], k), mul(r.cur.im[i], k)
 	}
-	r.fft.plane(r.cur)
+	r.fft.real(r.cells, r.cur)
 	best := 0
-	for i, v := range r.cur.re {
-		if v > r.cur.re[best] {
+	for i, v := range r.cells {
+		if v > r.cells[best] {
 			best = i
 		}
 	}
 	x, y := best%regSide, best/regSide
-	fx := r.between(x, func(k int) float64 { return r.cur.re[y*regSide+k] })
-	fy := r.between(y, func(k int) float64 { return r.cur.re[k*regSide+x] })
+	fx := r.between(x, func(k int) float64 { return r.cells[y*regSide+k] })
+	fy := r.between(y, func(k int) float64 { return r.cells[k*regSide+x] })
 	return mul(fx, float64(r.w)) / regSide, mul(fy, float64(r.h)) / regSide
 }
 
-// lowPass is the weight of frequency i of a plane: high ones are mostly noise.
-func lowPass(i int) float64 {
-	x, y := wrap(i%regSide), wrap(i/regSide)
+// lowPass is the weight of frequency x, y of a spectrum: high ones are mostly noise.
+func lowPass(x, y int) float64 {
+	x, y = wrap(x), wrap(y)
 	f := float64(x*x+y*y) / (regSide * regSide / 16) // 1 at a quarter of the sampling rate
 	return 1 / (1 + mul(f, f))
 }
@@ -194,14 +232,19 @@ func (r *registrar) between(k int, at func(k int) float64) float64 {
 	return float64(wrap(k))
 }
 
-// refine is the whole shift near (dx, dy), or none at all, under which the pictures
-// differ least.
+// refine is the whole shift near (dx, dy) under which the pictures differ least, if
+// they differ less than unmoved by one part in regWorth.
 func (r *registrar) refine(dx, dy float64) (int, int) {
 	bx, by := int(math.RoundToEven(dx)), int(math.RoundToEven(dy))
-	x, y, least := 0, 0, r.difference(0, 0, math.MaxInt)
+	bias := r.levelOf(r.curGrey) - r.level
+	none := r.difference(0, 0, bias, math.MaxInt)
+	x, y, least := 0, 0, none-none/regWorth
+	if d := r.difference(bx, by, bias, least); d < least { // most likely, so that others are given up early
+		x, y, least = bx, by, d
+	}
 	for ty := by - regFine; ty <= by+regFine; ty++ {
 		for tx := bx - regFine; tx <= bx+regFine; tx++ {
-			if d := r.difference(tx, ty, least); d < least {
+			if d := r.difference(tx, ty, bias, least); d < least {
 				x, y, least = tx, ty, d
 			}
 		}
@@ -209,29 +252,42 @@ func (r *registrar) refine(dx, dy float64) (int, int) {
 	return x, y
 }
 
-// difference of the picture moved back by (dx, dy) and the reference, without what
-// their levels differ in the mean, over a grid of pixels of the middle: the sum of
-// the absolute differences in 1/256 levels, or anything from least on.
-func (r *registrar) difference(dx, dy, least int) int {
-	mx, my := r.w/6, r.h/6
-	if mx+dx < 0 || r.w-mx+dx > r.w || my+dy < 0 || r.h-my+dy > r.h {
-		return math.MaxInt
-	}
-	n, bias := 0, 0
-	for y := my; y < r.h-my; y += 4 {
-		a := r.grey[y*r.w+mx:][:r.w-2*mx]
-		b := r.curGrey[(y+dy)*r.w+mx+dx:][:len(a)]
-		for x := 0; x < len(a); x += 2 {
-			bias += int(b[x]) - int(a[x])
+// Every fourth row and column of the middle is looked at closely.
+const (
+	regRows    = 4
+	regColumns = 4
+)
+
+// middle is where that begins.
+func (r *registrar) middle() (x, y int) { return r.w / 6, (r.h/6 + regRows - 1) / regRows * regRows }
+
+// levelOf the middle of a grey picture, in 1/256 levels.
+func (r *registrar) levelOf(grey []uint8) int {
+	mx, my := r.middle()
+	n, sum := 0, 0
+	for y := my; y < r.h-my; y += regRows {
+		a := grey[y*r.w+mx:][:r.w-2*mx]
+		for x := 0; x < len(a); x += regColumns {
+			sum += int(a[x])
 			n++
 		}
 	}
-	bias = 256 * bias / max(n, 1)
+	return 256 * sum / max(n, 1)
+}
+
+// difference of the middle of the picture and what it would lie on in the reference if
+// it had been moved by (dx, dy), without bias, by which their levels differ: the sum of
+// the absolute differences in 1/256 levels, or anything from least on.
+func (r *registrar) difference(dx, dy, bias, least int) int {
+	mx, my := r.middle()
+	if mx-dx < 0 || r.w-mx-dx > r.w || my-dy < 0 || r.h-my-dy > r.h {
+		return math.MaxInt
+	}
 	sum := 0
-	for y := my; y < r.h-my && sum < least; y += 4 {
-		a := r.grey[y*r.w+mx:][:r.w-2*mx]
-		b := r.curGrey[(y+dy)*r.w+mx+dx:][:len(a)]
-		for x := 0; x < len(a); x += 2 {
+	for y := my; y < r.h-my && sum < least; y += regRows {
+		b := r.curGrey[y*r.w+mx:][:r.w-2*mx]
+		a := r.grey[(y-dy)*r.w+mx-dx:][:len(b)]
+		for x := 0; x < len(a); x += regColumns {
 			d := 256*(int(b[x])-int(a[x])) - bias
 			sum += max(d, -d)
 		}
@@ -243,7 +299,7 @@ func (r *registrar) difference(dx, dy, least int) int {
 type fft struct {
 	cos, sin []float64 // of k whole turns over 2*regSide
 	order    []int
-	re, im   []float64 // of a column
+	re, im   []float64 // of a line
 }
 
 func newFFT() *fft {
@@ -274,18 +330,49 @@ func (f *fft) turn(k int) (c, s float64) {
 	return f.cos[k], f.sin[k]
 }
 
-// plane transforms p forward over rows and columns.
-func (f *fft) plane(p field) {
-	for y := range regSide {
-		f.line(p.re[y*regSide:][:regSide], p.im[y*regSide:][:regSide])
+// forward writes the spectrum of real cells to p: two rows at once, one of them as
+// imaginary part, then the columns that say all.
+func (f *fft) forward(p field, cells []float64) {
+	const n = regSide
+	for y := 0; y < n; y += 2 {
+		copy(f.re, cells[y*n:][:n])
+		copy(f.im, cells[(y+1)*n:][:n])
+		f.line(f.re, f.im)
+		for x := range regHalf {
+			m := (n - x) % n
+			p.re[y*regHalf+x], p.im[y*regHalf+x] = mul(0.5, f.re[x]+f.re[m]), mul(0.5, f.im[x]-f.im[m])
+			p.re[(y+1)*regHalf+x], p.im[(y+1)*regHalf+x] = mul(0.5, f.im[x]+f.im[m]), mul(0.5, f.re[m]-f.re[x])
+		}
 	}
-	for x := range regSide {
+	f.columns(p)
+}
+
+// real writes the real cells that p transforms forward to, and uses p up.
+func (f *fft) real(cells []float64, p field) {
+	const n = regSide
+	f.columns(p)
+	for y := 0; y < n; y += 2 {
+		for x := range regHalf { // row y, and i times the next, with what mirrors them
+			ar, ai, br, bi := p.re[y*regHalf+x], p.im[y*regHalf+x], p.re[(y+1)*regHalf+x], p.im[(y+1)*regHalf+x]
+			m := (n - x) % n
+			f.re[m], f.im[m] = ar+bi, br-ai
+			f.re[x], f.im[x] = ar-bi, ai+br
+		}
+		f.line(f.re, f.im)
+		copy(cells[y*n:][:n], f.re)
+		copy(cells[(y+1)*n:][:n], f.im)
+	}
+}
+
+// columns transforms the columns of p forward.
+func (f *fft) columns(p field) {
+	for x := range regHalf {
 		for y := range regSide {
-			f.re[y], f.im[y] = p.re[y*regSide+x], p.im[y*regSide+x]
+			f.re[y], f.im[y] = p.re[y*regHalf+x], p.im[y*regHalf+x]
 		}
 		f.line(f.re, f.im)
 		for y := range regSide {
-			p.re[y*regSide+x], p.im[y*regSide+x] = f.re[y], f.im[y]
+			p.re[y*regHalf+x], p.im[y*regHalf+x] = f.re[y], f.im[y]
 		}
 	}
 }
@@ -297,16 +384,21 @@ func (f *fft) line(re, im []float64) {
 			re[i], re[k], im[i], im[k] = re[k], re[i], im[k], im[i]
 		}
 	}
-	for size := 2; size <= regSide; size *= 2 {
+	for i := 0; i < regSide; i += 2 { // of two points, where there is nothing to turn
+		re[i], re[i+1] = re[i]+re[i+1], re[i]-re[i+1]
+		im[i], im[i+1] = im[i]+im[i+1], im[i]-im[i+1]
+	}
+	for size := 4; size <= regSide; size *= 2 {
 		half, stride := size/2, 2*regSide/size
 		for from := 0; from < regSide; from += size {
-			for k := range half {
+			lr, li := re[from:][:half], im[from:][:half]
+			hr, hi := re[from+half:][:half], im[from+half:][:half]
+			for k := range lr {
 				c, s := f.cos[k*stride], f.sin[k*stride]
-				a, b := from+k, from+k+half
-				tr := mul(re[b], c) + mul(im[b], s)
-				ti := mul(im[b], c) - mul(re[b], s)
-				re[b], im[b] = re[a]-tr, im[a]-ti
-				re[a], im[a] = re[a]+tr, im[a]+ti
+				tr := mul(hr[k], c) + mul(hi[k], s)
+				ti := mul(hi[k], c) - mul(hr[k], s)
+				hr[k], hi[k] = lr[k]-tr, li[k]-ti
+				lr[k], li[k] = lr[k]+tr, li[k]+ti
 			}
 		}
 	}

@@ -20,8 +20,7 @@ import (
 type teachFlags struct {
 	from, out, split string
 	input, level     string
-	mask             string
-	register         bool
+	mask, register   string
 	prune            string
 	pruneLoss        float64
 	density          float64 // of this encoder, while --prune tries; 0: the whole one
@@ -53,7 +52,8 @@ func teachCommand() *cobra.Command {
 	fs.StringVar(&f.split, "split", "", "CSV file with the columns path,split,group: rows with split=teach are taken")
 	fs.StringVar(&f.input, "input", inputAuto, "pixels of the model's input, such as 256x256, in multiples of 32; auto keeps the pictures' aspect and takes more pixels where drawn defects need them")
 	fs.StringVar(&f.mask, "mask", "", "grey picture over the frame: places that are 0 are ignored, 255 count in full; any size of the pictures' aspect")
-	fs.BoolVar(&f.register, "register", false, "move each part by phase correlation to where the mean taught part lies, by at most 12.5 % of a side, before it is judged")
+	fs.StringVar(&f.register, "register", registerAuto, "move each part by phase correlation to where the mean taught part lies, by at most 12.5 % of a side, before it is judged: on, off, or auto: what drawn defects speak for where taught parts lie apart")
+	fs.Lookup("register").NoOptDefVal = registerOn
 	fs.StringVar(&f.prune, "prune", "", "share of the time of the encoder's 1x1 convolutions that may stay, such as 0.5, or auto: a lighter encoder is kept where drawn defects are told as well with it")
 	fs.Float64Var(&f.pruneLoss, "prune-loss", 0.005, "share of drawn defects above a held-out good part that a lighter encoder may cost")
 	fs.IntVar(&f.distill, "distill", 0, "steps in which a pruned encoder is trained to give the whole one's features; 600 take minutes and 1 GB of memory, and need bin/winnow-tf and libtensorflow")
@@ -90,10 +90,12 @@ type taughtReport struct {
 	Promise     string           `json:"promise"`
 	Outlook     *fit.Outlook     `json:"outlook"` // null without drawn defects
 	Views       []viewReport     `json:"views"`
-	Sizes       []sizeReport     `json:"sizes"`  // input sizes that were tried; none where only one was sensible
-	Pruned      []pruneReport    `json:"pruned"` // encoders that were tried, the whole one first; none without --prune
-	Level       string           `json:"level"`  // what takes changing light out: raw is nothing
-	Levels      []levelReport    `json:"levels"` // levels that were tried; none where the light of the taught parts is steady
+	Sizes       []sizeReport     `json:"sizes"`     // input sizes that were tried; none where only one was sensible
+	Pruned      []pruneReport    `json:"pruned"`    // encoders that were tried, the whole one first; none without --prune
+	Level       string           `json:"level"`     // what takes changing light out: raw is nothing
+	Levels      []levelReport    `json:"levels"`    // levels that were tried; none where the light of the taught parts is steady
+	Register    bool             `json:"register"`  // parts are moved onto the mean taught one
+	Registers   []registerReport `json:"registers"` // how moved parts did, and parts as they lie; none where that was not tried
 	Seconds     float64          `json:"seconds"`
 }
 
@@ -133,7 +135,7 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 		Model: f.out, Digest: p.Digest(), Bytes: len(b), Parts: m.Taught.Parts, Groups: m.Taught.Groups, Skipped: skipped,
 		Input:     [2]int{m.Preprocess.Width, m.Preprocess.Height},
 		Threshold: p.Calibration.Threshold, Certificate: p.Calibration.Certificate, Promise: fit.Promise(p.Calibration),
-		Suspects: taught.suspects(), Views: viewReports(taught.result), Sizes: taught.sizes, Level: levelName(m.Preprocess.Level), Levels: taught.levels, Pruned: taught.pruned, Seconds: time.Since(start).Seconds(),
+		Suspects: taught.suspects(), Views: viewReports(taught.result), Sizes: taught.sizes, Level: levelName(m.Preprocess.Level), Levels: taught.levels, Register: taught.register, Registers: taught.registers, Pruned: taught.pruned, Seconds: time.Since(start).Seconds(),
 	}
 	r.Outlook, r.dead, r.alike = taught.outlook(), taught.dead, taught.alike
 	if m.Preprocess.Ignored != nil {
@@ -151,12 +153,24 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 	if r.Ignored > 0 {
 		fmt.Fprintf(out, "%.1f %% of the picture is ignored, as the mask says\n", 100*r.Ignored)
 	}
+	printRegisters(out, r.Registers)
 	printViews(out, r.Sizes, r.Levels, r.Views)
 	printPruned(out, r.Pruned)
 	printSuspects(out, r.Suspects)
 	printOutlook(out, r.Outlook, len(r.Suspects))
 	fmt.Fprintf(out, "%s\n", r.Promise)
 	return nil
+}
+
+// printRegisters says what moving parts onto each other showed.
+func printRegisters(out io.Writer, registers []registerReport) {
+	for _, t := range registers {
+		as := "as parts lie"
+		if t.Register {
+			as = "with parts moved onto each other"
+		}
+		fmt.Fprintf(out, "  %s, %.1f %% of drawn defects score above a held-out good part\n", as, 100*t.AUROC)
+	}
 }
 
 // printViews says what drawn defects showed.
@@ -227,8 +241,6 @@ func (f *teachFlags) check() error {
 		return usagef("--false-reject %g is not between 0 and 1", f.falseReject)
 	case f.threads < 0:
 		return usagef("--threads %d is negative", f.threads)
-	case f.register && f.mask != "":
-		return usagef("--register moves the part and --mask lies over the frame: what is under the mask could move the part; give one")
 	case !(f.pruneLoss >= 0 && f.pruneLoss <= 1):
 		return usagef("--prune-loss %g is outside 0 to 1", f.pruneLoss)
 	}
@@ -236,6 +248,9 @@ func (f *teachFlags) check() error {
 		return err
 	}
 	if err := checkLevel(f.level); err != nil {
+		return err
+	}
+	if err := checkRegister(f.register, f.mask); err != nil {
 		return err
 	}
 	return checkInput(f.input)

@@ -49,7 +49,7 @@ func checkLevel(level string) error {
 // asked for, or what drawn defects speak for, tried on no more than the usual
 // number of pixels. Where all taught parts are equally bright it is not tried:
 // light that changes later is drift, and has to be told.
-func chooseLevel(ctx context.Context, sv survey, f teachFlags, w, h int, bar *progress) (*models.Level, []levelReport, error) {
+func chooseLevel(ctx context.Context, sv survey, f teachFlags, w, h int, register bool, bar *progress) (*models.Level, []levelReport, error) {
 	if f.level == levelRaw {
 		return nil, nil, nil
 	}
@@ -64,7 +64,7 @@ func chooseLevel(ctx context.Context, sv survey, f teachFlags, w, h int, bar *pr
 	if w*h > inputArea*2 {
 		w, h = inputSize(sv.aspects)
 	}
-	tries := []try{{w, h, nil}, {w, h, level(models.LevelGain)}, {w, h, level(models.LevelMeanStd)}}
+	tries := []try{{w, h, nil, register}, {w, h, level(models.LevelGain), register}, {w, h, level(models.LevelMeanStd), register}}
 	aurocs, err := newProber(sv, f, "trying to level light", tries...).run(ctx, sv.usable, bar)
 	if err != nil || len(aurocs) < len(tries) {
 		return nil, nil, err

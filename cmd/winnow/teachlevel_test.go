@@ -54,7 +54,7 @@ func TestLevelIsTriedOnlyWhereLightChanges(t *testing.T) {
 		tried  int
 	}{{0, levelAuto, levelRaw, 0}, {0.3, levelAuto, "", 3}, {0.3, levelRaw, levelRaw, 0}, {0, models.LevelMeanStd, models.LevelMeanStd, 0}} {
 		sv := surveySizes(litParts(t, t.TempDir(), 10, c.spread))
-		level, reports, err := chooseLevel(context.Background(), sv, teachFlags{level: c.asked, threads: 1}, 96, 96, newProgress(io.Discard))
+		level, reports, err := chooseLevel(context.Background(), sv, teachFlags{level: c.asked, threads: 1}, 96, 96, false, newProgress(io.Discard))
 		if err != nil || len(reports) != c.tried || c.want != "" && levelName(level) != c.want {
 			t.Errorf("light within %g, --level %s: %s, tried %v, %v", c.spread, c.asked, levelName(level), reports, err)
 		}

@@ -21,6 +21,8 @@ type taughtPictures struct {
 	result    *fit.Result
 	sizes     []sizeReport
 	levels    []levelReport
+	register  bool
+	registers []registerReport
 	skipped   []string // pictures that were left out, and why
 	paths     []string // of the taught parts, in order
 	dead      dead     // of the camera
@@ -52,14 +54,16 @@ func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f 
 	}
 	var w, h int
 	var err error
-	sv.register = f.register
 	if sv.mask, err = readDrawnMask(f.mask, sv.aspects); err != nil {
 		return nil, err
 	}
-	if w, h, r.sizes, err = chooseInput(ctx, sv, f, bar); err != nil {
+	if r.register, r.registers, err = chooseRegister(ctx, sv, f, bar); err != nil {
 		return nil, err
 	}
-	level, levels, err := chooseLevel(ctx, sv, f, w, h, bar)
+	if w, h, r.sizes, err = chooseInput(ctx, sv, f, r.register, bar); err != nil {
+		return nil, err
+	}
+	level, levels, err := chooseLevel(ctx, sv, f, w, h, r.register, bar)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +90,7 @@ func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f 
 	if took, bytes, err := t.forecast(sv.usable[0].Path, len(sv.usable)); err == nil {
 		bar.say(forecastText(len(sv.usable), w, h, took, bytes))
 	}
-	if f.register {
+	if r.register {
 		if err := t.register(ctx, sv.usable); err != nil {
 			return nil, err
 		}

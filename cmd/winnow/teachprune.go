@@ -86,6 +86,9 @@ func teachPruned(ctx context.Context, recipe string, ps []evaluate.Picture, f te
 	}
 	f.input = fmt.Sprintf("%dx%d", whole.pkg.Manifest.Preprocess.Width, whole.pkg.Manifest.Preprocess.Height)
 	f.level = levelName(whole.pkg.Manifest.Preprocess.Level)
+	if f.register = registerOff; whole.register {
+		f.register = registerOn
+	}
 	kept := whole
 	for _, d := range densities {
 		f.density = d
@@ -104,7 +107,7 @@ func teachPruned(ctx context.Context, recipe string, ps []evaluate.Picture, f te
 			break
 		}
 	}
-	kept.sizes, kept.levels, kept.pruned = whole.sizes, whole.levels, reports
+	kept.sizes, kept.levels, kept.registers, kept.pruned = whole.sizes, whole.levels, whole.registers, reports
 	kept.pruned[0].Kept = kept == whole
 	return kept, nil
 }

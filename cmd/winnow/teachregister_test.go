@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"image"
 	"image/color"
@@ -47,7 +48,7 @@ func TestRegistrationMovesParts(t *testing.T) {
 	for i := range 20 {
 		movedPart(t, at(fmt.Sprintf("good/%02d.png", i)), uint64(i), i%3-1, i/3%3-1, false)
 	}
-	for name, flags := range map[string][]string{"plain": nil, "registered": {"--register"}} {
+	for name, flags := range map[string][]string{"plain": {"--register=off"}, "registered": {"--register"}} {
 		args := append([]string{"teach", "--from", at("good"), "--out", at(name + ".tflite"), "--input", "96x96"}, flags...)
 		if code, _, errs := winnow(t, args...); code != 0 {
 			t.Fatalf("%v: exit %d: %s", args, code, errs)
@@ -73,7 +74,65 @@ func TestRegistrationMovesParts(t *testing.T) {
 	if code, out, _ := winnow(t, "model", "inspect", at("registered.tflite")); code != 0 || !strings.Contains(out, "each part is moved") {
 		t.Errorf("inspect: %d %s", code, out)
 	}
-	if code, _, errs := winnow(t, "teach", "--from", at("good"), "--out", at("x.tflite"), "--register", "--mask", moved); code != 2 || !strings.Contains(errs, "give one") {
-		t.Errorf("--register and --mask: exit %d: %s", code, errs)
+	for flag, want := range map[string]string{"--register": "give one", "--register=often": "on, off or auto"} {
+		if code, _, errs := winnow(t, "teach", "--from", at("good"), "--out", at("x.tflite"), flag, "--mask", moved); code != 2 || !strings.Contains(errs, want) {
+			t.Errorf("%s and --mask: exit %d: %s", flag, code, errs)
+		}
+	}
+}
+
+// printedPart writes a picture of a part with a fine print that lies dx right and dy
+// down of its place.
+func printedPart(t *testing.T, path string, seed uint64, dx, dy int) {
+	t.Helper()
+	r, ink := rand.New(rand.NewPCG(seed, 4)), rand.New(rand.NewPCG(1, 1))
+	var inked [24][24]bool
+	for i := range 24 * 24 {
+		inked[i/24][i%24] = ink.IntN(2) == 0
+	}
+	img := image.NewGray(image.Rect(0, 0, 128, 128))
+	for y := range 128 {
+		for x := range 128 {
+			v := 150 + r.IntN(9)
+			if px, py := x-dx-16, y-dy-16; px >= 0 && px < 96 && py >= 0 && py < 96 && inked[py/4][px/4] {
+				v -= 90
+			}
+			img.SetGray(x, y, color.Gray{uint8(v)})
+		}
+	}
+	writePNG(t, path, img)
+}
+
+// Parts that lie apart are moved onto each other where drawn defects are told the
+// better for it. That is tried only where they do lie apart, and not so far that the
+// next might lie too far.
+func TestTeachRegistersPartsThatLieApart(t *testing.T) {
+	for what, c := range map[string]struct {
+		lie             func(i int) (dx, dy int)
+		tried, register bool
+	}{
+		"apart":           {func(i int) (int, int) { return i*5%13 - 6, i*7%13 - 6 }, true, true},
+		"in place":        {func(int) (int, int) { return 0, 0 }, false, false},
+		"apart, one afar": {func(i int) (int, int) { return i*5%9 - 4, i/19*12 + i*7%13 - 6 }, false, false},
+	} {
+		dir := filepath.Join(t.TempDir(), "good")
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 20 {
+			dx, dy := c.lie(i)
+			printedPart(t, filepath.Join(dir, fmt.Sprintf("%02d.png", i)), uint64(i), dx, dy)
+		}
+		code, out, errs := winnow(t, "teach", "--from", dir, "--out", filepath.Join(t.TempDir(), "p.tflite"), "--input", "96x96", "--json")
+		var r taughtReport
+		if err := json.Unmarshal([]byte(out), &r); code != 0 || err != nil {
+			t.Fatalf("%s: exit %d, %v: %s", what, code, err, errs)
+		}
+		if len(r.Registers) == 2 != c.tried || r.Register != c.register {
+			t.Errorf("%s: registered: %v, tried: %+v", what, r.Register, r.Registers)
+		}
+		if c.register && (!r.Registers[0].Register || r.Registers[0].AUROC <= r.Registers[1].AUROC) {
+			t.Errorf("%s: %+v", what, r.Registers)
+		}
 	}
 }

@@ -44,12 +44,11 @@ type sizeReport struct {
 
 // survey is what the headers of pictures say.
 type survey struct {
-	aspects  []float64
-	areas    []float64 // pixels
-	skipped  []string
-	usable   []evaluate.Picture
-	register bool
-	mask     *drawnMask // over each of them; nil: everything counts
+	aspects []float64
+	areas   []float64 // pixels
+	skipped []string
+	usable  []evaluate.Picture
+	mask    *drawnMask // over each of them; nil: everything counts
 }
 
 // surveySizes reads the headers of ps.
@@ -90,8 +89,9 @@ func parseInput(s string) (w, h int, err error) {
 
 // chooseInput is the size that was asked for, or the one that is worth its time:
 // four times the pixels where the pictures have them and drawn defects show the
-// better for it. It tells how the sizes did that it tried.
-func chooseInput(ctx context.Context, sv survey, f teachFlags, bar *progress) (w, h int, sizes []sizeReport, err error) {
+// better for it, whether parts are registered or not. It tells how the sizes did that it
+// tried.
+func chooseInput(ctx context.Context, sv survey, f teachFlags, register bool, bar *progress) (w, h int, sizes []sizeReport, err error) {
 	if f.input != "" && f.input != inputAuto {
 		w, h, err = parseInput(f.input)
 		return w, h, nil, err
@@ -101,7 +101,7 @@ func chooseInput(ctx context.Context, sv survey, f teachFlags, bar *progress) (w
 	if area := slices.Sorted(slices.Values(sv.areas))[len(sv.areas)/2]; area < float64(bigW*bigH) {
 		return w, h, nil, nil // no picture has so many pixels
 	}
-	p := newProber(sv, f, "trying input sizes", try{w: w, h: h}, try{w: bigW, h: bigH})
+	p := newProber(sv, f, "trying input sizes", try{w: w, h: h, register: register}, try{w: bigW, h: bigH, register: register})
 	aurocs, err := p.run(ctx, sv.usable, bar)
 	if err != nil || len(aurocs) < 2 {
 		return w, h, nil, err
@@ -128,17 +128,17 @@ func checkInput(input string) error {
 
 // try is one way to prepare pictures.
 type try struct {
-	w, h  int
-	level *models.Level
+	w, h     int
+	level    *models.Level
+	register bool
 }
 
 // prober teaches a few parts in several ways, the largest input last, with the
-// same defects, drawn at the largest.
+// same defects, drawn at the largest, of parts that lie as they lie where some do.
 type prober struct {
 	stage    string
 	threads  int
 	mask     *drawnMask
-	register bool
 	spill    string // folder for features that memory has no room for
 	tries    []try
 	teachers []*teacher
@@ -146,7 +146,7 @@ type prober struct {
 }
 
 func newProber(sv survey, f teachFlags, stage string, tries ...try) *prober {
-	return &prober{stage: stage, threads: judgeThreads(f.threads), spill: spillFolder(f.out), mask: sv.mask, register: sv.register, tries: tries}
+	return &prober{stage: stage, threads: judgeThreads(f.threads), spill: spillFolder(f.out), mask: sv.mask, tries: tries}
 }
 
 // run returns how often each try ranks a drawn defect above a held-out good part,
@@ -165,7 +165,7 @@ func (p *prober) run(ctx context.Context, ps []evaluate.Picture, bar *progress) 
 		if err := p.mask.apply(ctx, t, ps); err != nil {
 			return nil, err
 		}
-		if p.register {
+		if s.register {
 			if err := t.register(ctx, ps); err != nil {
 				return nil, err
 			}

@@ -47,11 +47,11 @@ func TestMorePixelsAreWorthIt(t *testing.T) {
 // without a try, and what was asked for is taken as it is.
 func TestPicturesWithoutMorePixelsAreNotProbed(t *testing.T) {
 	sv := survey{aspects: []float64{1, 1, 1}, areas: []float64{300 * 300, 300 * 300, 300 * 300}}
-	w, h, sizes, err := chooseInput(context.Background(), sv, teachFlags{}, newProgress(io.Discard))
+	w, h, sizes, err := chooseInput(context.Background(), sv, teachFlags{}, false, newProgress(io.Discard))
 	if err != nil || w != 256 || h != 256 || sizes != nil {
 		t.Errorf("%dx%d, tried %v, %v", w, h, sizes, err)
 	}
-	if w, h, _, err = chooseInput(context.Background(), sv, teachFlags{input: "96x128"}, newProgress(io.Discard)); err != nil || w != 96 || h != 128 {
+	if w, h, _, err = chooseInput(context.Background(), sv, teachFlags{input: "96x128"}, false, newProgress(io.Discard)); err != nil || w != 96 || h != 128 {
 		t.Errorf("asked for 96x128: %dx%d, %v", w, h, err)
 	}
 }

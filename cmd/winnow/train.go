@@ -258,7 +258,7 @@ func (j *trainJob) open(ctx context.Context) error {
 	if len(sv.usable) < 3*fit.MinParts {
 		return tooFewToTrain(len(sv.usable), sv.skipped)
 	}
-	if j.w, j.h, j.sizes, err = chooseInput(ctx, sv, teachFlags{input: j.f.input, threads: j.f.threads}, j.bar); err != nil {
+	if j.w, j.h, j.sizes, err = chooseInput(ctx, sv, teachFlags{input: j.f.input, threads: j.f.threads}, false, j.bar); err != nil {
 		return err
 	}
 	j.pictures = sv.usable
