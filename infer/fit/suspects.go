@@ -15,14 +15,14 @@ import (
 
 // Constants of the search for parts that may not be good.
 const (
-	companyParts  = 512 // compared with each other, at most: the cost grows with their square
-	companyRidge  = 1   // of the regression on the others, in mean squares of a part
-	worstCells    = 3   // whose mean is what is left of a part at its worst
-	wholeWeight   = 0.5 // of what is left of the whole of it, in robust deviations of both
-	unlikeScales  = 2.4 // upper deviations above the median from which a part is named
-	suspectScales = 2.8 // the same of a part's held-out score, whose tail is long: squares are summed in it
-	upperQuantile = 0.8 // that upper deviations are taken from: above it bad parts may be
-	suspectShare  = 0.1 // of the parts that are named, at most
+	companyParts  = 512  // compared with each other, at most: the cost grows with their square
+	companyRidge  = 1    // of the regression on the others, in mean squares of a part
+	worstCells    = 3    // whose mean is what is left of a part at its worst
+	wholeWeight   = 0.5  // of what is left of the whole of it, in robust deviations of both
+	unlikeScales  = 2.4  // upper deviations above the median from which a part is named
+	suspectScales = 3    // the same of a part's held-out score, whose tail is long: squares are summed in it
+	upperQuantile = 0.82 // that upper deviations are taken from: above it bad parts may be
+	suspectShare  = 0.1  // of the parts that are named, at most
 )
 
 // unlike is what of a part all others leave unexplained, those of its own group among
