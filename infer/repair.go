@@ -87,12 +87,12 @@ func (r *repairer) copy(f *edge.Frame) {
 // lost is the share of rows that hold one value at an edge of f, where it is so
 // much larger than in any taught frame that this one must have been cut off on its way.
 func (s *Sensor) lost(f *edge.Frame) float64 {
-	top, bottom := edgeShares(f)
+	top, bottom := edgeShares(f, 0)
 	lost := 0.0
-	if top > s.Top+max(edgeRows, s.Top/2) {
+	if top > s.Top+max(edgeRows, s.Top/2) && !bright(valueAt(f, 0, 0)) {
 		lost = top
 	}
-	if bottom > s.Bottom+max(edgeRows, s.Bottom/2) {
+	if bottom > s.Bottom+max(edgeRows, s.Bottom/2) && !bright(valueAt(f, 0, f.Height-1)) {
 		lost = max(lost, bottom)
 	}
 	return lost

@@ -28,6 +28,8 @@ const (
 	lineLively   = 8    // one in so many pixels of a living line differs from the next; fewer are a clipped ground or a drawing
 	mostMissing  = 0.05 // of a frame that is bridged; above it the frame is a bad one
 	edgeRows     = 0.08 // of a frame's rows that may hold one value at its edge, beyond what taught ones did
+	evenLevels   = 8    // within which all pixels of a taught ground lie that less light, or clipping, may make one value
+	brightRow    = 224  // level from which such rows are an overexposed ground: rows that never arrived are black or grey
 )
 
 // Sensor is what is known of the camera: pixels that hold one value whatever is
@@ -44,9 +46,9 @@ type Sensor struct {
 	// Lines, as parts with printed rules have. Then what looks dead says nothing of the
 	// camera, and only Lines are bridged.
 	Striped bool `json:"striped"`
-	// Top and Bottom are the largest shares of rows, from there on, that held one value
-	// but white in a taught frame, as dark grounds do. A frame that was cut off on its
-	// way has more.
+	// Top and Bottom are the largest shares of rows, from there on, that all but held one
+	// value in a taught frame, as even grounds do. A frame that was cut off on its way has
+	// more.
 	Top    float64 `json:"top"`
 	Bottom float64 `json:"bottom"`
 }
@@ -187,7 +189,7 @@ func (s *Sensor) Renew(old *Sensor) {
 // Confirm looks at one more taught frame: a pixel or a line that shows something else
 // in it is alive.
 func (s *Sensor) Confirm(f *edge.Frame) {
-	top, bottom := edgeShares(f)
+	top, bottom := edgeShares(f, evenLevels)
 	s.Top, s.Bottom = max(s.Top, top), max(s.Bottom, bottom)
 	rows, columns := deadLines(f, s, nil, nil)
 	fits := f.Width == s.Width && f.Height == s.Height
@@ -269,38 +271,39 @@ func (s *Sensor) String() string {
 	return strings.Join(said, " and ")
 }
 
-// edgeShares are the shares of rows, from the top and from the bottom, that hold one
-// value, the same in all of them, which is not the brightest: rows that never arrived
-// are black or grey, and an overexposed ground is white.
-func edgeShares(f *edge.Frame) (top, bottom float64) {
-	n := evenRows(f, func(i int) int { return i })
+// edgeShares are the shares of rows, from the top and from the bottom, whose pixels all
+// lie within so many levels of the outermost row's first.
+func edgeShares(f *edge.Frame, levels int) (top, bottom float64) {
+	n := evenRows(f, levels, func(i int) int { return i })
 	if n == f.Height {
-		return 1, 0
+		return 1, 1
 	}
-	m := evenRows(f, func(i int) int { return f.Height - 1 - i })
+	m := evenRows(f, levels, func(i int) int { return f.Height - 1 - i })
 	return float64(n) / float64(f.Height), float64(m) / float64(f.Height)
 }
 
 // evenRows counts such rows of f from row(0) on.
-func evenRows(f *edge.Frame, row func(i int) int) int {
+func evenRows(f *edge.Frame, levels int, row func(i int) int) int {
 	first := valueAt(f, 0, row(0))
-	if first == [3]uint8{255, 255, 255} {
-		return 0
-	}
 	n := 0
-	for n < f.Height && valueAt(f, 0, row(n)) == first && uniform(f, row(n)) {
+	for n < f.Height && within(f, row(n), first, levels) {
 		n++
 	}
 	return n
 }
 
-// uniform reports whether row y holds one value.
-func uniform(f *edge.Frame, y int) bool {
+// within reports whether all pixels of row y lie within so many levels of v.
+func within(f *edge.Frame, y int, v [3]uint8, levels int) bool {
 	row, bpp := f.Row(y), f.Format.BytesPerPixel()
-	for i := bpp; i < len(row); i++ {
-		if row[i] != row[i-bpp] {
-			return false
+	for i := 0; i < len(row); i += bpp {
+		for c := range bpp {
+			if d := int(row[i+c]) - int(v[c]); d > levels || d < -levels {
+				return false
+			}
 		}
 	}
 	return true
 }
+
+// bright reports whether v is lighter than what stands in for rows that never arrived.
+func bright(v [3]uint8) bool { return min(v[0], v[1], v[2]) >= brightRow }

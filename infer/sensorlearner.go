@@ -38,7 +38,7 @@ func (l *SensorLearner) Add(f *edge.Frame) {
 	for _, x := range columns {
 		l.seen[DeadLine{At: x, Column: true}] = true
 	}
-	top, bottom := edgeShares(f)
+	top, bottom := edgeShares(f, evenLevels)
 	l.top, l.bottom = max(l.top, top), max(l.bottom, bottom)
 	if l.mixed = l.mixed || f.Width != l.first.Width || f.Height != l.first.Height || f.Format != l.first.Format; l.mixed {
 		l.first, l.held = edge.Frame{}, nil
