@@ -41,7 +41,7 @@ func teachCommand() *cobra.Command {
 		Example: "  winnow teach --from good/ --out part.tflite\n  winnow teach --from mtd/ --out mtd.tflite --split mtd/split-disjoint.csv\n" +
 			"  winnow teach --from good/ --out part.tflite --mask ignore.png\n" +
 			"  winnow-tf teach --from good/ --out part.tflite --prune 0.5 --distill 600    a lighter encoder, trained on this station's pictures",
-		Args: cobra.NoArgs,
+		Args: registerArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return runTeach(c.Context(), f, c.OutOrStdout(), c.ErrOrStderr())
 		},

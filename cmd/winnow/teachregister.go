@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 
+	"github.com/spf13/cobra"
+
 	"winnow/edge/evaluate"
 	"winnow/infer"
 )
@@ -29,6 +31,15 @@ const (
 type registerReport struct {
 	Register bool    `json:"register"`
 	AUROC    float64 `json:"drawn_auroc"`
+}
+
+// registerArgs takes no arguments, and says how the word of the flag is written, for it
+// is not the next argument.
+func registerArgs(c *cobra.Command, args []string) error {
+	if len(args) == 1 && c.Flags().Changed("register") && slices.Contains([]string{registerAuto, registerOn, registerOff}, args[0]) {
+		return usagef("--register takes its word behind a =: write --register=%s", args[0])
+	}
+	return cobra.NoArgs(c, args)
 }
 
 func checkRegister(register, mask string) error {

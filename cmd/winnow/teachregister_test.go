@@ -74,8 +74,11 @@ func TestRegistrationMovesParts(t *testing.T) {
 	if code, out, _ := winnow(t, "model", "inspect", at("registered.tflite")); code != 0 || !strings.Contains(out, "each part is moved") {
 		t.Errorf("inspect: %d %s", code, out)
 	}
-	for flag, want := range map[string]string{"--register": "give one", "--register=often": "on, off or auto"} {
-		if code, _, errs := winnow(t, "teach", "--from", at("good"), "--out", at("x.tflite"), flag, "--mask", moved); code != 2 || !strings.Contains(errs, want) {
+	for flag, want := range map[string]string{
+		"--register": "give one", "--register=often": "on, off or auto", "--register off": "write --register=off", "--register often": "unknown command",
+	} {
+		args := append([]string{"teach", "--from", at("good"), "--out", at("x.tflite"), "--mask", moved}, strings.Fields(flag)...)
+		if code, _, errs := winnow(t, args...); code != 2 || !strings.Contains(errs, want) {
 			t.Errorf("%s and --mask: exit %d: %s", flag, code, errs)
 		}
 	}
