@@ -31,7 +31,7 @@ type registrar struct {
 	level    int     // of its middle, in 1/256 levels
 	spectrum field   // of it
 	cur      field
-	curGrey  []uint8 // in every rows-th row
+	curGrey  []uint8 // in every rows-th row, and those that are looked at closely
 	rows     int     // of how many one is looked at
 	columns  []int   // of pixels, at which cells begin
 	window   []float64
@@ -128,6 +128,7 @@ func (r *registrar) sumRow(cells []float64, grey []uint8, in []byte, y0, y1 int)
 // the picture that way mirrors what lies along the edge, texture and noise and all.
 func (r *registrar) run(in []byte) {
 	r.transform(r.cur, r.curGrey, in)
+	r.lookClosely(in)
 	r.dx, r.dy = r.refine(r.coarse())
 	r.beyond = r.dx > r.most(r.w) || -r.dx > r.most(r.w) || r.dy > r.most(r.h) || -r.dy > r.most(r.h)
 	if r.beyond || r.dx == 0 && r.dy == 0 {
@@ -252,27 +253,49 @@ func (r *registrar) refine(dx, dy float64) (int, int) {
 	return x, y
 }
 
-// Every fourth row and column of the middle is looked at closely.
+// Of the middle a row in four and a column in four are looked at closely, each at
+// another place of its four: edges that lie four pixels apart are not passed over.
 const (
 	regRows    = 4
 	regColumns = 4
 )
 
+// closely is the row and the first column, from the middle's corner, that are looked at
+// k-th.
+func closely(k int) (y, x int) { return regRows*k + k%regRows, k % regColumns }
+
 // middle is where that begins.
 func (r *registrar) middle() (x, y int) { return r.w / 6, (r.h/6 + regRows - 1) / regRows * regRows }
+
+// lookClosely writes the rows that are looked at closely to curGrey.
+func (r *registrar) lookClosely(in []byte) {
+	_, my := r.middle()
+	for k := 0; ; k++ {
+		y, _ := closely(k)
+		if y += my; y >= r.h-my {
+			return
+		}
+		dst, src := r.curGrey[y*r.w:][:r.w], in[3*y*r.w:][:3*r.w]
+		for i := range dst {
+			dst[i] = greyOf(src[3*i : 3*i+3 : 3*i+3])
+		}
+	}
+}
 
 // levelOf the middle of a grey picture, in 1/256 levels.
 func (r *registrar) levelOf(grey []uint8) int {
 	mx, my := r.middle()
 	n, sum := 0, 0
-	for y := my; y < r.h-my; y += regRows {
-		a := grey[y*r.w+mx:][:r.w-2*mx]
-		for x := 0; x < len(a); x += regColumns {
+	for k := 0; ; k++ {
+		y, x := closely(k)
+		if y += my; y >= r.h-my {
+			return 256 * sum / max(n, 1)
+		}
+		for a := grey[y*r.w+mx:][:r.w-2*mx]; x < len(a); x += regColumns {
 			sum += int(a[x])
 			n++
 		}
 	}
-	return 256 * sum / max(n, 1)
 }
 
 // difference of the middle of the picture and what it would lie on in the reference if
@@ -284,10 +307,13 @@ func (r *registrar) difference(dx, dy, bias, least int) int {
 		return math.MaxInt
 	}
 	sum := 0
-	for y := my; y < r.h-my && sum < least; y += regRows {
+	for k := 0; sum < least; k++ {
+		y, x := closely(k)
+		if y += my; y >= r.h-my {
+			break
+		}
 		b := r.curGrey[y*r.w+mx:][:r.w-2*mx]
-		a := r.grey[(y-dy)*r.w+mx-dx:][:len(b)]
-		for x := 0; x < len(a); x += regColumns {
+		for a := r.grey[(y-dy)*r.w+mx-dx:][:len(b)]; x < len(a); x += regColumns {
 			d := 256*(int(b[x])-int(a[x])) - bias
 			sum += max(d, -d)
 		}

@@ -108,6 +108,36 @@ func TestRegistrationFindsShifts(t *testing.T) {
 	}
 }
 
+// A print whose edges all lie four pixels apart stays in its place, and is found a
+// pixel away from it.
+func TestRegistrationOfAPrintOfCells(t *testing.T) {
+	const side = 128
+	ink := rand.New(rand.NewPCG(1, 1))
+	var inked [side / 4][side / 4]bool
+	for i := range side / 4 * side / 4 {
+		inked[i/(side/4)][i%(side/4)] = ink.IntN(2) == 0
+	}
+	print := func(seed uint64, dx, dy int) []byte {
+		r, in := rand.New(rand.NewPCG(seed, 2)), make([]byte, 3*side*side)
+		for i := range in {
+			v := 150 + r.IntN(9)
+			if x, y := (i/3%side-dx+side)%side, (i/3/side-dy+side)%side; inked[y/4][x/4] {
+				v -= 90
+			}
+			in[i] = uint8(v) ^ 0x80
+		}
+		return in
+	}
+	for seed := range uint64(20) {
+		for _, s := range [][2]int{{0, 0}, {1, 0}, {0, -1}, {3, -2}} {
+			dx, dy, beyond, err := Register(print(99, 0, 0), print(seed, s[0], s[1]), side, side)
+			if err != nil || dx != s[0] || dy != s[1] || beyond {
+				t.Fatalf("%v away: found %d,%d, %v, %v", s, dx, dy, beyond, err)
+			}
+		}
+	}
+}
+
 func TestRegistrationRefusesFarParts(t *testing.T) {
 	const w, h = 256, 256
 	r := rand.New(rand.NewPCG(9, 2))
