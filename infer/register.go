@@ -140,15 +140,16 @@ func (r *registrar) run(in []byte) {
 		src := r.moved[3*r.w*mirrored(y+r.dy, r.h):][:3*r.w]
 		dst := in[3*r.w*y:][:3*r.w]
 		copy(dst[3*from:3*to], src[3*(from+r.dx):])
-		for x := 0; x < r.w; x++ {
-			if x == from {
-				x = to
-			}
-			if x < r.w {
-				k := 3 * mirrored(x+r.dx, r.w)
-				copy(dst[3*x:3*x+3], src[k:k+3])
-			}
-		}
+		r.mirror(dst, src, 0, from)
+		r.mirror(dst, src, to, r.w)
+	}
+}
+
+// mirror fills columns of a row with what they mirror.
+func (r *registrar) mirror(dst, src []byte, from, to int) {
+	for x := from; x < to; x++ {
+		k := 3 * mirrored(x+r.dx, r.w)
+		copy(dst[3*x:3*x+3], src[k:k+3])
 	}
 }
 

@@ -117,7 +117,7 @@ func TestRegistrationOfAPrintOfCells(t *testing.T) {
 	for i := range side / 4 * side / 4 {
 		inked[i/(side/4)][i%(side/4)] = ink.IntN(2) == 0
 	}
-	print := func(seed uint64, dx, dy int) []byte {
+	printed := func(seed uint64, dx, dy int) []byte {
 		r, in := rand.New(rand.NewPCG(seed, 2)), make([]byte, 3*side*side)
 		for i := range in {
 			v := 150 + r.IntN(9)
@@ -130,7 +130,7 @@ func TestRegistrationOfAPrintOfCells(t *testing.T) {
 	}
 	for seed := range uint64(20) {
 		for _, s := range [][2]int{{0, 0}, {1, 0}, {0, -1}, {3, -2}} {
-			dx, dy, beyond, err := Register(print(99, 0, 0), print(seed, s[0], s[1]), side, side)
+			dx, dy, beyond, err := Register(printed(99, 0, 0), printed(seed, s[0], s[1]), side, side)
 			if err != nil || dx != s[0] || dy != s[1] || beyond {
 				t.Fatalf("%v away: found %d,%d, %v, %v", s, dx, dy, beyond, err)
 			}

@@ -244,7 +244,7 @@ func TestLinesOfOneValueAreNoSignWhereTheyAreUsual(t *testing.T) {
 			t.Errorf("%s: %g is bridged, bad: %v", what, missing, bad)
 		}
 		fresh := &Sensor{Schema: SensorSchema, Striped: true, Top: 1}
-		if fresh.Renew(&Sensor{Width: 9, Height: 9, Dead: make([]byte, 8), Bottom: 0.5}); fresh.Striped || fresh.Top != 0 || fresh.Bottom != 0.5 || fresh.Count() != 1 {
+		if fresh.Renew(&Sensor{Width: 9, Height: 9, Dead: make([]byte, 8), Lines: make([]DeadLine, 1), Bottom: 0.5}); len(fresh.Lines) != 1 || fresh.Striped || fresh.Top != 0 || fresh.Bottom != 0.5 || fresh.Count() != 1 {
 			t.Errorf("renewed: %+v", fresh)
 		}
 	}
@@ -318,6 +318,24 @@ func TestDeadLineThatDoesNotStandOutIsFound(t *testing.T) {
 	}
 	if s := l.Sensor(); !reflect.DeepEqual(s.Lines, []DeadLine{{At: 20, Value: [3]uint8{255, 255, 255}}}) {
 		t.Errorf("%+v", s.Lines)
+	}
+}
+
+// Where lines that never moved are more than a frame may lack, none is called dead.
+func TestTooManyDeadLinesAreNone(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 3))
+	for n, want := range map[int]int{2: 2, 5: 0} {
+		var l SensorLearner
+		for range 20 {
+			f := scenery(r, 64, 80, edge.Gray8)
+			for k := range n {
+				clipped(f, 0, 10+10*k, 64, 11+10*k)
+			}
+			l.Add(f)
+		}
+		if s := l.Sensor(); len(s.Lines) != want {
+			t.Errorf("%d of 80 rows: %v", n, s.Lines)
+		}
 	}
 }
 

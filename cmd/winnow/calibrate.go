@@ -41,7 +41,7 @@ func calibrateCommand() *cobra.Command {
 		Example: "  winnow calibrate --model part.tflite --from fresh-good/ --out part-2.tflite\n" +
 			"  winnow calibrate --model part.tflite --from fresh-good/ --false-reject 0.02 --out part-2.tflite --json\n" +
 			"  winnow calibrate --model mtd.tflite --from mtd/ --split fresh.csv --out mtd-2.tflite    rows with split=teach, by group\n" +
-			"  winnow calibrate --model mtd.tflite --from mtd/ --condition mtd/exposure.csv --only 3 --out mtd-exposure-3.tflite",
+			"  winnow calibrate --model part.tflite --from fresh-good/ --condition shifts.csv --only night --out part-night.tflite",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return runCalibrate(c.Context(), f, c.OutOrStdout(), c.ErrOrStderr())

@@ -87,6 +87,22 @@ func watched(t *testing.T, p *models.Package) *watch.Watch {
 	return w
 }
 
+// judgeTwice is what both judges decide on a part, with the same score to the bit.
+func judgeTwice(t *testing.T, bare *infer.Judge, w *watch.Watch, part uint64, f *edge.Frame) edge.Decision {
+	t.Helper()
+	var a, b edge.Verdict
+	if err := bare.Judge(f, &a); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Judge(f, &b); err != nil {
+		t.Fatal(err)
+	}
+	if a.Score != b.Score || a.Decision != b.Decision {
+		t.Fatalf("part %d: %+v, watched %+v", part, a.Score, b.Score)
+	}
+	return b.Decision
+}
+
 // A 6 % light loss on the drawn line voids the certificate within 100 parts, one
 // in five of them defective; verdicts stay those of the bare judge, to the bit.
 func TestLightLossVoidsTheCertificate(t *testing.T) {
@@ -104,16 +120,7 @@ func TestLightLossVoidsTheCertificate(t *testing.T) {
 	var f edge.Frame
 	for i := range uint64(change + 100) {
 		s.Render(i, &f)
-		var a, b edge.Verdict
-		if err := bare.Judge(&f, &a); err != nil {
-			t.Fatal(err)
-		}
-		if err := w.Judge(&f, &b); err != nil {
-			t.Fatal(err)
-		}
-		if a.Score != b.Score || a.Decision != b.Decision {
-			t.Fatalf("part %d: %+v, watched %+v", i, a.Score, b.Score)
-		}
+		judgeTwice(t, bare, w, i, &f)
 		if void := w.Certificate().Void; void != "" {
 			if i < change {
 				t.Fatalf("part %d: a false alarm: %s", i, void)
@@ -200,17 +207,7 @@ func TestWhatDiesOfTheCameraIsNamed(t *testing.T) {
 					copy(f.Row(at[1])[at[0]*bpp:][:bpp], []byte{255, 255, 255})
 				}
 			}
-			var a, b edge.Verdict
-			if err := bare.Judge(&f, &a); err != nil {
-				t.Fatal(err)
-			}
-			if err := w.Judge(&f, &b); err != nil {
-				t.Fatal(err)
-			}
-			if a.Score != b.Score || a.Decision != b.Decision {
-				t.Fatalf("part %d: %+v, watched %+v", part, a.Score, b.Score)
-			}
-			if b.Decision != edge.Accept {
+			if judgeTwice(t, bare, w, part, &f) != edge.Accept {
 				rejected++
 			}
 			time.Sleep(5 * time.Millisecond) // a line has more between parts

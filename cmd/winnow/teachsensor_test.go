@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"winnow/edge"
@@ -76,5 +77,34 @@ func TestDeadPixelsAreBridged(t *testing.T) {
 	}
 	if d := after[0].Score.Fused - after[1].Score.Fused; d > 0.5 || d < -0.5 {
 		t.Errorf("score %.3f with dead pixels, %.3f without", after[0].Score.Fused, after[1].Score.Fused)
+	}
+}
+
+// Eval says what it is worth that dead pixels and lines are known, in rows of their own
+// behind those of nobody knowing.
+func TestEvalSaysWhatKnownDeadPixelsCost(t *testing.T) {
+	dir := t.TempDir()
+	noisyParts(t, filepath.Join(dir, "train", "good"), 1, 20)
+	noisyParts(t, filepath.Join(dir, "test", "good"), 2, 20)
+	noisyParts(t, filepath.Join(dir, "test", "hole"), 3, 2, image.Pt(40, 40), image.Pt(41, 40), image.Pt(42, 40), image.Pt(41, 41), image.Pt(40, 41), image.Pt(42, 41))
+	model := filepath.Join(t.TempDir(), "a.tflite")
+	if code, _, errs := winnow(t, "teach", "--from", dir, "--out", model, "--input", "96x96"); code != 0 {
+		t.Fatal(errs)
+	}
+	r := evalJSON(t, "--model", model, "--data", dir, "--corrupt")
+	rejected := map[string]float64{}
+	for i, c := range r.Corruptions {
+		if c.Grade == 2 {
+			rejected[c.Name] = float64(c.FalseReject)
+		}
+		if kind, known := strings.CutSuffix(c.Name, ", known"); known && r.Corruptions[i-3].Name != kind {
+			t.Errorf("row %d, %q, is three behind %q", i, c.Name, r.Corruptions[i-3].Name)
+		}
+	}
+	if unknown, known := rejected["dead-pixels"], rejected["dead-pixels, known"]; unknown < 0.9 || known > 0.2 {
+		t.Errorf("%g of good parts are rejected for dead pixels, %g where they are known", unknown, known)
+	}
+	if known, ok := rejected["dead-lines, known"]; !ok || known > 0.2 || len(r.Corruptions) != 37 {
+		t.Errorf("%g of good parts are rejected for dead lines that are known (%v), %d rows", known, ok, len(r.Corruptions))
 	}
 }
