@@ -13,8 +13,8 @@ import (
 const unsureShare = 0.005
 
 // standardized learns what is usual, and what each view is worth, from the
-// deviations of held-out parts and drawn defects.
-func standardized(s *infer.Statistics, held, odd []HeldOut, of func(HeldOut) infer.Deviations) infer.Member {
+// deviations of held-out parts and drawn defects. Views start from start.
+func standardized(s *infer.Statistics, start [3]float64, held, odd []HeldOut, of func(HeldOut) infer.Deviations) infer.Member {
 	good, bad := make([]infer.Deviations, len(held)), make([]infer.Deviations, len(odd))
 	raw := [3][]float64{}
 	for i, h := range held {
@@ -32,14 +32,14 @@ func standardized(s *infer.Statistics, held, odd []HeldOut, of func(HeldOut) inf
 		m.Local = view(raw[2])
 	}
 	if len(bad) > 0 {
-		m.Fusion = fuse(&m, s.Local != nil, good, bad)
+		m.Fusion = fuse(&m, s.Local != nil, start, good, bad)
 	}
 	return m
 }
 
 // ensemble makes the members of s: each learns from the folds but its own, if
 // there are so many, and sets held-out spreads.
-func (ft *fitter) ensemble(s *infer.Statistics, held, odd []HeldOut) {
+func (ft *fitter) ensemble(s *infer.Statistics, start [3]float64, held, odd []HeldOut) {
 	s.Members = nil
 	for k := range infer.Members {
 		outside := func(part int) bool { return ft.folds < infer.Members || ft.fold[part] != k }
@@ -55,7 +55,7 @@ func (ft *fitter) ensemble(s *infer.Statistics, held, odd []HeldOut) {
 			}
 		}
 		of := func(h HeldOut) infer.Deviations { return h.Members[k] }
-		m := standardized(s, good, bad, of)
+		m := standardized(s, start, good, bad, of)
 		m.Offset = offset(s, &m, held, of)
 		s.Members = append(s.Members, m)
 	}

@@ -96,6 +96,7 @@ type Result struct {
 	HeldOut     []HeldOut   // a part, in the order they were added
 	Drawn       []HeldOut   // the same of drawn defects, by models that saw neither their part nor, in the local view, their kind
 	Descriptors [][]float64 // of the parts, as infer.Descriptor gives them
+	Repeats     float64     // share of what varies that the closed form foretells of a part it never saw; 0 of another reconstruction
 	groups      []int       // of the parts
 	seed        uint64      // of the calibration
 }
@@ -411,7 +412,11 @@ func (ft *fitter) calibrate(r *Result, held, odd []HeldOut) error {
 	if s.Sharp {
 		s.Calm = calmed(held, odd)
 	}
-	whole := standardized(s, held, odd, func(h HeldOut) infer.Deviations { return h.Raw })
+	start := fusionStart
+	if len(ft.levels) > 0 {
+		start, r.Repeats = startFor(ft.levels[0].repeat, s.Local != nil), ft.levels[0].repeat
+	}
+	whole := standardized(s, start, held, odd, func(h HeldOut) infer.Deviations { return h.Raw })
 	s.Views, s.Fusion = whole.Views, whole.Fusion
 	if s.Local != nil {
 		s.Local.View = whole.Local
@@ -422,7 +427,7 @@ func (ft *fitter) calibrate(r *Result, held, odd []HeldOut) error {
 			of[i].MapPeak = s.MapPeak(of[i].Raw)
 		}
 	}
-	ft.ensemble(s, held, odd)
+	ft.ensemble(s, start, held, odd)
 	fused, spread := make([]float64, len(held)), make([]float64, len(held))
 	for i, h := range held {
 		fused[i], spread[i] = h.Fused, h.Spread

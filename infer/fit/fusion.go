@@ -16,19 +16,39 @@ const (
 	fusionSteps = 50  // Newton steps, half length: converged long before
 )
 
+// Between these shares of the variance that the reconstruction foretells, it comes to
+// count in full: below, what it leaves is all that there is to see.
+const (
+	repeatsNothing = 0.05
+	RepeatsEnough  = 0.25
+)
+
 // fusionStart is what reconstruction, surroundings and latent weigh where all tell
 // drawn defects alike. The surroundings' view was pointed by drawn defects, so what it
 // makes of others of their kind flatters it; the others never saw one.
 var fusionStart = [3]float64{0.7, 0.1, 0.2}
 
+// startFor is fusionStart where a reconstruction foretells the share repeat of what
+// varies. Where nothing repeats by place it speaks for no place, and the surroundings
+// take its part.
+func startFor(repeat float64, local bool) [3]float64 {
+	start := fusionStart
+	if local {
+		counts := min(max((repeat-repeatsNothing)/(RepeatsEnough-repeatsNothing), 0), 1)
+		start[0] *= counts
+		start[1] += fusionStart[0] - start[0]
+	}
+	return start
+}
+
 // fuse fits the weights of the fusion by logistic regression of drawn defects
 // against held-out good parts, both classes weighing the same, with weights that
-// are not negative and a pull towards where they start (started). With nothing drawn
-// they are fusionStart.
+// are not negative and a pull towards where they start: at start times what drawn
+// defects speak for (started). With nothing drawn they are start.
 //
 // Newton's method on the penalized likelihood; weights at zero whose gradient
 // would drive them below stay there (Bertsekas, SIAM J. Control 20, 1982).
-func fuse(s *infer.Member, local bool, good, odd []infer.Deviations) infer.Fusion {
+func fuse(s *infer.Member, local bool, start [3]float64, good, odd []infer.Deviations) infer.Fusion {
 	views := 3
 	rows := make([][3]float64, 0, len(good)+len(odd))
 	for _, d := range append(append([]infer.Deviations{}, good...), odd...) {
@@ -44,9 +64,9 @@ func fuse(s *infer.Member, local bool, good, odd []infer.Deviations) infer.Fusio
 			rows[i][v] /= spread[v]
 		}
 	}
-	f.start = fusionStart
+	f.start = start
 	if len(odd) > 0 {
-		f.start = started(rows, len(good), local)
+		f.start = started(start, rows, len(good), local)
 	}
 	w := [4]float64{f.start[0], f.start[1], f.start[2], -1}
 	if len(odd) > 0 {
@@ -63,12 +83,12 @@ type logistic struct {
 	good   int
 }
 
-// started is fusionStart times what drawn defects speak for: a view's weight falls
+// started is what views start from, times what drawn defects speak for: a view's weight falls
 // exponentially with how much less sensitive it is than the best one. A view that tells
 // markedly less than another is then all but out, however it is favoured otherwise, as
 // pointless evidence would drown the other's; views that tell alike are left to
-// fusionStart, for what drawn defects say of them is little more than chance.
-func started(rows [][3]float64, good int, local bool) (start [3]float64) {
+// base, for what drawn defects say of them is little more than chance.
+func started(base [3]float64, rows [][3]float64, good int, local bool) (start [3]float64) {
 	var d [3]float64
 	best := 0.0
 	for v := range d {
@@ -84,7 +104,7 @@ func started(rows [][3]float64, good int, local bool) (start [3]float64) {
 	sum := 0.0
 	for v := range start {
 		if v != 1 || local {
-			start[v] = fusionStart[v] * math.Exp(fusionTrust*(d[v]-best))
+			start[v] = base[v] * math.Exp(fusionTrust*(d[v]-best))
 			sum += start[v]
 		}
 	}

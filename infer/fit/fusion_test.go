@@ -40,7 +40,7 @@ func TestFusionTrustsTheViewThatTells(t *testing.T) {
 		"latent":         {0, 0, 4, func(f infer.Fusion) float64 { return f.Latent }},
 		"misleading":     {-3, 4, -3, func(f infer.Fusion) float64 { return f.Local }},
 	} {
-		f := fuse(&unitViews, true, good, viewsOf(r, 200, c.rec, c.local, c.latent))
+		f := fuse(&unitViews, true, fusionStart, good, viewsOf(r, 200, c.rec, c.local, c.latent))
 		if sum := f.Reconstruction + f.Local + f.Latent; math.Abs(sum-1) > 1e-9 || min(f.Reconstruction, f.Local, f.Latent) < 0 {
 			t.Errorf("%s: weights %+v", name, f)
 		}
@@ -55,10 +55,10 @@ func TestFusionTrustsTheViewThatTells(t *testing.T) {
 // view where there is none.
 func TestFusionWithoutEvidence(t *testing.T) {
 	good := viewsOf(rand.New(rand.NewPCG(3, 4)), 500, 0, 0, 0)
-	if f := fuse(&unitViews, true, good, nil); f.Reconstruction <= max(f.Local, f.Latent) || min(f.Local, f.Latent) < 0.05 {
+	if f := fuse(&unitViews, true, fusionStart, good, nil); f.Reconstruction <= max(f.Local, f.Latent) || min(f.Local, f.Latent) < 0.05 {
 		t.Errorf("weights %+v without any evidence", f)
 	}
-	if f := fuse(&unitViews, false, good, nil); f.Local != 0 || math.Abs(f.Reconstruction+f.Latent-1) > 1e-9 {
+	if f := fuse(&unitViews, false, fusionStart, good, nil); f.Local != 0 || math.Abs(f.Reconstruction+f.Latent-1) > 1e-9 {
 		t.Errorf("weights %+v without a local view", f)
 	}
 }
@@ -69,12 +69,34 @@ func TestFusionWithoutEvidence(t *testing.T) {
 func TestFusionDropsWhatTellsLess(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	good := viewsOf(r, 200, 0, 0, 0)
-	f := fuse(&unitViews, true, good, viewsOf(r, 200, 1.6, 2.4, 0.2))
+	f := fuse(&unitViews, true, fusionStart, good, viewsOf(r, 200, 1.6, 2.4, 0.2))
 	if f.Local < 0.7 {
 		t.Errorf("surroundings that tell far more weigh %.2f: %+v", f.Local, f)
 	}
-	if f = fuse(&unitViews, true, good, viewsOf(r, 200, 1.6, 1.6, 0.2)); f.Reconstruction < 0.55 {
+	if f = fuse(&unitViews, true, fusionStart, good, viewsOf(r, 200, 1.6, 1.6, 0.2)); f.Reconstruction < 0.55 {
 		t.Errorf("a reconstruction that tells as much as the surroundings weighs %.2f: %+v", f.Reconstruction, f)
+	}
+}
+
+// TestSurroundingsTakeThePartOfAReconstructionOfNothing: where all views tell drawn
+// defects alike, the reconstruction decides where much repeats by place, the surroundings
+// where nothing does; without them it keeps what it has.
+func TestSurroundingsTakeThePartOfAReconstructionOfNothing(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	good, odd := viewsOf(r, 200, 0, 0, 0), viewsOf(r, 200, 1.6, 1.6, 1.6)
+	last := math.Inf(1)
+	for _, repeat := range []float64{0.9, RepeatsEnough, 0.15, repeatsNothing, -0.1} {
+		f := fuse(&unitViews, true, startFor(repeat, true), good, odd)
+		if f.Reconstruction > last {
+			t.Errorf("with %g repeating the reconstruction weighs %.2f, with more %.2f", repeat, f.Reconstruction, last)
+		}
+		last = f.Reconstruction
+		if repeat >= RepeatsEnough && f.Reconstruction < 0.5 || repeat <= repeatsNothing && f.Local <= max(f.Reconstruction, f.Latent) {
+			t.Errorf("with %g repeating: %+v", repeat, f)
+		}
+	}
+	if startFor(0, false) != fusionStart {
+		t.Errorf("without surroundings: %v", startFor(0, false))
 	}
 }
 

@@ -31,7 +31,10 @@ var shadedTaps = []fit.Tap{
 }
 
 // shadedFit fits 60 of them.
-func shadedFit(t *testing.T) *fit.Result {
+func shadedFit(t *testing.T) *fit.Result { return fitOf(t, shaded) }
+
+// fitOf fits 60 parts of the same taps.
+func fitOf(t *testing.T, part func(*rand.Rand) [][]byte) *fit.Result {
 	t.Helper()
 	b := tflite.NewBuilder("two taps")
 	var in []int
@@ -46,7 +49,7 @@ func shadedFit(t *testing.T) *fit.Result {
 	defer f.Close()
 	r := rand.New(rand.NewPCG(7, 7))
 	for i := range 60 {
-		if err := f.Add(i, shaded(r)); err != nil {
+		if err := f.Add(i, part(r)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -112,6 +115,38 @@ func TestLevelsSeeWhatIsWideAndFaint(t *testing.T) {
 		}
 		if missed > 2 {
 			t.Errorf("%s: %d of 20 are not above 100 good parts", name, missed)
+		}
+	}
+}
+
+// TestRepeatsIsTheShareThatIsForetold: of parts that are a pattern and as much noise, half
+// of what varies repeats at its place; of a pattern that moves with one number nearly all
+// can be foretold; of noise nothing can.
+func TestRepeatsIsTheShareThatIsForetold(t *testing.T) {
+	noise := func(r *rand.Rand, n int, deviation float64) []byte {
+		p := make([]byte, n)
+		for i := range p {
+			p[i] = byte(int8(deviation * r.NormFloat64()))
+		}
+		return p
+	}
+	pattern := noise(rand.New(rand.NewPCG(9, 9)), 16*16*3, 20)
+	for name, c := range map[string]struct {
+		part     func(*rand.Rand) [][]byte
+		from, to float64
+	}{
+		"noise": {func(r *rand.Rand) [][]byte { return [][]byte{noise(r, 16*16*3, 20), noise(r, 8*8*2, 20)} }, -0.1, 0.05},
+		"half": {func(r *rand.Rand) [][]byte {
+			p := noise(r, 16*16*3, 20)
+			for i := range p {
+				p[i] += pattern[i]
+			}
+			return [][]byte{p, noise(r, 8*8*2, 20)}
+		}, 0.42, 0.55},
+		"shade": {shaded, 0.75, 1},
+	} {
+		if got := fitOf(t, c.part).Repeats; got < c.from || got > c.to {
+			t.Errorf("%s: %.3f of what varies repeats, want %g to %g", name, got, c.from, c.to)
 		}
 	}
 }
