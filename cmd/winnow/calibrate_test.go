@@ -50,6 +50,7 @@ func taughtOnScene(t *testing.T, n uint64) (model, teach string) {
 
 // Calibrating again changes threshold and certificate and nothing else.
 func TestCalibrateAgain(t *testing.T) {
+	t.Parallel()
 	model, teach := taughtOnScene(t, 16)
 	fresh := drawScene(t, t.TempDir(), 100, 20, scene.Conditions{Light: -0.06})
 	out := filepath.Join(t.TempDir(), "again.tflite")
@@ -107,6 +108,7 @@ func TestCalibrateAgain(t *testing.T) {
 
 // With --condition only the parts of one condition say where the threshold lies.
 func TestCalibrateForOneCondition(t *testing.T) {
+	t.Parallel()
 	model, _ := taughtOnScene(t, 16)
 	fresh := drawScene(t, t.TempDir(), 100, 20, scene.Conditions{})
 	names, err := filepath.Glob(filepath.Join(fresh, "*.png"))
@@ -144,6 +146,7 @@ func TestCalibrateForOneCondition(t *testing.T) {
 
 // Two files of one exposure are one part, and so are the rows of one group.
 func TestCalibrateCountsIndependentParts(t *testing.T) {
+	t.Parallel()
 	model, _ := taughtOnScene(t, 12)
 	fresh := drawScene(t, t.TempDir(), 200, 10, scene.Conditions{})
 	b, err := os.ReadFile(filepath.Join(fresh, "part-hs.png"))

@@ -15,6 +15,7 @@ import (
 // Teaching and judging on remembered feature maps gives the product's own
 // package and scores, to the bit.
 func TestRememberedFeaturesGiveTheSameScores(t *testing.T) {
+	t.Parallel()
 	s, err := scene.New(scene.Config{Seed: 3, Width: 96, Height: 96})
 	if err != nil {
 		t.Fatal(err)
@@ -73,6 +74,7 @@ func TestRememberedFeaturesGiveTheSameScores(t *testing.T) {
 
 // A few draws of the drawn line, through the command.
 func TestCertificatesAreProvedByDraws(t *testing.T) {
+	t.Parallel()
 	code, out, errs := winnow(t, "eval", "certificate", "--trials", "6", "--teach", "24", "--calibrate", "40", "--tested", "120", "--pool", "200", "--json")
 	if code != 0 {
 		t.Fatalf("exit %d: %s", code, errs)
@@ -96,6 +98,7 @@ func TestCertificatesAreProvedByDraws(t *testing.T) {
 
 // A promise that is broken too often is called broken.
 func TestBrokenPromisesAreNamed(t *testing.T) {
+	t.Parallel()
 	ps := make([]promise, 300)
 	for i := range ps {
 		ps[i] = promise{Bound: 0.02, N: 300, Tested: 5000, Rate: 0.01}

@@ -27,6 +27,7 @@ func evalJSON(t *testing.T, args ...string) evaluate.Result {
 }
 
 func TestEvalCorruptionAndConditionTables(t *testing.T) {
+	t.Parallel()
 	model, data := taught(t)
 	lamps := filepath.Join(data, "lamp.csv")
 	text := "path,lamp\n"
@@ -54,6 +55,7 @@ func TestEvalCorruptionAndConditionTables(t *testing.T) {
 }
 
 func TestEvalCrossDomain(t *testing.T) {
+	t.Parallel()
 	model, data := taught(t)
 	other := t.TempDir()
 	drawParts(t, filepath.Join(other, "test", "good"), 3, true) // what the model knows as a defect is good here
@@ -68,6 +70,7 @@ func TestEvalCrossDomain(t *testing.T) {
 }
 
 func TestEvalMistakesSayWhatIsMissing(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		args []string
 		code int
@@ -85,6 +88,7 @@ func TestEvalMistakesSayWhatIsMissing(t *testing.T) {
 
 // A scratch of one pixel in a picture four times as large is not lost.
 func TestFineMasksAreNotLost(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "mask.png")
 	const side = 4 * evaluate.PixelSide
 	f := &edge.Frame{Width: side, Height: side, Stride: side, Pix: make([]byte, side*side)}
@@ -103,6 +107,7 @@ func TestFineMasksAreNotLost(t *testing.T) {
 
 // The drawn line is data as any other: written, taught, evaluated.
 func TestDrawnLineIsWrittenAsLabelledPictures(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "line")
 	code, out, errs := winnow(t, "demo", "--write", dir, "--teach", "16", "--parts", "32", "--product", "cap")
 	if code != 0 || !strings.Contains(out, "16 good parts to teach, 16 good and 16 defective") {

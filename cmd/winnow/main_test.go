@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -95,7 +96,13 @@ func drawParts(t *testing.T, dir string, n int, blot bool) {
 	}
 }
 
-// taught makes a package from 16 drawn parts.
+// taughtOnce holds the package that taught gives every test.
+var taughtOnce struct {
+	sync.Once
+	pkg []byte
+}
+
+// taught gives a package that was taught on 16 drawn parts, and the folder with them.
 func taught(t *testing.T) (model, data string) {
 	t.Helper()
 	data = t.TempDir()
@@ -103,13 +110,20 @@ func taught(t *testing.T) (model, data string) {
 	drawParts(t, filepath.Join(data, "test", "good"), 4, false)
 	drawParts(t, filepath.Join(data, "test", "blot"), 4, true)
 	model = filepath.Join(t.TempDir(), "part.tflite")
-	if code, _, errs := winnow(t, "teach", "--from", data, "--out", model, "--input", "96x96"); code != 0 {
-		t.Fatalf("teach: exit %d: %s", code, errs)
+	taughtOnce.Do(func() {
+		if code, _, errs := winnow(t, "teach", "--from", data, "--out", model, "--input", "96x96", "--register=off"); code != 0 {
+			t.Fatalf("teach: exit %d: %s", code, errs)
+		}
+		taughtOnce.pkg, _ = os.ReadFile(model)
+	})
+	if err := os.WriteFile(model, taughtOnce.pkg, 0o644); err != nil || len(taughtOnce.pkg) == 0 {
+		t.Fatalf("the package that all tests share: %d bytes, %v", len(taughtOnce.pkg), err)
 	}
 	return model, data
 }
 
 func TestTeachEvalScoreVerify(t *testing.T) {
+	t.Parallel()
 	model, data := taught(t)
 	code, out, errs := winnow(t, "eval", "--model", model, "--data", data, "--json", "-")
 	if code != 0 {
@@ -156,6 +170,7 @@ func TestTeachEvalScoreVerify(t *testing.T) {
 // Teaching twice gives the same bytes: nothing of the clock or of map order
 // gets into a package.
 func TestTeachIsReproducible(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	drawParts(t, filepath.Join(dir, "good"), 12, false)
 	var files [2][]byte
@@ -176,18 +191,20 @@ func TestTeachIsReproducible(t *testing.T) {
 }
 
 func TestBadPicturesAreNamedAndSkipped(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	drawParts(t, dir, 12, false)
 	if err := os.WriteFile(filepath.Join(dir, "broken.png"), []byte("\x89PNG\r\n\x1a\nxx"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	code, out, errs := winnow(t, "teach", "--from", dir, "--out", filepath.Join(t.TempDir(), "m.tflite"))
+	code, out, errs := winnow(t, "teach", "--from", dir, "--out", filepath.Join(t.TempDir(), "m.tflite"), "--register=off")
 	if code != 0 || !strings.Contains(out, "broken.png") || !strings.Contains(out, "12 good parts") {
 		t.Errorf("exit %d: %s%s", code, out, errs)
 	}
 }
 
 func TestDamagedPackageIsRefused(t *testing.T) {
+	t.Parallel()
 	model, _ := taught(t)
 	b, err := os.ReadFile(model)
 	if err != nil {
@@ -255,6 +272,7 @@ func TestConfigInitIsInOrderAndNeverOverwrites(t *testing.T) {
 // The arm64 program gives the same scores, bit for bit, as this one, for pictures
 // and for the frames of a recorded run.
 func TestScoresAreTheSameOnARM64(t *testing.T) {
+	t.Parallel()
 	if runtime.GOARCH != "amd64" {
 		t.Skip("not here: an amd64 machine to compare with")
 	}
@@ -297,12 +315,13 @@ func TestScoresAreTheSameOnARM64(t *testing.T) {
 
 // Figures on real pictures: floors that a change must not fall below.
 func TestRealPictures(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes a minute")
 	}
 	data := shared(t, "data", "aliens")
 	model := filepath.Join(t.TempDir(), "aliens.tflite")
-	if code, _, errs := winnow(t, "teach", "--from", data, "--out", model, "--input", "96x96"); code != 0 {
+	if code, _, errs := winnow(t, "teach", "--from", data, "--out", model, "--input", "96x96", "--register=off"); code != 0 {
 		t.Fatal(errs)
 	}
 	code, out, errs := winnow(t, "eval", "--model", model, "--data", data, "--json", "-")
@@ -323,6 +342,7 @@ func TestRealPictures(t *testing.T) {
 // TestTeachCountsNearDuplicatesOnce: a picture under two names is one part, in folds and
 // in the certificate.
 func TestTeachCountsNearDuplicatesOnce(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	drawParts(t, dir, 16, false)
 	files, err := filepath.Glob(filepath.Join(dir, "*.png"))
@@ -339,7 +359,7 @@ func TestTeachCountsNearDuplicatesOnce(t *testing.T) {
 		}
 	}
 	model := filepath.Join(t.TempDir(), "m.tflite")
-	code, out, errs := winnow(t, "teach", "--from", dir, "--out", model, "--input", "96x96", "--json")
+	code, out, errs := winnow(t, "teach", "--from", dir, "--out", model, "--input", "96x96", "--register=off", "--json")
 	if code != 0 {
 		t.Fatalf("exit %d: %s", code, errs)
 	}
@@ -357,7 +377,7 @@ func TestTeachCountsNearDuplicatesOnce(t *testing.T) {
 	if err != nil || p.Manifest.Taught.Groups != 16 {
 		t.Errorf("the package says %+v (%v)", p.Manifest.Taught, err)
 	}
-	_, out, _ = winnow(t, "teach", "--from", dir, "--out", model, "--input", "96x96")
+	_, out, _ = winnow(t, "teach", "--from", dir, "--out", model, "--input", "96x96", "--register=off")
 	for _, said := range []string{"near-duplicates: 6 pictures", "are all but the same as others", "the threshold rejects", "from 16 good parts"} {
 		if !strings.Contains(out, said) {
 			t.Errorf("teach does not say %q:\n%s", said, out)
@@ -368,6 +388,7 @@ func TestTeachCountsNearDuplicatesOnce(t *testing.T) {
 // TestTeachNamesTheBadPartAmongTheGood: one part with a blot among 24 good ones
 // is the first to be looked at again.
 func TestTeachNamesTheBadPartAmongTheGood(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	drawParts(t, dir, 24, false)
 	odd := filepath.Join(t.TempDir(), "odd")
@@ -379,7 +400,7 @@ func TestTeachNamesTheBadPartAmongTheGood(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "blot.png"), b, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	code, out, errs := winnow(t, "teach", "--from", dir, "--out", filepath.Join(t.TempDir(), "m.tflite"), "--input", "96x96", "--json")
+	code, out, errs := winnow(t, "teach", "--from", dir, "--out", filepath.Join(t.TempDir(), "m.tflite"), "--input", "96x96", "--register=off", "--json")
 	if code != 0 {
 		t.Fatalf("exit %d: %s", code, errs)
 	}

@@ -12,6 +12,7 @@ import (
 // TestVerifyComparesEngines: a plain .tflite is verified too, and an engine that
 // changes a byte is caught with the layer's name and both values.
 func TestVerifyComparesEngines(t *testing.T) {
+	t.Parallel()
 	if code, out, errs := winnow(t, "model", "verify", "../../models/library/efficientnet-lite0-int8.tflite"); code != 0 || !strings.Contains(out, "equal to plain kernels") {
 		t.Errorf("exit %d: %s%s", code, out, errs)
 	}

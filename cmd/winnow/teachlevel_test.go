@@ -47,6 +47,7 @@ func litPart(t *testing.T, dir, name string, light float64, r *rand.Rand) string
 // TestLevelIsTriedOnlyWhereLightChanges, and what was asked for is not argued
 // with.
 func TestLevelIsTriedOnlyWhereLightChanges(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		spread float64
 		asked  string
@@ -74,6 +75,7 @@ func TestLevelIsTriedOnlyWhereLightChanges(t *testing.T) {
 // scores as high as under the taught light where brightness is levelled, and
 // higher where it is not; what is measured for drift still shows the loss.
 func TestLevelledPackageBearsLessLight(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	ps := litParts(t, dir, 16, 0)
 	r := rand.New(rand.NewPCG(8, 9))

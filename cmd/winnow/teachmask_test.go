@@ -40,6 +40,7 @@ func judged(t *testing.T, model string, pictures ...string) []scored {
 // A defect under the mask never changes the verdict, not by one bit of its score;
 // one outside it is found.
 func TestMaskTakesPlacesOut(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	drawParts(t, filepath.Join(dir, "good"), 16, false)
 	drawParts(t, filepath.Join(dir, "blot"), 1, true)
@@ -53,7 +54,7 @@ func TestMaskTakesPlacesOut(t *testing.T) {
 		}
 	}
 	model := filepath.Join(dir, "masked.tflite")
-	code, out, errs := winnow(t, "teach", "--from", filepath.Join(dir, "good"), "--out", model, "--input", "96x96",
+	code, out, errs := winnow(t, "teach", "--from", filepath.Join(dir, "good"), "--out", model, "--input", "96x96", "--register=off",
 		"--mask", writePNG(t, filepath.Join(dir, "mask.png"), mask))
 	if code != 0 || !strings.Contains(out, "4.3 % of the picture is ignored") {
 		t.Fatalf("teach --mask: exit %d: %s%s", code, out, errs)
@@ -93,6 +94,7 @@ func TestMaskTakesPlacesOut(t *testing.T) {
 }
 
 func TestMasksThatDoNotFitAreRefused(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	drawParts(t, filepath.Join(dir, "good"), 8, false)
 	white := image.NewGray(image.Rect(0, 0, 96, 96))

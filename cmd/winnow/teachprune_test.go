@@ -101,6 +101,7 @@ func thinned(dense, light *tflite.Model) (m *tflite.Model, empty float64) {
 // A lightened encoder gives nearly the feature maps of the whole one for pictures
 // that it was not refitted on; the same blocks taken out without a refit do not.
 func TestLighten(t *testing.T) {
+	t.Parallel()
 	dense, _, err := encoderAt(96, 96, closedFormTaps)
 	if err != nil {
 		t.Fatal(err)
@@ -128,12 +129,13 @@ func TestLighten(t *testing.T) {
 // What drawn defects show decides whether the lighter encoder is kept, and the
 // package says which it has.
 func TestTeachPrune(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	washers(t, dir, 16)
 	for _, loss := range []string{"0", "1"} {
 		out := filepath.Join(t.TempDir(), "part.tflite")
 		var stdout, stderr bytes.Buffer
-		code := execute(t.Context(), []string{"teach", "--from", dir, "--out", out, "--input", "96x96", "--prune", "0.2", "--prune-loss", loss, "--json"}, &stdout, &stderr)
+		code := execute(t.Context(), []string{"teach", "--from", dir, "--out", out, "--input", "96x96", "--register=off", "--prune", "0.2", "--prune-loss", loss, "--json"}, &stdout, &stderr)
 		if code != exitOK {
 			t.Fatalf("exit code %d: %s", code, stderr.String())
 		}
@@ -167,12 +169,13 @@ func TestTeachPrune(t *testing.T) {
 // --distill trains what --prune left, and the report and the package say so; it is
 // refused where it would do nothing.
 func TestTeachDistill(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	washers(t, dir, 16)
 	teach := func(more ...string) (int, string, taughtReport) {
 		var stdout, stderr bytes.Buffer
 		out := filepath.Join(t.TempDir(), "part.tflite")
-		code := execute(t.Context(), append([]string{"teach", "--from", dir, "--out", out, "--input", "96x96", "--json"}, more...), &stdout, &stderr)
+		code := execute(t.Context(), append([]string{"teach", "--from", dir, "--out", out, "--input", "96x96", "--register=off", "--json"}, more...), &stdout, &stderr)
 		var r taughtReport
 		if code == exitOK {
 			if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {

@@ -41,6 +41,7 @@ func movedPart(t *testing.T, path string, seed uint64, dx, dy int, blot bool) st
 }
 
 func TestRegistrationMovesParts(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	if err := os.Mkdir(at("good"), 0o755); err != nil {
@@ -111,6 +112,7 @@ func printedPart(t *testing.T, path string, seed uint64, dx, dy int) {
 // better for it. That is tried only where they do lie apart, and not so far that the
 // next might lie too far.
 func TestTeachRegistersPartsThatLieApart(t *testing.T) {
+	t.Parallel()
 	for what, c := range map[string]struct {
 		lie      func(i int) (dx, dy int)
 		register bool

@@ -43,6 +43,7 @@ func noisyParts(t *testing.T, dir string, seed uint64, n int, dead ...image.Poin
 // Teach bridges the pixels that are dead in every picture; calibrate also those, and
 // lines, that have died since. A part with them scores as one without.
 func TestDeadPixelsAreBridged(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	first, second := image.Pt(10, 12), image.Pt(50, 40)
 	at := func(name string) string { return filepath.Join(dir, name) }
@@ -60,7 +61,7 @@ func TestDeadPixelsAreBridged(t *testing.T) {
 		}
 		return d
 	}
-	code, out, errs := winnow(t, "teach", "--from", at("good"), "--out", at("a.tflite"), "--input", "96x96", "--json")
+	code, out, errs := winnow(t, "teach", "--from", at("good"), "--out", at("a.tflite"), "--input", "96x96", "--register=off", "--json")
 	if code != 0 || bridged(out) != (dead{Pixels: 1}) {
 		t.Fatalf("teach: exit %d: %s%s", code, out, errs)
 	}
@@ -83,12 +84,13 @@ func TestDeadPixelsAreBridged(t *testing.T) {
 // Eval says what it is worth that dead pixels and lines are known, in rows of their own
 // behind those of nobody knowing.
 func TestEvalSaysWhatKnownDeadPixelsCost(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	noisyParts(t, filepath.Join(dir, "train", "good"), 1, 20)
 	noisyParts(t, filepath.Join(dir, "test", "good"), 2, 20)
 	noisyParts(t, filepath.Join(dir, "test", "hole"), 3, 2, image.Pt(40, 40), image.Pt(41, 40), image.Pt(42, 40), image.Pt(41, 41), image.Pt(40, 41), image.Pt(42, 41))
 	model := filepath.Join(t.TempDir(), "a.tflite")
-	if code, _, errs := winnow(t, "teach", "--from", dir, "--out", model, "--input", "96x96"); code != 0 {
+	if code, _, errs := winnow(t, "teach", "--from", dir, "--out", model, "--input", "96x96", "--register=off"); code != 0 {
 		t.Fatal(errs)
 	}
 	r := evalJSON(t, "--model", model, "--data", dir, "--corrupt")

@@ -11,6 +11,7 @@ import (
 )
 
 func TestInputSizeIsSaidOrRefused(t *testing.T) {
+	t.Parallel()
 	if w, h, err := parseInput("512x320"); err != nil || w != 512 || h != 320 {
 		t.Errorf("512x320: %d, %d, %v", w, h, err)
 	}
@@ -30,6 +31,7 @@ func TestInputSizeIsSaidOrRefused(t *testing.T) {
 // TestMorePixelsAreWorthIt where they spare wrong ranks: the fewer are left, the less
 // AUROC it takes.
 func TestMorePixelsAreWorthIt(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		less, more float64
 		worth      bool
@@ -46,6 +48,7 @@ func TestMorePixelsAreWorthIt(t *testing.T) {
 // TestPicturesWithoutMorePixelsAreNotProbed: small pictures keep the usual size
 // without a try, and what was asked for is taken as it is.
 func TestPicturesWithoutMorePixelsAreNotProbed(t *testing.T) {
+	t.Parallel()
 	sv := survey{aspects: []float64{1, 1, 1}, areas: []float64{300 * 300, 300 * 300, 300 * 300}}
 	w, h, sizes, err := chooseInput(context.Background(), sv, teachFlags{}, false, newProgress(io.Discard))
 	if err != nil || w != 256 || h != 256 || sizes != nil {
@@ -58,6 +61,7 @@ func TestPicturesWithoutMorePixelsAreNotProbed(t *testing.T) {
 
 // TestProbeTriesTheSameDefectsAtEverySize on parts of the drawn line.
 func TestProbeTriesTheSameDefectsAtEverySize(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	var ps []evaluate.Picture
 	drawParts(t, dir, 12, false)

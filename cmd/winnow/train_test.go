@@ -97,6 +97,7 @@ func goodWashers(t *testing.T) (dir, good string) {
 // Bad pictures among the good ones are named and left out; what can be read is
 // converted. The package that comes out judges on both engines with equal bytes.
 func TestTrainOnBadPictures(t *testing.T) {
+	t.Parallel()
 	needTensorFlow(t)
 	dir, good := goodWashers(t)
 	deep, grey := image.NewRGBA64(image.Rect(0, 0, 96, 96)), image.NewGray(image.Rect(0, 0, 80, 80))
@@ -172,6 +173,7 @@ func judgesOnBoth(t *testing.T, path string) {
 const trainChild = "WINNOW_TRAIN_CHILD"
 
 func TestTrainChild(t *testing.T) {
+	t.Parallel()
 	if args := os.Getenv(trainChild); args != "" {
 		os.Exit(execute(t.Context(), strings.Split(args, "\n"), os.Stdout, os.Stderr))
 	}
@@ -186,6 +188,7 @@ func child(args ...string) *exec.Cmd {
 // A run that is killed goes on from its checkpoint and ends with the very
 // package that it would have ended with.
 func TestTrainAfterKill(t *testing.T) {
+	t.Parallel()
 	needTensorFlow(t)
 	dir := t.TempDir()
 	washers(t, dir, 26)
@@ -233,6 +236,7 @@ func killAtCheckpoint(t *testing.T, c *exec.Cmd, path string) {
 
 // A disk that fills up while a checkpoint is written leaves the one before.
 func TestCheckpointOnFullDisk(t *testing.T) {
+	t.Parallel()
 	disk := &storetest.FS{Fault: storetest.ShortWrite, At: 2}
 	disk.Put("/m.tflite.checkpoint", "older")
 	err := store.Atomic{FS: disk}.WriteFile("/m.tflite.checkpoint", []byte("newer"), 0o644)
@@ -246,6 +250,7 @@ func TestCheckpointOnFullDisk(t *testing.T) {
 
 // The drawing of a loss that falls falls.
 func TestSparkline(t *testing.T) {
+	t.Parallel()
 	if got := sparkline([]float32{8, 8, 4, 4, 2, 2, 1, 1}, 4); got != "█▄▂▁" {
 		t.Errorf("%q", got)
 	}
@@ -253,6 +258,7 @@ func TestSparkline(t *testing.T) {
 
 // Pictures under two names are one part, on one side of what weights learn from.
 func TestTrainCountsNearDuplicatesOnce(t *testing.T) {
+	t.Parallel()
 	needTensorFlow(t)
 	dir, good := goodWashers(t)
 	for _, name := range []string{"aa", "ac", "ae", "ag"} {
@@ -284,6 +290,7 @@ func TestTrainCountsNearDuplicatesOnce(t *testing.T) {
 
 // A trained package bridges the camera's dead pixels, as a taught one does.
 func TestTrainFindsDeadPixels(t *testing.T) {
+	t.Parallel()
 	needTensorFlow(t)
 	dir := filepath.Join(t.TempDir(), "good")
 	noisyParts(t, dir, 1, 26, image.Pt(10, 12))

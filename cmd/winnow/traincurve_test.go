@@ -16,6 +16,7 @@ import (
 // density, all of them judged on the same pictures; the pruned copy has fewer
 // blocks, and where networks read the picture itself floats get it too.
 func TestTrainCurve(t *testing.T) {
+	t.Parallel()
 	needTensorFlow(t)
 	dir := t.TempDir()
 	for _, d := range []string{"train/good", "test/good", "test/hole"} {
