@@ -29,8 +29,8 @@ func (b *basis) codeMax() float64 {
 }
 
 // CodeSize is how many code entries n parts support: at most most, and at most
-// a quarter of the parts, so that the code generalizes.
-func CodeSize(n, most int) int { return max(1, min(most, n/4)) }
+// half of the parts.
+func CodeSize(n, most int) int { return max(1, min(most, n/2)) }
 
 // mostSnapshots bounds how many parts a basis is made from: its code gains little
 // from more, and eigenvalues cost their third power.
