@@ -28,7 +28,7 @@ func EstimateFit(taps []Tap, o Options, parts, drawn int) Estimate {
 	macs += 1.5 * float64(parts*company) * float64(width)                          // comparing parts
 	macs += float64(companies*len(levels)) * cube(company)                         // and inverting what that takes
 	table := int64(4 * k * width)                                                  // one basis of all levels
-	rows := int64(width)*int64(parts+drawn) + table*int64(o.Folds+1)               // what the autoencoder sees and learns
+	rows := int64(width)*int64(2*parts+drawn) + table*int64(o.Folds+1)             // what the autoencoder sees, leaves and learns
 	chunk := int64(4*2*n*chunkColumns) + int64(12*n*n)                             // of columns, and Gram matrices
 	live := int64(3*4*k*widest) + chunk + int64(8*len(levels)*n*n)                 // while one basis is made
 	live += int64(8*2*2*channelsOf(own[min(1, len(own)-1):])) * int64(parts+drawn) // descriptors

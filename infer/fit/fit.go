@@ -96,6 +96,7 @@ type Result struct {
 	HeldOut     []HeldOut   // a part, in the order they were added
 	Drawn       []HeldOut   // the same of drawn defects, by models that saw neither their part nor, in the local view, their kind
 	Descriptors [][]float64 // of the parts, as infer.Descriptor gives them
+	Whitened    bool        // what the closed form leaves is whitened: each channel at each cell is set against what is left of good parts there
 	Repeats     float64     // share of what varies that the closed form foretells of a part it never saw; 0 of another reconstruction
 	groups      []int       // of the parts
 	seed        uint64      // of the calibration
@@ -115,7 +116,8 @@ type fitter struct {
 	oddDesc  [][]float64 // of drawn defects
 	fold     []int
 	folds    int
-	kept     int // folds beyond those, that are never left out
+	whiten   bool // what is left is whitened
+	kept     int  // folds beyond those, that are never left out
 	ticks    int
 	total    int
 	ctx      context.Context
@@ -169,6 +171,9 @@ func (ft *fitter) run(encoder *tflite.Model) (*Result, error) {
 		return nil, err
 	}
 	ft.total = ft.ticks + ft.features.Len() + ft.features.Drawn() + 1
+	if ft.features.Drawn() > 0 {
+		ft.total += ft.features.Len() + ft.features.Drawn()
+	}
 	company, companies := ft.company()
 	for _, l := range ft.levels {
 		chunks := (l.x.width + l.x.chunk() - 1) / l.x.chunk()
@@ -185,7 +190,7 @@ func (ft *fitter) run(encoder *tflite.Model) (*Result, error) {
 			return nil, err
 		}
 	}
-	held, odd, err := ft.crossFit()
+	held, odd, err := ft.chooseWhitening()
 	if err != nil {
 		return nil, err
 	}
@@ -235,6 +240,40 @@ func (ft *fitter) load(c *composer, outputs ...int) (infer.Session, error) {
 	return ft.eng.Load(b, infer.Options{Threads: ft.o.Threads})
 }
 
+// whiteningWorth is the share of the pairs of a held-out part and a drawn defect which the
+// reconstruction ranks wrongly that whitening must spare.
+const whiteningWorth = 1.0 / 12
+
+// chooseWhitening scores held-out parts and drawn defects with what is left of them as it is
+// and whitened, keeps the way that tells the defects better, and returns its scores. Where
+// parts repeat to a pixel, whitening shows faint defects at quiet places; where they do
+// not, a variance at one place is little more than chance.
+func (ft *fitter) chooseWhitening() (held, odd []HeldOut, err error) {
+	if held, odd, err = ft.crossFit(); err != nil || len(odd) == 0 {
+		return held, odd, err
+	}
+	ft.whiten = true
+	whiteHeld, whiteOdd, err := ft.crossFit()
+	if err != nil {
+		return nil, nil, err
+	}
+	wrong := func(held, odd []HeldOut) float64 {
+		peaks := func(of []HeldOut) []float64 {
+			out := make([]float64, len(of))
+			for i, h := range of {
+				out[i] = h.Raw.Reconstruction
+			}
+			return out
+		}
+		return 1 - AUROC(peaks(held), peaks(odd))
+	}
+	if wrong(whiteHeld, whiteOdd) < wrong(held, odd)*(1-whiteningWorth) {
+		return whiteHeld, whiteOdd, nil
+	}
+	ft.whiten = false
+	return held, odd, nil
+}
+
 // crossFit scores the parts of each fold, and the defects drawn on them, with
 // the model of the others.
 func (ft *fitter) crossFit() (held, odd []HeldOut, err error) {
@@ -278,7 +317,7 @@ func (m *normality) closeBases() {
 func (ft *fitter) normality(bases []*basis, parts []int) (*normality, error) {
 	m := new(normality)
 	for i, l := range ft.levels {
-		m.levels = append(m.levels, l.model(bases[i], parts))
+		m.levels = append(m.levels, l.model(bases[i], parts, ft.whiten))
 		m.channels += l.channels
 	}
 	m.scale = placeScale(ft.levels, m.levels, parts, ft.grid)
@@ -413,6 +452,7 @@ func (ft *fitter) calibrate(r *Result, held, odd []HeldOut) error {
 		s.Calm = calmed(held, odd)
 	}
 	start := fusionStart
+	r.Whitened = ft.whiten
 	if len(ft.levels) > 0 {
 		start, r.Repeats = startFor(ft.levels[0].repeat, s.Local != nil), ft.levels[0].repeat
 	}

@@ -93,10 +93,13 @@ func (t Tap) quant() tflite.Quant { return tflite.Quant{Scale: t.Scale, ZeroPoin
 // levelModel is what is known of one level.
 type levelModel struct {
 	level
-	from  Tap // the level as a tap
-	basis *basis
-	rms   float64 // of a good part's residual
-	gain  float64 // brings the worst cell of the median good part to 1, in squares
+	from   Tap // the level as a tap
+	basis  *basis
+	rms    float64     // of what is left of a good part
+	left   float64     // the same once it is whitened
+	gain   float64     // brings the worst cell of the median good part to 1, in squares
+	white  []float32   // what is left is multiplied by; nil: by nothing
+	energy [][]float32 // part: mean squares of what is left of it, whitened
 }
 
 // levelHeadroom is how many root mean squares the range of a level's residual holds.
@@ -111,7 +114,7 @@ func (c *composer) levels(pooled []int, ms []levelModel) (code, residual int, st
 	codes, parts, most := make([]int, len(ms)), make([]int, len(ms)), float32(0)
 	for i := range ms {
 		m := &ms[i]
-		step = max(step, levelHeadroom*m.rms*m.unit()/127)
+		step = max(step, levelHeadroom*m.left*m.unit()/127)
 		most = max(most, float32(m.basis.codeMax()/127))
 	}
 	step = float64(float32(step))
@@ -140,19 +143,33 @@ func (c *composer) reconstruct(x int, m *levelModel, step float64) (code, residu
 	}
 	rec := c.Reshape(name("reconstruction"), c.decode(name, code, p, mean, m), 1, m.h, m.w, m.channels)
 	diff := c.Sub(name("difference"), x, rec, tflite.ActNone, tflite.Quant{Scale: float32(levelHeadroom * m.rms / 127)})
+	residual = c.gained(name, diff, m, tflite.Quant{Scale: float32(step)})
+	if m.h != c.grid[0] || m.w != c.grid[1] {
+		residual = c.ResizeNearest(name("grid"), residual, c.grid[0], c.grid[1], tflite.Resize{})
+	}
+	return code, residual, nil
+}
+
+// gained appends x times the level's unit, whitened.
+func (c *composer) gained(name func(string) string, x int, m *levelModel, q tflite.Quant) int {
+	if m.white != nil {
+		most := slices.Max(m.white)
+		w := make([]int8, len(m.white))
+		for i, v := range m.white {
+			w[i] = int8(math.Round(float64(127 * v / most)))
+		}
+		by := c.AddConst(name("whitening"), []int{1, m.h, m.w, m.channels}, w, tflite.Quant{Scale: float32(m.unit()) * most / 127})
+		return c.Mul(name("residual"), x, by, tflite.ActNone, q)
+	}
 	scale := make([]float32, m.channels)
 	ones := make([]int8, m.channels)
 	for i := range scale {
 		scale[i], ones[i] = float32(m.unit()/127), 127
 	}
 	w := c.AddWeights(name("gain"), []int{1, 1, 1, m.channels}, ones, scale, 3)
-	residual = c.DepthwiseConv2D(name("residual"), diff, w, -1, tflite.DepthwiseConv2D{
+	return c.DepthwiseConv2D(name("residual"), x, w, -1, tflite.DepthwiseConv2D{
 		Padding: tflite.Same, StrideH: 1, StrideW: 1, Multiplier: 1,
-	}, tflite.Quant{Scale: float32(step)})
-	if m.h != c.grid[0] || m.w != c.grid[1] {
-		residual = c.ResizeNearest(name("grid"), residual, c.grid[0], c.grid[1], tflite.Resize{})
-	}
-	return code, residual, nil
+	}, q)
 }
 
 // encode appends code = Pᵀ(x - mean); p is P's rows, k by width.

@@ -18,6 +18,8 @@ type levelFit struct {
 	odd    *shelf        // the same of drawn defects
 	bases  []*basis      // fold: made from the other folds
 	energy [][]float32   // part: mean square at each cell of what a basis that never saw its fold leaves
+	left   *shelf        // what energy is the mean square of, in steps of leftStep, in the order of leftAt
+	leftAt []int         // part: its row in left
 	alone  [][]float32   // part: the same of what all other parts leave, those of its group among them
 	gram   *mat.SymDense // of the snapshots
 	repeat float64       // share of the variance that bases foretell of parts they never saw (repeats)
@@ -26,6 +28,7 @@ type levelFit struct {
 func (l *levelFit) close() {
 	l.x.data.close()
 	l.odd.close()
+	l.left.close()
 	l.closeBases()
 }
 
@@ -53,7 +56,7 @@ func (ft *fitter) standardize() error {
 	for _, l := range ls {
 		from := l.of(f.Taps)
 		ft.levels = append(ft.levels, &levelFit{
-			level: l, from: from, odd: &shelf{room: f.room},
+			level: l, from: from, odd: &shelf{room: f.room}, left: &shelf{room: f.room},
 			x: rows{width: l.width(), channels: l.channels, step: from.Scale, data: &shelf{room: f.room}},
 		})
 	}
@@ -119,7 +122,7 @@ func (l *levelFit) learn(ft *fitter) error {
 	if l.gram, err = l.x.gram(shots, l.x.mean(shots), func() error { return ft.tick("comparing parts") }); err != nil {
 		return err
 	}
-	l.energy = make([][]float32, l.x.data.len())
+	l.energy, l.leftAt = make([][]float32, l.x.data.len()), make([]int, l.x.data.len())
 	for f := range ft.folds {
 		_, inside := split(ft.fold, f)
 		at, outside := snapshotsOutside(ft.fold, f)
@@ -128,7 +131,9 @@ func (l *levelFit) learn(ft *fitter) error {
 			return err
 		}
 		l.bases = append(l.bases, b)
-		l.leaves(b, inside)
+		if err := l.leaves(b, inside); err != nil {
+			return err
+		}
 		if err := ft.tick("learning"); err != nil {
 			return err
 		}
@@ -161,20 +166,36 @@ func (l *levelFit) repeats(shots []int) float64 {
 	return 1 - left/max(variance, 1e-9)
 }
 
-// leaves writes the energy of what b leaves of the parts idx.
-func (l *levelFit) leaves(b *basis, idx []int) {
+// leftStep is what one step of what is left of a part is, in steps of the features.
+const leftStep = 0.5
+
+// leaves keeps what b leaves of the parts idx, and its energy.
+func (l *levelFit) leaves(b *basis, idx []int) error {
 	z := b.encode(&l.x, idx)
-	for _, p := range idx {
+	left := make([][]byte, len(idx))
+	for i, p := range idx {
 		l.energy[p] = make([]float32, l.h*l.w)
+		left[i] = make([]byte, l.x.width)
 	}
 	buf := make([]float32, len(idx)*l.x.chunk())
 	_ = l.x.chunks(func(from, to int) error {
 		r := b.residual(buf, &l.x, idx, z, from, to)
 		for i, p := range idx {
-			l.square(l.energy[p], r.Data[i*r.Stride:][:r.Cols], from)
+			row := r.Data[i*r.Stride:][:r.Cols]
+			l.square(l.energy[p], row, from)
+			for j, v := range row {
+				left[i][from+j] = byte(int8(max(-127, min(127, math.RoundToEven(float64(v/(l.x.step*leftStep)))))))
+			}
 		}
 		return nil
 	})
+	for i, p := range idx {
+		var err error
+		if l.leftAt[p], err = l.left.add(left[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // square writes the mean squares of the cells in row, which begins at column from.
@@ -188,16 +209,80 @@ func (l *levelFit) square(energy, row []float32, from int) {
 	}
 }
 
-// model of the level with basis b, from what is left of parts.
-func (l *levelFit) model(b *basis, parts []int) levelModel {
-	m := levelModel{level: l.level, from: l.from, basis: b, gain: peakGain(l.energy, parts)}
+// model of the level with basis b, from what is left of parts, whitened or not.
+func (l *levelFit) model(b *basis, parts []int, whiten bool) levelModel {
+	m := levelModel{level: l.level, from: l.from, basis: b, energy: l.energy}
+	mean := func(energy [][]float32) (sum float64) {
+		for _, p := range parts {
+			for _, e := range energy[p] {
+				sum += float64(e)
+			}
+		}
+		return math.Sqrt(max(sum/float64(len(parts)*l.h*l.w), 1e-6))
+	}
+	m.rms = mean(l.energy)
+	m.left = m.rms
+	if whiten {
+		m.white = l.whitening(parts)
+		m.energy = l.whiteEnergy(m.white, parts)
+		m.left = mean(m.energy)
+	}
+	m.gain = peakGain(m.energy, parts)
+	return m
+}
+
+// Shrinkage of the variance of what is left of each channel at each cell.
+const (
+	whiteToChannel = 0.3  // towards that of the channel at all cells
+	whiteToAll     = 0.05 // and of all channels
+)
+
+// whitening are the factors that bring what is left of every channel at every cell of
+// parts nearly to one variance and leave its mean square as it is: a channel counts less
+// at a place where good parts vary in it, more where they never do.
+func (l *levelFit) whitening(parts []int) []float32 {
+	v, w := make([]float64, l.x.width), make([]float32, l.x.width)
+	buf := make([]byte, l.x.width)
 	for _, p := range parts {
-		for _, e := range l.energy[p] {
-			m.rms += float64(e)
+		for i, b := range l.left.view(buf, l.leftAt[p], 0, l.x.width) {
+			d := float64(int8(b))
+			v[i] += d * d
 		}
 	}
-	m.rms = math.Sqrt(max(m.rms/float64(len(parts)*l.h*l.w), 1e-6))
-	return m
+	channel, all := make([]float64, l.channels), 0.0
+	for i, x := range v {
+		channel[i%l.channels] += x / float64(l.h*l.w)
+		all += x / float64(len(v))
+	}
+	if all == 0 {
+		for i := range w {
+			w[i] = 1
+		}
+		return w
+	}
+	mean := 0.0
+	for i, x := range v {
+		v[i] += whiteToChannel*channel[i%l.channels] + whiteToAll*all
+		mean += x / v[i] / float64(len(v))
+	}
+	for i, x := range v {
+		w[i] = float32(math.Sqrt(all / x / mean))
+	}
+	return w
+}
+
+// whiteEnergy is the energy of what is left of parts, times w.
+func (l *levelFit) whiteEnergy(w []float32, parts []int) [][]float32 {
+	energy := make([][]float32, len(l.energy))
+	buf, row := make([]byte, l.x.width), make([]float32, l.x.width)
+	for _, p := range parts {
+		energy[p] = make([]float32, l.h*l.w)
+		for i, b := range l.left.view(buf, l.leftAt[p], 0, l.x.width) {
+			row[i] = float32(int8(b)) * l.x.step * leftStep * w[i]
+		}
+		l.square(energy[p], row, 0)
+	}
+	return energy
 }
 
 // peakGain brings the worst cell of the median part to 1.
@@ -229,7 +314,7 @@ func placeScale(levels []*levelFit, ms []levelModel, parts []int, grid [2]int) [
 	for i, l := range levels {
 		mean := make([]float64, l.h*l.w)
 		for _, p := range parts {
-			for c, e := range l.energy[p] {
+			for c, e := range ms[i].energy[p] {
 				mean[c] += float64(e) * ms[i].gain / float64(len(parts))
 			}
 		}

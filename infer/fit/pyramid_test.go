@@ -151,6 +151,68 @@ func TestRepeatsIsTheShareThatIsForetold(t *testing.T) {
 	}
 }
 
+// TestWhiteningIsChosenWhereItTells: where half of a part is loud, a faint defect at
+// a quiet one is told only once places are set against themselves; where all are alike
+// there is nothing to gain, and the graph is spared the product.
+func TestWhiteningIsChosenWhereItTells(t *testing.T) {
+	for name, loud := range map[string]float64{"one half loud": 30, "all alike": 4} {
+		r := rand.New(rand.NewPCG(11, 12))
+		part := func() [][]byte {
+			tap := func(side, ch int) []byte {
+				p := make([]byte, side*side*ch)
+				for i := range p {
+					deviation := 4.0
+					if i/ch%side < side/2 { // the left half
+						deviation = loud
+					}
+					p[i] = byte(int8(max(-127, min(127, deviation*r.NormFloat64()))))
+				}
+				return p
+			}
+			return [][]byte{tap(16, 3), tap(8, 2)}
+		}
+		b := tflite.NewBuilder("two taps")
+		var in []int
+		for _, tap := range shadedTaps {
+			in = append(in, b.AddInput(tap.Name, []int{1, tap.Height, tap.Width, tap.Channels}, tflite.Quant{Scale: tap.Scale, ZeroPoint: tap.ZeroPoint}))
+		}
+		m, err := b.Model(in...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := fit.NewFeatures(shadedTaps)
+		defer f.Close()
+		parts := make([][][]byte, 60)
+		for i := range parts {
+			parts[i] = part()
+			if err := f.Add(i, parts[i]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i, p := range parts {
+			fine, cover := slices.Clone(p[0]), make([]byte, 8*8)
+			y, x := r.IntN(8), 4+r.IntN(4)
+			cover[y*8+x] = 255
+			for k := range 4 {
+				for c := range 3 {
+					fine[((2*y+k/2)*16+2*x+k%2)*3+c] += 12
+				}
+			}
+			if err := f.AddDrawn(i, i%2, [][]byte{fine, p[1]}, cover, 8, 8); err != nil {
+				t.Fatal(err)
+			}
+		}
+		res, err := fit.Fit(context.Background(), m, f, native.New(), fit.Options{FalseReject: 0.05})
+		if err != nil {
+			t.Fatal(err)
+		}
+		product := slices.ContainsFunc(res.Graph.Ops, func(o tflite.Op) bool { return o.Code == tflite.OpMul })
+		if want := loud > 4; res.Whitened != want || product != want {
+			t.Errorf("%s: whitened %v, a product in the graph %v", name, res.Whitened, product)
+		}
+	}
+}
+
 // TestCalmIsThatOfTheMedianPart, so that the held-out parts, which the threshold is
 // drawn from, are judged as later ones will be.
 func TestCalmIsThatOfTheMedianPart(t *testing.T) {
