@@ -72,6 +72,10 @@ func (l *lowering) product(n *graph.Node, p *mulParams) error {
 // lowest bits.
 const magic = 12582912
 
+// mulUnclamped is a scale below which no product of 9-bit factors leaves the range in
+// which magic rounds.
+const mulUnclamped = 16
+
 func (p *mulParams) apply(a, b int8) int8 {
 	v := float32((int32(a)-p.zeroA)*(int32(b)-p.zeroB)) * p.scale
 	v = min(max(v, -1<<20), 1<<20)
@@ -181,7 +185,28 @@ func (s *binaryStep) run(_ []byte, from, to int) {
 	}
 }
 
+// row applies p to pairs, as apply does.
+func (p *mulParams) row(dst, a, b []int8) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	if p.scale >= mulUnclamped {
+		for i := range dst {
+			dst[i] = p.apply(a[i], b[i])
+		}
+		return
+	}
+	za, zb, scale, lo, hi := p.zeroA, p.zeroB, p.scale, int32(p.lo), int32(p.hi)
+	zero := p.zero - int32(math.Float32bits(magic))
+	for i := range dst {
+		v := float32(float32((int32(a[i])-za)*(int32(b[i])-zb)) * scale) // a rounding of its own: no fused multiply-add
+		dst[i] = int8(max(lo, min(hi, int32(math.Float32bits(v+magic))+zero)))
+	}
+}
+
 func (s *binaryStep) rowOf(dst, a, b []int8) {
+	if s.isMul && s.ra == 1 && s.rb == 1 {
+		s.mul.row(dst, a, b)
+		return
+	}
 	if !s.isMul && s.ra == 1 && s.rb == 1 {
 		s.set.Add(dst, a[:len(dst)], b[:len(dst)], &s.add)
 		return
