@@ -62,7 +62,7 @@ func thinned(idx []int, most int) []int {
 // newBasis from the rows idx of r, whose Gram matrix (under any common mean) is
 // the part at of g. What memory has no room for goes where kept has its own.
 func newBasis(r *rows, g *mat.SymDense, at, idx []int, most int, kept *room) (*basis, error) {
-	values, u, err := leading(center(g, at), CodeSize(len(idx), most))
+	values, u, err := leading(center(g, at), CodeSize(len(idx), min(most, r.width/2))) // more would leave nothing of a small map
 	if err != nil {
 		return nil, err
 	}
