@@ -114,8 +114,9 @@ func TestDrawnLineIsWrittenAsLabelledPictures(t *testing.T) {
 		t.Fatalf("exit %d: %s%s", code, out, errs)
 	}
 	model := filepath.Join(t.TempDir(), "cap.tflite")
-	if code, _, errs := winnow(t, "teach", "--from", dir, "--out", model); code != 0 {
-		t.Fatal(errs)
+	code, out, errs = winnow(t, "teach", "--from", dir, "--out", model)
+	if code != 0 || !strings.Contains(out, "set against what good parts leave at the same place") || strings.Contains(out, "little repeats") {
+		t.Fatalf("caps repeat to a pixel; exit %d: %s%s", code, out, errs)
 	}
 	r := evalJSON(t, "--model", model, "--data", dir)
 	if len(r.PerDefect) != 8 || len(r.PerSize) != 3 || !r.PixelAUROC.Known() || r.EmptyMasks != 0 || r.ImageAUROC < 0.7 {

@@ -154,7 +154,7 @@ func viewReports(r *fit.Result) []viewReport {
 		return nil
 	}
 	view := func(name string, weight float64, raw func(infer.Deviations) float64) viewReport {
-		return viewReport{name, weight, drawnAUROC(r, func(h fit.HeldOut) float64 { return raw(h.Raw) })}
+		return viewReport{name, weight, fit.DrawnAUROC(r.HeldOut, r.Drawn, func(h fit.HeldOut) float64 { return raw(h.Raw) })}
 	}
 	w := r.Statistics.Fusion
 	sum := w.Reconstruction + w.Local + w.Latent
@@ -163,18 +163,6 @@ func viewReports(r *fit.Result) []viewReport {
 		out = append(out, view("surroundings", w.Local/sum, func(d infer.Deviations) float64 { return d.Local }))
 	}
 	return append(out, view("latent", w.Latent/sum, func(d infer.Deviations) float64 { return d.Latent }))
-}
-
-// drawnAUROC is how often a drawn defect scores above a held-out good part.
-func drawnAUROC(r *fit.Result, score func(fit.HeldOut) float64) float64 {
-	var good, bad []float64
-	for _, h := range r.HeldOut {
-		good = append(good, score(h))
-	}
-	for _, h := range r.Drawn {
-		bad = append(bad, score(h))
-	}
-	return evaluate.AUROC(good, bad)
 }
 
 func tooFew(n int, skipped []string) error {

@@ -75,7 +75,7 @@ func teachPruned(ctx context.Context, recipe string, ps []evaluate.Picture, f te
 		return whole, err
 	}
 	fused := func(t *taughtPictures) float64 {
-		return drawnAUROC(t.result, func(h fit.HeldOut) float64 {
+		return fit.DrawnAUROC(t.result.HeldOut, t.result.Drawn, func(h fit.HeldOut) float64 {
 			score := t.result.Statistics.Fusion.Fuse(t.result.Statistics.Standardize(h.Raw))
 			return score
 		})

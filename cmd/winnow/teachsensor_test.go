@@ -81,6 +81,29 @@ func TestDeadPixelsAreBridged(t *testing.T) {
 	}
 }
 
+// Where every part is another noise, teach says that nothing repeats.
+func TestTeachSaysWhereNothingRepeats(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	r := rand.New(rand.NewPCG(5, 5))
+	for i := range 16 {
+		img := image.NewGray(image.Rect(0, 0, 96, 96))
+		for range 300 {
+			cx, cy, v := r.IntN(96), r.IntN(96), uint8(60+r.IntN(140))
+			for y := max(0, cy-3); y < min(96, cy+3); y++ {
+				for x := max(0, cx-3); x < min(96, cx+3); x++ {
+					img.SetGray(x, y, color.Gray{v})
+				}
+			}
+		}
+		writePNG(t, filepath.Join(dir, fmt.Sprintf("%02d.png", i)), img)
+	}
+	code, out, errs := winnow(t, "teach", "--from", dir, "--out", filepath.Join(t.TempDir(), "p.tflite"), "--input", "96x96", "--register=off", "--level", "raw")
+	if code != 0 || !strings.Contains(out, "little repeats at its place") || !strings.Contains(out, "surroundings take the reconstruction's part") {
+		t.Errorf("exit %d: %s%s", code, out, errs)
+	}
+}
+
 // Eval says what it is worth that dead pixels and lines are known, in rows of their own
 // behind those of nobody knowing.
 func TestEvalSaysWhatKnownDeadPixelsCost(t *testing.T) {

@@ -242,7 +242,7 @@ func (p *prober) compare(ctx context.Context) ([]float64, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, drawnAUROC(r, func(h fit.HeldOut) float64 { return h.Fused }))
+		out = append(out, fit.DrawnAUROC(r.HeldOut, r.Drawn, func(h fit.HeldOut) float64 { return h.Fused }))
 	}
 	return out, nil
 }

@@ -92,7 +92,7 @@ func ablation(r *fit.Result) []told {
 	}
 	s := *r.Statistics
 	with := func(name string, f infer.Fusion) told {
-		return told{name, 100 * drawnAUROC(r, func(h fit.HeldOut) float64 { return f.Fuse(s.Standardize(h.Raw)) })}
+		return told{name, 100 * fit.DrawnAUROC(r.HeldOut, r.Drawn, func(h fit.HeldOut) float64 { return f.Fuse(s.Standardize(h.Raw)) })}
 	}
 	f := s.Fusion
 	rows := []told{with("all", f)}

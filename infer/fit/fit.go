@@ -258,14 +258,7 @@ func (ft *fitter) chooseWhitening() (held, odd []HeldOut, err error) {
 		return nil, nil, err
 	}
 	wrong := func(held, odd []HeldOut) float64 {
-		peaks := func(of []HeldOut) []float64 {
-			out := make([]float64, len(of))
-			for i, h := range of {
-				out[i] = h.Raw.Reconstruction
-			}
-			return out
-		}
-		return 1 - AUROC(peaks(held), peaks(odd))
+		return 1 - DrawnAUROC(held, odd, func(h HeldOut) float64 { return h.Raw.Reconstruction })
 	}
 	if wrong(whiteHeld, whiteOdd) < wrong(held, odd)*(1-whiteningWorth) {
 		return whiteHeld, whiteOdd, nil
@@ -451,8 +444,8 @@ func (ft *fitter) calibrate(r *Result, held, odd []HeldOut) error {
 	if s.Sharp {
 		s.Calm = calmed(held, odd)
 	}
-	start := fusionStart
 	r.Whitened = ft.whiten
+	start := fusionStart
 	if len(ft.levels) > 0 {
 		start, r.Repeats = startFor(ft.levels[0].repeat, s.Local != nil), ft.levels[0].repeat
 	}

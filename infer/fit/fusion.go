@@ -136,6 +136,18 @@ func AUROC(good, odd []float64) float64 {
 	return sum / float64(len(good)*len(odd))
 }
 
+// DrawnAUROC is how often a drawn defect of odd scores above a held-out good part.
+func DrawnAUROC(held, odd []HeldOut, score func(HeldOut) float64) float64 {
+	of := func(hs []HeldOut) []float64 {
+		out := make([]float64, len(hs))
+		for i, h := range hs {
+			out[i] = score(h)
+		}
+		return out
+	}
+	return AUROC(of(held), of(odd))
+}
+
 // spreads is the standard deviation of each column, at least a little.
 func spreads(rows [][3]float64) (out [3]float64) {
 	for v := range out {

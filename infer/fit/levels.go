@@ -93,13 +93,13 @@ func (t Tap) quant() tflite.Quant { return tflite.Quant{Scale: t.Scale, ZeroPoin
 // levelModel is what is known of one level.
 type levelModel struct {
 	level
-	from   Tap // the level as a tap
-	basis  *basis
-	rms    float64     // of what is left of a good part
-	left   float64     // the same once it is whitened
-	gain   float64     // brings the worst cell of the median good part to 1, in squares
-	white  []float32   // what is left is multiplied by; nil: by nothing
-	energy [][]float32 // part: mean squares of what is left of it, whitened
+	from     Tap // the level as a tap
+	basis    *basis
+	rms      float64     // of what is left of a good part
+	whiteRMS float64     // the same once it is whitened
+	gain     float64     // brings the worst cell of the median good part to 1, in squares
+	white    []float32   // what is left is multiplied by; nil: by nothing
+	energy   [][]float32 // part: mean squares of what is left of it, whitened
 }
 
 // levelHeadroom is how many root mean squares the range of a level's residual holds.
@@ -114,7 +114,7 @@ func (c *composer) levels(pooled []int, ms []levelModel) (code, residual int, st
 	codes, parts, most := make([]int, len(ms)), make([]int, len(ms)), float32(0)
 	for i := range ms {
 		m := &ms[i]
-		step = max(step, levelHeadroom*m.left*m.unit()/127)
+		step = max(step, levelHeadroom*m.whiteRMS*m.unit()/127)
 		most = max(most, float32(m.basis.codeMax()/127))
 	}
 	step = float64(float32(step))

@@ -212,7 +212,8 @@ func (l *levelFit) square(energy, row []float32, from int) {
 // model of the level with basis b, from what is left of parts, whitened or not.
 func (l *levelFit) model(b *basis, parts []int, whiten bool) levelModel {
 	m := levelModel{level: l.level, from: l.from, basis: b, energy: l.energy}
-	mean := func(energy [][]float32) (sum float64) {
+	rms := func(energy [][]float32) float64 {
+		sum := 0.0
 		for _, p := range parts {
 			for _, e := range energy[p] {
 				sum += float64(e)
@@ -220,12 +221,12 @@ func (l *levelFit) model(b *basis, parts []int, whiten bool) levelModel {
 		}
 		return math.Sqrt(max(sum/float64(len(parts)*l.h*l.w), 1e-6))
 	}
-	m.rms = mean(l.energy)
-	m.left = m.rms
+	m.rms = rms(l.energy)
+	m.whiteRMS = m.rms
 	if whiten {
 		m.white = l.whitening(parts)
 		m.energy = l.whiteEnergy(m.white, parts)
-		m.left = mean(m.energy)
+		m.whiteRMS = rms(m.energy)
 	}
 	m.gain = peakGain(m.energy, parts)
 	return m

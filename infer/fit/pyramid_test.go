@@ -30,11 +30,8 @@ var shadedTaps = []fit.Tap{
 	{Name: "deep", Height: 8, Width: 8, Channels: 2, Scale: 0.2, ZeroPoint: -3},
 }
 
-// shadedFit fits 60 of them.
-func shadedFit(t *testing.T) *fit.Result { return fitOf(t, shaded) }
-
-// fitOf fits 60 parts of the same taps.
-func fitOf(t *testing.T, part func(*rand.Rand) [][]byte) *fit.Result {
+// fitTaps fits features of those taps.
+func fitTaps(t *testing.T, f *fit.Features) *fit.Result {
 	t.Helper()
 	b := tflite.NewBuilder("two taps")
 	var in []int
@@ -45,6 +42,19 @@ func fitOf(t *testing.T, part func(*rand.Rand) [][]byte) *fit.Result {
 	if err != nil {
 		t.Fatal(err)
 	}
+	res, err := fit.Fit(context.Background(), m, f, native.New(), fit.Options{FalseReject: 0.05})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+// shadedFit fits 60 of them.
+func shadedFit(t *testing.T) *fit.Result { return fitOf(t, shaded) }
+
+// fitOf fits 60 parts of the same taps.
+func fitOf(t *testing.T, part func(*rand.Rand) [][]byte) *fit.Result {
+	t.Helper()
 	f := fit.NewFeatures(shadedTaps)
 	defer f.Close()
 	r := rand.New(rand.NewPCG(7, 7))
@@ -53,11 +63,7 @@ func fitOf(t *testing.T, part func(*rand.Rand) [][]byte) *fit.Result {
 			t.Fatal(err)
 		}
 	}
-	res, err := fit.Fit(context.Background(), m, f, native.New(), fit.Options{FalseReject: 0.05})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return res
+	return fitTaps(t, f)
 }
 
 // TestLevelsSeeWhatIsWideAndFaint: a shade of less than two deviations of the noise
@@ -171,15 +177,6 @@ func TestWhiteningIsChosenWhereItTells(t *testing.T) {
 			}
 			return [][]byte{tap(16, 3), tap(8, 2)}
 		}
-		b := tflite.NewBuilder("two taps")
-		var in []int
-		for _, tap := range shadedTaps {
-			in = append(in, b.AddInput(tap.Name, []int{1, tap.Height, tap.Width, tap.Channels}, tflite.Quant{Scale: tap.Scale, ZeroPoint: tap.ZeroPoint}))
-		}
-		m, err := b.Model(in...)
-		if err != nil {
-			t.Fatal(err)
-		}
 		f := fit.NewFeatures(shadedTaps)
 		defer f.Close()
 		parts := make([][][]byte, 60)
@@ -202,10 +199,7 @@ func TestWhiteningIsChosenWhereItTells(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		res, err := fit.Fit(context.Background(), m, f, native.New(), fit.Options{FalseReject: 0.05})
-		if err != nil {
-			t.Fatal(err)
-		}
+		res := fitTaps(t, f)
 		product := slices.ContainsFunc(res.Graph.Ops, func(o tflite.Op) bool { return o.Code == tflite.OpMul })
 		if want := loud > 4; res.Whitened != want || product != want {
 			t.Errorf("%s: whitened %v, a product in the graph %v", name, res.Whitened, product)

@@ -203,12 +203,12 @@ func (p *mulParams) row(dst, a, b []int8) {
 }
 
 func (s *binaryStep) rowOf(dst, a, b []int8) {
-	if s.isMul && s.ra == 1 && s.rb == 1 {
-		s.mul.row(dst, a, b)
-		return
-	}
-	if !s.isMul && s.ra == 1 && s.rb == 1 {
-		s.set.Add(dst, a[:len(dst)], b[:len(dst)], &s.add)
+	if s.ra == 1 && s.rb == 1 {
+		if s.isMul {
+			s.mul.row(dst, a, b)
+		} else {
+			s.set.Add(dst, a[:len(dst)], b[:len(dst)], &s.add)
+		}
 		return
 	}
 	for i := range dst {
