@@ -82,6 +82,7 @@ func TestRunAllocatesNothing(t *testing.T) {
 		fc, _ := s.FullyConnected(f)
 		p, _ := NewAdd(1, 1, 0, 0, 0, -128, 127)
 		var tab Table
+		mul := Mul{Scale: 1, Min: -128, Max: 127}
 		buf := make([]int8, 1<<20)
 		run := func(op Op, in, out int) {
 			op.Run(buf[:out], buf[1<<18:][:in], bytesOf(buf[1<<19:][:op.Scratch()]), 0, op.Units())
@@ -91,6 +92,7 @@ func TestRunAllocatesNothing(t *testing.T) {
 			run(dw, d.InH*d.InW*d.InC, d.OutH*d.OutW*d.OutC)
 			run(fc, f.Rows*f.In, f.Rows*f.Out)
 			s.Add(buf[:100], buf[100:200], buf[200:300], &p)
+			s.Mul(buf[:100], buf[100:200], buf[200:300], &mul)
 			s.Map(buf[:100], buf[100:200], &tab)
 		}); n != 0 {
 			t.Errorf("%s: %v allocations a run", s.Name(), n)

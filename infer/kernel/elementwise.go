@@ -44,6 +44,49 @@ func (s *Set) Add(dst, a, b []int8, p *Add) {
 	}
 }
 
+// Mul holds the arithmetic of a quantized product by XNNPACK's rule:
+//
+//	q = clamp(roundHalfEven(float32((a-ZeroA)*(b-ZeroB)) * Scale) + Zero, Min, Max)
+type Mul struct {
+	ZeroA, ZeroB int32
+	Scale        float32
+	Zero         int32
+	Min, Max     int8
+}
+
+// mulMagic added to a float32 below 2^22 leaves it rounded half to even in the lowest bits.
+const mulMagic = 12582912
+
+// mulUnclamped is a scale below which no product of 9-bit factors leaves the range in
+// which mulMagic rounds.
+const mulUnclamped = 16
+
+// Of is the product of a and b.
+func (p *Mul) Of(a, b int8) int8 {
+	v := float32((int32(a)-p.ZeroA)*(int32(b)-p.ZeroB)) * p.Scale
+	v = min(max(v, -1<<20), 1<<20)
+	q := int32(math.Float32bits(float32(v)+mulMagic)) - int32(math.Float32bits(mulMagic)) + p.Zero
+	return int8(max(int32(p.Min), min(int32(p.Max), q)))
+}
+
+// Mul writes the product of a and b, which are as long as dst and may be dst.
+func (s *Set) Mul(dst, a, b []int8, p *Mul) {
+	n := len(dst)
+	a, b = a[:n], b[:n]
+	if p.Scale >= mulUnclamped {
+		for i := range dst {
+			dst[i] = p.Of(a[i], b[i])
+		}
+		return
+	}
+	za, zb, scale, lo, hi := p.ZeroA, p.ZeroB, p.Scale, int32(p.Min), int32(p.Max)
+	zero := p.Zero - int32(math.Float32bits(mulMagic))
+	for i := s.mulHead(dst, a, b, p); i < n; i++ {
+		v := float32(float32((int32(a[i])-za)*(int32(b[i])-zb)) * scale) // a rounding of its own: no fused multiply-add
+		dst[i] = int8(max(lo, min(hi, int32(math.Float32bits(v+mulMagic))+zero)))
+	}
+}
+
 // Table is a function of one int8, indexed by uint8(x).
 type Table [256]int8
 

@@ -102,6 +102,29 @@ func TestAddRandom(t *testing.T) {
 	}
 }
 
+// TestMulRandom: every set gives what Of gives one by one, for scales on both sides of
+// where products may leave the range that rounding holds.
+func TestMulRandom(t *testing.T) {
+	for _, s := range append(fast(t), &Set{}) {
+		for i := range rounds(10000) {
+			r := newRNG(uint64(i))
+			n := r.between(1, 100)
+			a, b, want := r.int8s(n), r.int8s(n), make([]int8, n)
+			p := Mul{
+				ZeroA: int32(r.between(-128, 127)), ZeroB: int32(r.between(-128, 127)), Zero: int32(r.between(-128, 127)),
+				Scale: 0x1p-16 * float32(uint32(1)<<r.IntN(24)) * (1 + r.Float32()), Min: int8(r.between(-128, 0)), Max: int8(r.between(0, 127)),
+			}
+			for j := range want {
+				want[j] = p.Of(a[j], b[j])
+			}
+			dst, all := guarded(n)
+			if s.Mul(dst, a, b, &p); !slices.Equal(dst, want) || !intact(all, n) {
+				t.Fatalf("%s: round %d: %+v: %v * %v = %v, want %v", s.Name(), i, p, a, b, dst, want)
+			}
+		}
+	}
+}
+
 func TestMap(t *testing.T) {
 	for _, s := range fast(t) {
 		r := newRNG(7)

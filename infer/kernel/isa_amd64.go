@@ -267,6 +267,9 @@ func vectorVNNI(a *blockArgs)
 func addAVX2(dst, a, b *int8, n int, p *Add)
 
 //go:noescape
+func mulAVX2(dst, a, b *int8, n int, p *Mul)
+
+//go:noescape
 func mapAVX2(dst, src *int8, n int, t *Table)
 
 func (s *Set) addHead(dst, a, b []int8, p *Add) int {
@@ -275,6 +278,15 @@ func (s *Set) addHead(dst, a, b []int8, p *Add) int {
 		return 0
 	}
 	addAVX2(&dst[0], &a[0], &b[0], n, p)
+	return n
+}
+
+func (s *Set) mulHead(dst, a, b []int8, p *Mul) int {
+	n := len(dst) &^ 15
+	if s.isa == isaGeneric || n == 0 {
+		return 0
+	}
+	mulAVX2(&dst[0], &a[0], &b[0], n, p)
 	return n
 }
 

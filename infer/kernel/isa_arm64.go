@@ -97,6 +97,9 @@ func gatherNEON(a *zipArgs)
 func addNEON(dst, a, b *int8, n int, p *Add)
 
 //go:noescape
+func mulNEON(dst, a, b *int8, n int, p *Mul)
+
+//go:noescape
 func mapNEON(dst, src *int8, n int, t *Table)
 
 // blocks runs the block kernel of that panel width.
@@ -203,6 +206,15 @@ func (s *Set) addHead(dst, a, b []int8, p *Add) int {
 		return 0
 	}
 	addNEON(&dst[0], &a[0], &b[0], n, p)
+	return n
+}
+
+func (s *Set) mulHead(dst, a, b []int8, p *Mul) int {
+	n := len(dst) &^ 15
+	if s.isa == isaGeneric || n == 0 {
+		return 0
+	}
+	mulNEON(&dst[0], &a[0], &b[0], n, p)
 	return n
 }
 

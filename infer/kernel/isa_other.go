@@ -26,4 +26,5 @@ func (s *Set) zipStep() int                                { return 1 }
 func (s *Set) widenHead(dst []int16, src []int8) int { return 0 }
 func (s *Set) flipHead(dst, src []byte, _ byte) int  { return 0 }
 func (s *Set) addHead(dst, a, b []int8, p *Add) int  { return 0 }
+func (s *Set) mulHead(dst, a, b []int8, p *Mul) int  { return 0 }
 func (s *Set) mapHead(dst, src []int8, t *Table) int { return 0 }

@@ -63,6 +63,7 @@ func TestNothingOutside(t *testing.T) {
 				n := r.between(1, 200)
 				var add Add
 				s.Add(paged(t, n, false), paged(t, n, false), paged(t, n, true), &add)
+				s.Mul(paged(t, n, false), paged(t, n, false), paged(t, n, true), &Mul{Scale: 1})
 				s.Map(paged(t, n, false), paged(t, n, true), new(Table))
 				for _, start := range []bool{false, true} {
 					place := func(n int) []byte { return bytesOf(paged(t, n, start)) }

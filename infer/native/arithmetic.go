@@ -1,8 +1,6 @@
 package native
 
 import (
-	"math"
-
 	"winnow/infer/graph"
 	"winnow/infer/kernel"
 	"winnow/infer/tflite"
@@ -50,37 +48,14 @@ func (l *lowering) sum(n *graph.Node, p *kernel.Add) error {
 	return nil
 }
 
-// mulParams is XNNPACK's quantized product:
-// clamp(roundHalfEven(float32((a-za)*(b-zb)) * scale) + zero).
-type mulParams struct {
-	zeroA, zeroB, zero int32
-	scale              float32
-	lo, hi             int8
-}
-
-func (l *lowering) product(n *graph.Node, p *mulParams) error {
+func (l *lowering) product(n *graph.Node, p *kernel.Mul) error {
 	a, b, out := l.tensor(n.In[0]), l.tensor(n.In[1]), l.tensor(n.Out)
-	p.zeroA, p.zeroB = a.ZeroPoint(), b.ZeroPoint()
-	p.scale = float32(a.Scale()*b.Scale()) / out.Scale()
-	if !(p.scale >= 0x1p-16 && p.scale < 0x1p8) {
-		return l.refuse(n, "the scale ratio %g is outside what LiteRT's kernel takes", p.scale)
+	p.ZeroA, p.ZeroB = a.ZeroPoint(), b.ZeroPoint()
+	p.Scale = float32(a.Scale()*b.Scale()) / out.Scale()
+	if !(p.Scale >= 0x1p-16 && p.Scale < 0x1p8) {
+		return l.refuse(n, "the scale ratio %g is outside what LiteRT's kernel takes", p.Scale)
 	}
-	return l.clamp(n, l.op(n).Options.(tflite.Arithmetic).Activation, &p.zero, &p.lo, &p.hi)
-}
-
-// magic added to a float32 below 2^22 leaves it rounded half to even in the
-// lowest bits.
-const magic = 12582912
-
-// mulUnclamped is a scale below which no product of 9-bit factors leaves the range in
-// which magic rounds.
-const mulUnclamped = 16
-
-func (p *mulParams) apply(a, b int8) int8 {
-	v := float32((int32(a)-p.zeroA)*(int32(b)-p.zeroB)) * p.scale
-	v = min(max(v, -1<<20), 1<<20)
-	q := int32(math.Float32bits(float32(v)+magic)) - int32(math.Float32bits(magic)) + p.zero
-	return int8(max(int32(p.lo), min(int32(p.hi), q)))
+	return l.clamp(n, l.op(n).Options.(tflite.Arithmetic).Activation, &p.Zero, &p.Min, &p.Max)
 }
 
 // binaryStep computes rows of the innermost run of dimensions over which
@@ -89,7 +64,7 @@ type binaryStep struct {
 	set       *kernel.Set
 	dst, a, b []int8
 	isMul     bool
-	mul       mulParams
+	mul       kernel.Mul
 	add       kernel.Add
 	dims      []int // outer dimensions
 	sa, sb    []int // strides of a and b over them, in rows' first elements
@@ -185,27 +160,10 @@ func (s *binaryStep) run(_ []byte, from, to int) {
 	}
 }
 
-// row applies p to pairs, as apply does.
-func (p *mulParams) row(dst, a, b []int8) {
-	a, b = a[:len(dst)], b[:len(dst)]
-	if p.scale >= mulUnclamped {
-		for i := range dst {
-			dst[i] = p.apply(a[i], b[i])
-		}
-		return
-	}
-	za, zb, scale, lo, hi := p.zeroA, p.zeroB, p.scale, int32(p.lo), int32(p.hi)
-	zero := p.zero - int32(math.Float32bits(magic))
-	for i := range dst {
-		v := float32(float32((int32(a[i])-za)*(int32(b[i])-zb)) * scale) // a rounding of its own: no fused multiply-add
-		dst[i] = int8(max(lo, min(hi, int32(math.Float32bits(v+magic))+zero)))
-	}
-}
-
 func (s *binaryStep) rowOf(dst, a, b []int8) {
 	if s.ra == 1 && s.rb == 1 {
 		if s.isMul {
-			s.mul.row(dst, a, b)
+			s.set.Mul(dst, a[:len(dst)], b[:len(dst)], &s.mul)
 		} else {
 			s.set.Add(dst, a[:len(dst)], b[:len(dst)], &s.add)
 		}
@@ -214,7 +172,7 @@ func (s *binaryStep) rowOf(dst, a, b []int8) {
 	for i := range dst {
 		x, y := a[i*s.ra], b[i*s.rb]
 		if s.isMul {
-			dst[i] = s.mul.apply(x, y)
+			dst[i] = s.mul.Of(x, y)
 			continue
 		}
 		v := (s.add.Bias+int32(x)*s.add.MulA+int32(y)*s.add.MulB)>>s.add.Shift + s.add.Zero

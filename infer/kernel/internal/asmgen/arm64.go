@@ -51,6 +51,8 @@ const (
 	opSXTL4    = 0x0F10A400 // 4S from 4H
 	opSXTL42   = 0x4F10A400
 	opMLA      = 0x4EA09400 // 4S
+	opMUL      = 0x4EA09C00 // 4S
+	opSUB      = 0x6EA08400 // 4S
 	opSSHL     = 0x4EA04400 // 4S, by a register
 	opSSHLH    = 0x4E604400 // 8H
 	opTBL4     = 0x4E006000 // 16B, four registers
@@ -510,6 +512,7 @@ func armElementwise() *file {
 	f := newFile()
 	armMap(f)
 	armAdd(f)
+	armMul(f)
 	armGather(f)
 	armResize(f)
 	armSums(f)
@@ -627,6 +630,55 @@ func armAddLoop(f *file, label string, shift func()) {
 		}
 	}
 	shift()
+	armBytes(f, label)
+}
+
+// armMul writes the quantized product of n elements, a multiple of 16.
+func armMul(f *file) {
+	f.text("mulNEON", 40, `R0 dst, R1 a, R2 b, R3 elements left, R4 parameters. V16 zero point of a, V17 of b,
+V18 scale, V28 zero point, V29 least, V30 greatest value; V0..V3 products, V4..V7 b.`)
+	for i, n := range []string{"dst+0", "a+8", "b+16", "n+24", "p+32"} {
+		f.p("MOVD %s(FP), R%d", n, i)
+	}
+	for i, off := range []int{mulZeroA, mulZeroB, mulScale} {
+		f.p("MOVW %d(R4), R5", off)
+		f.p("VDUP R5, V%d.S4", 16+i)
+	}
+	f.p("MOVW %d(R4), R5", mulZero)
+	f.p("VDUP R5, V28.H8")
+	f.p("MOVB %d(R4), R5", mulMin)
+	f.p("VDUP R5, V29.B16")
+	f.p("MOVB %d(R4), R5", mulMax)
+	f.p("VDUP R5, V30.B16")
+	f.label("next")
+	f.p("VLD1.P 16(R1), [V20.B16]")
+	f.p("VLD1.P 16(R2), [V21.B16]")
+	for i := range 2 { // a, then b
+		f.op2(opSXTL8, "SXTL", 20+i, 22)
+		f.op2(opSXTL82, "SXTL2", 20+i, 23)
+		for h := range 2 {
+			f.op2(opSXTL4, "SXTL", 22+h, 4*i+2*h)
+			f.op2(opSXTL42, "SXTL2", 22+h, 4*i+2*h+1)
+		}
+		for j := range 4 {
+			f.op3(opSUB, "SUB", 16+i, 4*i+j, 4*i+j)
+		}
+	}
+	for j := range 4 {
+		f.op3(opMUL, "MUL", 4+j, j, j)
+		f.op2(opSCVTF, "SCVTF", j, j)
+		f.op3(opFMUL, "FMUL", 18, j, j)
+		f.op2(opFCVTNS, "FCVTNS", j, j)
+	}
+	for j := 0; j < 4; j += 2 {
+		f.op2(opSQXTN4, "SQXTN", j, j)
+		f.op2(opSQXTN42, "SQXTN2", j+1, j)
+	}
+	armBytes(f, "next")
+}
+
+// armBytes ends the loop at label: the 16 integers of V0 and V2, of 16 bits, become bytes.
+func armBytes(f *file, label string) {
 	for j := 0; j < 4; j += 2 {
 		f.op3(opSQADD, "SQADD", 28, j, j)
 	}

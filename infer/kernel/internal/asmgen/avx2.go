@@ -20,6 +20,7 @@ func avx2() *file {
 	avx2Zip(f)
 	avx2Vector(f)
 	avx2Add(f)
+	avx2Mul(f)
 	avx2Map(f)
 	avx2Resize(f)
 	avx2Sums(f)

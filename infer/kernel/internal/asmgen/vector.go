@@ -11,6 +11,16 @@ const (
 	addMax   = 21
 )
 
+// Offsets of Mul in package kernel.
+const (
+	mulZeroA = 0
+	mulZeroB = 4
+	mulScale = 8
+	mulZero  = 12
+	mulMin   = 16 // int8
+	mulMax   = 17
+)
+
 const vectorPlan = `AX args, BX blocks of the panels, CX blocks left, DX offsets, DI weights,
 SI block offset, R8 activations, R9 bias, R10 scale, R11 output.`
 
@@ -148,6 +158,42 @@ Y10 bias, X11 shift, Y12 zero point in 16 bits, X13 least, X14 greatest value.`)
 		f.p("VPADDD Y%d, Y%d, Y%d", 2*i+1, 2*i, 2*i)
 		f.p("VPSRAD X11, Y%d, Y%d", 2*i, 2*i)
 	}
+	avx2Bytes(f)
+}
+
+// avx2Mul writes the quantized product of n elements, a multiple of 16.
+func avx2Mul(f *file) {
+	f.text("mulAVX2", 40, `DI dst, SI a, DX b, CX elements left, AX parameters. Y8 zero point of a, Y9 of b,
+Y10 scale, Y12 zero point in 16 bits, X13 least, X14 greatest value.`)
+	f.p("MOVQ dst+0(FP), DI")
+	f.p("MOVQ a+8(FP), SI")
+	f.p("MOVQ b+16(FP), DX")
+	f.p("MOVQ n+24(FP), CX")
+	f.p("MOVQ p+32(FP), AX")
+	f.p("VPBROADCASTD %d(AX), Y8", mulZeroA)
+	f.p("VPBROADCASTD %d(AX), Y9", mulZeroB)
+	f.p("VBROADCASTSS %d(AX), Y10", mulScale)
+	f.p("VPBROADCASTW %d(AX), Y12", mulZero)
+	f.p("VPBROADCASTB %d(AX), X13", mulMin)
+	f.p("VPBROADCASTB %d(AX), X14", mulMax)
+	f.label("next")
+	for i := range 2 {
+		f.p("VPMOVSXBD %d(SI), Y%d", 8*i, 2*i)
+		f.p("VPMOVSXBD %d(DX), Y%d", 8*i, 2*i+1)
+	}
+	for i := range 2 {
+		f.p("VPSUBD Y8, Y%d, Y%d", 2*i, 2*i)
+		f.p("VPSUBD Y9, Y%d, Y%d", 2*i+1, 2*i+1)
+		f.p("VPMULLD Y%d, Y%d, Y%d", 2*i+1, 2*i, 2*i)
+		f.p("VCVTDQ2PS Y%d, Y%d", 2*i, 2*i)
+		f.p("VMULPS Y10, Y%d, Y%d", 2*i, 2*i)
+		f.p("VCVTPS2DQ Y%d, Y%d", 2*i, 2*i)
+	}
+	avx2Bytes(f)
+}
+
+// avx2Bytes ends a loop of elements: the 16 integers of Y0 and Y2 become bytes.
+func avx2Bytes(f *file) {
 	f.p("VPACKSSDW Y2, Y0, Y0")
 	f.p("VPERMQ $0xD8, Y0, Y0")
 	f.p("VPADDSW Y12, Y0, Y0")
