@@ -35,6 +35,7 @@ type registrar struct {
 	rows     int     // of how many one is looked at
 	columns  []int   // of pixels, at which cells begin
 	window   []float64
+	pass     []float64 // weight of each frequency of a field
 	cells    []float64
 	fft      *fft
 	moved    []byte
@@ -65,20 +66,32 @@ func newRegistrar(reference []byte, w, h int) (*registrar, error) {
 		c, _ := r.fft.turn(2*i + 1) // cos of (i + 1/2) cells of regSide
 		r.window = append(r.window, mul(0.5, 1-c))
 	}
+	for i := range r.cur.re {
+		r.pass = append(r.pass, lowPass(i%regHalf, i/regHalf))
+	}
 	for x := range regSide + 1 {
 		r.columns = append(r.columns, x*w/regSide)
 	}
-	for i := range r.grey {
-		r.grey[i] = greyOf(reference[3*i : 3*i+3 : 3*i+3])
-	}
+	greyRow(r.grey, reference)
 	r.level = r.levelOf(r.grey)
 	r.transform(r.spectrum, r.grey, reference)
 	return r, nil
 }
 
-// greyOf is (R+2G+B)/4 of a pixel of an input.
-func greyOf(p []byte) uint8 {
-	return uint8((int(int8(p[0])) + 2*int(int8(p[1])) + int(int8(p[2])) + 4*128) >> 2)
+// greyRow writes (R+2G+B)/4 of each pixel of an input to dst.
+func greyRow(dst []uint8, in []byte) {
+	const flip = 0x80 // brings a byte of an input to 0..255
+	grey := func(r, g, b byte) uint8 {
+		return uint8((uint(r^flip) + 2*uint(g^flip) + uint(b^flip)) >> 2)
+	}
+	for len(dst) >= 4 && len(in) >= 12 {
+		dst[0], dst[1] = grey(in[0], in[1], in[2]), grey(in[3], in[4], in[5])
+		dst[2], dst[3] = grey(in[6], in[7], in[8]), grey(in[9], in[10], in[11])
+		dst, in = dst[4:], in[12:]
+	}
+	for i := range dst {
+		dst[i] = grey(in[3*i], in[3*i+1], in[3*i+2])
+	}
 }
 
 // transform writes the spectrum of an input to p, and its rows that are looked at to
@@ -108,13 +121,11 @@ func (r *registrar) transform(p field, grey []uint8, in []byte) {
 func (r *registrar) sumRow(cells []float64, grey []uint8, in []byte, y0, y1 int) (rows int) {
 	clear(cells)
 	for y := y0 + (r.rows-y0%r.rows)%r.rows; y < y1; y += r.rows {
-		dst, src := grey[y*r.w:][:r.w], in[3*y*r.w:][:3*r.w]
+		row := grey[y*r.w:][:r.w]
+		greyRow(row, in[3*y*r.w:][:3*r.w])
 		for x := range cells {
-			sum := 0
-			x0 := r.columns[x]
-			for i := x0; i < max(r.columns[x+1], x0+1); i++ {
-				v := greyOf(src[3*i : 3*i+3 : 3*i+3])
-				dst[i] = v
+			sum, x0 := 0, r.columns[x]
+			for _, v := range row[x0:max(r.columns[x+1], x0+1)] {
 				sum += int(v)
 			}
 			cells[x] += float64(sum)
@@ -180,13 +191,14 @@ func mirrored(i, n int) int {
 
 // coarse is where the phases of both pictures correlate best, in pixels.
 func (r *registrar) coarse() (dx, dy float64) {
-	mean := 0.0
+	mean, sizes := 0.0, r.cells[:len(r.cur.re)]
 	for i := range r.cur.re {
 		a, b, c, d := r.cur.re[i], r.cur.im[i], r.spectrum.re[i], r.spectrum.im[i]
 		// cur times the conjugate of the reference; conjugated again, so that a
 		// forward transform does for the inverse
 		r.cur.re[i], r.cur.im[i] = mul(a, c)+mul(b, d), mul(a, d)-mul(b, c)
 		size := math.Sqrt(mul(r.cur.re[i], r.cur.re[i]) + mul(r.cur.im[i], r.cur.im[i]))
+		sizes[i] = size
 		if x := i % regHalf; x > 0 && x < regHalf-1 {
 			size *= 2 // its mirror image has as much
 		}
@@ -194,7 +206,7 @@ func (r *registrar) coarse() (dx, dy float64) {
 	}
 	floor := mul(regWhite, mean/(regSide*regSide)) + 1e-9
 	for i := range r.cur.re {
-		k := lowPass(i%regHalf, i/regHalf) / (math.Sqrt(mul(r.cur.re[i], r.cur.re[i])+mul(r.cur.im[i], r.cur.im[i])) + floor)
+		k := r.pass[i] / (sizes[i] + floor)
 		r.cur.re[i], r.cur.im[i] = mul(r.cur.re[i], k), mul(r.cur.im[i], k)
 	}
 	r.fft.real(r.cells, r.cur)
@@ -276,9 +288,8 @@ func (r *registrar) lookClosely(in []byte) {
 		if y += my; y >= r.h-my {
 			return
 		}
-		dst, src := r.curGrey[y*r.w:][:r.w], in[3*y*r.w:][:3*r.w]
-		for i := range dst {
-			dst[i] = greyOf(src[3*i : 3*i+3 : 3*i+3])
+		if y%r.rows != 0 { // the others have been looked at
+			greyRow(r.curGrey[y*r.w:][:r.w], in[3*y*r.w:][:3*r.w])
 		}
 	}
 }
