@@ -100,6 +100,7 @@ type promise struct {
 	Rate   float64 `json:"rate"` // of fresh good parts above the threshold
 	Unsure float64 `json:"unsure"`
 	Tested int     `json:"tested"`
+	Chance float64 `json:"chance"` // that Rate exceeds Bound where the certificate is as good as it says
 }
 
 // kept sums up the promises of one method.
@@ -114,7 +115,8 @@ type keptPromises struct {
 	Unsure   float64 `json:"unsure"`     // mean
 	Exceeded int     `json:"exceeded"`   // draws whose rate is above their bound
 	Share    float64 `json:"share"`      // of all draws
-	Allowed  int     `json:"allowed"`    // draws that may exceed: 5 % of them and binomial noise (95 %)
+	Chance   float64 `json:"chance"`     // share of draws that exceed where certificates are as good as they say: 5 %, and more the fewer parts are judged
+	Allowed  int     `json:"allowed"`    // draws that may exceed: that share of them and binomial noise (95 %)
 	Kept     bool    `json:"kept"`       // Exceeded <= Allowed
 	Confid   float64 `json:"confidence"` // of each certificate
 }
@@ -152,8 +154,8 @@ func printPromises(w io.Writer, table []keptPromises) error {
 			word = "NOT KEPT"
 		}
 		fmt.Fprintf(w, "%-5s  %d draws, certificates from %d to %d parts, %d to %d fresh parts each: promised at most %.2f %%, false rejects %.2f %% on average, "+
-			"%.2f %% in the 95th of 100, unsure %.2f %%; exceeded in %d draws (%.1f %%), %d allowed: %s\n",
-			k.Method, k.Trials, k.N[0], k.N[1], k.Tested[0], k.Tested[1], 100*k.Bound, 100*k.Rate, 100*k.Rate95, 100*k.Unsure, k.Exceeded, 100*k.Share, k.Allowed, word)
+			"%.2f %% in the 95th of 100, unsure %.2f %%; exceeded in %d draws (%.1f %%); chance alone exceeds it in %.1f %%, so %d are allowed: %s\n",
+			k.Method, k.Trials, k.N[0], k.N[1], k.Tested[0], k.Tested[1], 100*k.Bound, 100*k.Rate, 100*k.Rate95, 100*k.Unsure, k.Exceeded, 100*k.Share, 100*k.Chance, k.Allowed, word)
 	}
 	return nil
 }
@@ -354,12 +356,14 @@ func (p *goodPool) trial(ctx context.Context, f certifyFlags, k int) (cross, spl
 			return cross, split, err
 		}
 	}
-	return keptBy(&pkg.Calibration, scores), keptBy(&again.Calibration, scores), nil
+	return keptBy(&pkg.Calibration, scores, f.falseReject), keptBy(&again.Calibration, scores, f.falseReject), nil
 }
 
-// keptBy measures a calibration's promise on fresh scores.
-func keptBy(c *models.Calibration, scores []float64) promise {
+// keptBy measures on fresh scores the promise of a calibration for an asked rate.
+func keptBy(c *models.Calibration, scores []float64, rate float64) promise {
 	p := promise{Bound: c.Certificate.Bound, N: c.Certificate.N, Tested: len(scores)}
+	rank := max(1, int(rate*float64(p.N+1))) // of the threshold among the scores it was drawn from, as fit.Calibrate takes it
+	p.Chance = evaluate.MoreExceed(int(p.Bound*float64(p.Tested)), p.Tested, rank, p.N)
 	for _, s := range scores {
 		switch {
 		case !(s <= c.Threshold):
@@ -381,6 +385,7 @@ func sumPromises(method string, ps []promise) keptPromises {
 		k.Bound += p.Bound / float64(len(ps))
 		k.Rate += p.Rate / float64(len(ps))
 		k.Unsure += p.Unsure / float64(len(ps))
+		k.Chance += p.Chance / float64(len(ps))
 		rates = append(rates, p.Rate)
 		if p.Rate > p.Bound {
 			k.Exceeded++
@@ -388,7 +393,7 @@ func sumPromises(method string, ps []promise) keptPromises {
 	}
 	k.Rate95 = evaluate.Quantile(rates, 0.95)
 	k.Share = float64(k.Exceeded) / float64(len(ps))
-	k.Allowed = evaluate.BinomialQuantile(0.95, len(ps), 1-fit.Confidence)
+	k.Allowed = evaluate.BinomialQuantile(0.95, len(ps), k.Chance)
 	k.Kept = k.Exceeded <= k.Allowed
 	return k
 }

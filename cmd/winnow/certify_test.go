@@ -101,7 +101,7 @@ func TestBrokenPromisesAreNamed(t *testing.T) {
 	t.Parallel()
 	ps := make([]promise, 300)
 	for i := range ps {
-		ps[i] = promise{Bound: 0.02, N: 300, Tested: 5000, Rate: 0.01}
+		ps[i] = promise{Bound: 0.02, N: 300, Tested: 5000, Rate: 0.01, Chance: 0.05}
 		if i < 22 {
 			ps[i].Rate = 0.03
 		}

@@ -194,3 +194,27 @@ func TestEnlarge(t *testing.T) {
 		t.Errorf("peak of cell (5,2) landed in cell (%d,%d)", x, y)
 	}
 }
+
+// TestMoreExceed: against ranks counted by hand; of many fresh values as many exceed a
+// threshold as its certificate says.
+func TestMoreExceed(t *testing.T) {
+	for _, c := range []struct {
+		x, m, k, n int
+		want       float64
+	}{
+		{0, 1, 1, 1, 0.5},          // one fresh value above one other
+		{0, 1, 1, 9, 0.1},          // the largest of ten is the fresh one
+		{1, 2, 1, 2, 1.0 / 6},      // both fresh ones above both others: 1 of 6 orders
+		{0, 2, 2, 2, 5.0 / 6},      // any fresh one above the smaller: all orders but one
+		{2, 2, 1, 2, 0},            // more than all
+		{2, 100, 1, 100, 0.123116}, // three and more of as many: 100/200 * 99/199 * 98/198
+	} {
+		if got := MoreExceed(c.x, c.m, c.k, c.n); math.Abs(got-c.want) > 1e-5 {
+			t.Errorf("more than %d of %d above number %d of %d: %g, want %g", c.x, c.m, c.k, c.n, got, c.want)
+		}
+	}
+	// 300 scores, rank 3, a bound of 2.08 %: 5 % where the fresh parts are many.
+	if got := MoreExceed(20800, 1e6, 3, 300); math.Abs(got-0.05) > 0.002 {
+		t.Errorf("a certificate of 95 %% is exceeded in %g of draws", got)
+	}
+}

@@ -181,3 +181,19 @@ func BinomialQuantile(q float64, n int, p float64) int {
 	}
 	return n
 }
+
+// MoreExceed is the probability that more than x of m fresh values exceed the k-th largest
+// of n earlier ones, where all are exchangeable and no two are equal. Source: Gumbel and
+// von Schelling, The Distribution of the Number of Exceedances, The Annals of Mathematical
+// Statistics 21, 1950.
+func MoreExceed(x, m, k, n int) float64 {
+	choose := func(a, b int) float64 {
+		lg := func(v int) float64 { l, _ := math.Lgamma(float64(v + 1)); return l }
+		return lg(a) - lg(b) - lg(a-b)
+	}
+	all, within := choose(n+m, m), 0.0
+	for i := range min(x, m) + 1 {
+		within += math.Exp(choose(i+k-1, i) + choose(m-i+n-k, m-i) - all)
+	}
+	return max(0, 1-within)
+}
