@@ -41,7 +41,7 @@ func (t *teacher) forecast(path string, parts int) (time.Duration, int64, error)
 	product, _ := least(3, func() error { blas32.Syrk(blas.Trans, 1, a, 0, c); return nil })
 	e := fit.EstimateFit(t.features.Taps, t.options(fit.Options{}), parts, drawn)
 	pictures := time.Duration(parts) * picture
-	sessions := 7 * time.Duration(parts+drawn) * encoder                       // the encoder, the graphs of the folds twice, drawing
+	sessions := 8 * time.Duration(parts+drawn) * encoder                       // the encoder, the graphs of the folds up to four times, drawing
 	products := time.Duration(2 * e.MACs / (n * n * n / 2) * float64(product)) // half of them in float64, on one processor
 	return pictures + sessions + products, processBytes + e.Bytes + e.Bytes*teachGarbage/100, nil
 }

@@ -90,7 +90,7 @@ type taughtReport struct {
 	Promise     string           `json:"promise"`
 	Outlook     *fit.Outlook     `json:"outlook"` // null without drawn defects
 	Views       []viewReport     `json:"views"`
-	Whitened    bool             `json:"whitened"`  // what the reconstruction leaves is set against what good parts leave at the same place
+	Whitened    string           `json:"whitened"`  // how what the reconstruction leaves is set against what it leaves of good parts: nothing, places, channels or both
 	Repeats     float64          `json:"repeats"`   // share of what varies that repeats at its place from part to part
 	Sizes       []sizeReport     `json:"sizes"`     // input sizes that were tried; none where only one was sensible
 	Pruned      []pruneReport    `json:"pruned"`    // encoders that were tried, the whole one first; none without --prune
@@ -137,7 +137,7 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 		Model: f.out, Digest: p.Digest(), Bytes: len(b), Parts: m.Taught.Parts, Groups: m.Taught.Groups, Skipped: skipped,
 		Input:     [2]int{m.Preprocess.Width, m.Preprocess.Height},
 		Threshold: p.Calibration.Threshold, Certificate: p.Calibration.Certificate, Promise: fit.Promise(p.Calibration),
-		Suspects: taught.suspects(), Views: viewReports(taught.result), Whitened: taught.result.Whitened, Repeats: taught.result.Repeats, Sizes: taught.sizes, Level: levelName(m.Preprocess.Level), Levels: taught.levels, Register: taught.register, Registers: taught.registers, Pruned: taught.pruned, Seconds: time.Since(start).Seconds(),
+		Suspects: taught.suspects(), Views: viewReports(taught.result), Whitened: taught.result.Whitened.String(), Repeats: taught.result.Repeats, Sizes: taught.sizes, Level: levelName(m.Preprocess.Level), Levels: taught.levels, Register: taught.register, Registers: taught.registers, Pruned: taught.pruned, Seconds: time.Since(start).Seconds(),
 	}
 	r.Outlook, r.dead, r.alike = taught.outlook(), taught.dead, taught.alike
 	if m.Preprocess.Ignored != nil {
@@ -157,8 +157,10 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 	}
 	printRegisters(out, r.Registers)
 	printViews(out, r.Sizes, r.Levels, r.Views)
-	if r.Whitened {
-		fmt.Fprintln(out, "  what the reconstruction leaves is set against what good parts leave at the same place: drawn defects are told better so")
+	if where := map[fit.Whitening]string{
+		fit.WhitenPlaces: "at the same place", fit.WhitenChannels: "anywhere", fit.WhitenBoth: "at the same place and anywhere",
+	}[taught.result.Whitened]; where != "" {
+		fmt.Fprintf(out, "  what the reconstruction leaves is set against what good parts leave %s: drawn defects are told better so\n", where)
 	}
 	if len(r.Views) > 0 && r.Repeats < fit.RepeatsEnough {
 		fmt.Fprintf(out, "  little repeats at its place from part to part (%.0f %% of what varies): surroundings take the reconstruction's part\n", 100*max(r.Repeats, 0))

@@ -17,11 +17,13 @@ type basis struct {
 	p    *shelf // k rows of width float32: the columns of P
 	k    int
 	dev  []float64 // standard deviation of each code entry over the teach set
+	step float64   // of the features
 }
 
-// codeMax is the largest code entry that is represented.
+// codeMax is the largest code entry that is represented: parts that are as alike as the
+// features can tell have codes of next to nothing, which no eight bits are worth.
 func (b *basis) codeMax() float64 {
-	most := 0.0
+	most := 6 * b.step
 	for _, d := range b.dev {
 		most = max(most, 6*d)
 	}
@@ -66,7 +68,7 @@ func newBasis(r *rows, g *mat.SymDense, at, idx []int, most int, kept *room) (*b
 	if err != nil {
 		return nil, err
 	}
-	b := &basis{mean: r.mean(idx), k: len(values), p: &shelf{room: kept}}
+	b := &basis{mean: r.mean(idx), k: len(values), p: &shelf{room: kept}, step: float64(r.step)}
 	coef := blas32.General{Rows: len(idx), Cols: b.k, Stride: b.k, Data: make([]float32, len(idx)*b.k)}
 	for j, v := range values {
 		b.dev = append(b.dev, math.Sqrt(v/float64(len(idx))))

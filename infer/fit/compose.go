@@ -31,7 +31,8 @@ func (c *composer) bias(name string, x, w int, real []float64) int {
 }
 
 // weights adds an int8 constant quantized symmetrically, with one scale for
-// every index of the leading dimension (perRow) or one for all.
+// every index of the leading dimension (perRow) or one for all. Weights of nothing have
+// the scale of 1, for a scale of next to nothing would leave no room for the bias.
 func (c *composer) weights(name string, shape []int, real []float32, perRow bool) int {
 	rows := 1
 	if perRow {
@@ -41,9 +42,12 @@ func (c *composer) weights(name string, shape []int, real []float32, perRow bool
 	q, scales := make([]int8, len(real)), make([]float32, rows)
 	for r := range rows {
 		row := real[r*n : (r+1)*n]
-		largest := float32(1e-12)
+		largest := float32(0)
 		for _, v := range row {
 			largest = max(largest, v, -v)
+		}
+		if largest < 1e-12 {
+			largest = 1
 		}
 		scales[r] = largest / 127
 		for i, v := range row {

@@ -13,14 +13,17 @@ func EstimateFit(taps []Tap, o Options, parts, drawn int) Estimate {
 	own := taps[o.FirstTap:]
 	grid := [2]int{own[o.Grid].Height, own[o.Grid].Width}
 	width, widest, cells, levels := 0, 0, 0, levelsOf(taps, grid)
+	mixed := 0.0
 	for _, l := range levels {
 		width, widest, cells = width+l.width(), max(widest, l.width()), cells+l.h*l.w
+		mixed += float64(l.width() * l.channels)
 	}
 	n := min(parts, mostSnapshots)
 	k := CodeSize(n, o.CodeSize)
 	macs := float64(n*n) / 2 * float64(width)                         // Gram matrices
 	macs += float64((o.Folds+1)*n*k) * float64(width)                 // bases
 	macs += 2 * float64(parts*k) * float64(width)                     // codes and residuals
+	macs += float64(2*(o.Folds+1)*n) * mixed                          // whitening
 	macs += float64(o.Folds+1) * 12 * float64(len(levels)) * cube(n)  // eigenvectors of parts
 	macs += float64(o.Folds+1) * 12 * cube(min(parts, mostDescribed)) // and of descriptors
 	companies := max(1, (parts+companyParts-1)/companyParts)

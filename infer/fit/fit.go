@@ -96,7 +96,7 @@ type Result struct {
 	HeldOut     []HeldOut   // a part, in the order they were added
 	Drawn       []HeldOut   // the same of drawn defects, by models that saw neither their part nor, in the local view, their kind
 	Descriptors [][]float64 // of the parts, as infer.Descriptor gives them
-	Whitened    bool        // what the closed form leaves is whitened: each channel at each cell is set against what is left of good parts there
+	Whitened    Whitening   // how what the closed form leaves is
 	Repeats     float64     // share of what varies that the closed form foretells of a part it never saw; 0 of another reconstruction
 	groups      []int       // of the parts
 	seed        uint64      // of the calibration
@@ -116,8 +116,8 @@ type fitter struct {
 	oddDesc  [][]float64 // of drawn defects
 	fold     []int
 	folds    int
-	whiten   bool // what is left is whitened
-	kept     int  // folds beyond those, that are never left out
+	whiten   Whitening
+	kept     int // folds beyond those, that are never left out
 	ticks    int
 	total    int
 	ctx      context.Context
@@ -172,7 +172,7 @@ func (ft *fitter) run(encoder *tflite.Model) (*Result, error) {
 	}
 	ft.total = ft.ticks + ft.features.Len() + ft.features.Drawn() + 1
 	if ft.features.Drawn() > 0 {
-		ft.total += ft.features.Len() + ft.features.Drawn()
+		ft.total += 3 * (ft.features.Len() + ft.features.Drawn())
 	}
 	company, companies := ft.company()
 	for _, l := range ft.levels {
@@ -240,36 +240,9 @@ func (ft *fitter) load(c *composer, outputs ...int) (infer.Session, error) {
 	return ft.eng.Load(b, infer.Options{Threads: ft.o.Threads})
 }
 
-// whiteningWorth is the share of the pairs of a held-out part and a drawn defect which the
-// reconstruction ranks wrongly that whitening must spare.
-const whiteningWorth = 1.0 / 12
-
-// chooseWhitening scores held-out parts and drawn defects with what is left of them as it is
-// and whitened, keeps the way that tells the defects better, and returns its scores. Where
-// parts repeat to a pixel, whitening shows faint defects at quiet places; where they do
-// not, a variance at one place is little more than chance.
-func (ft *fitter) chooseWhitening() (held, odd []HeldOut, err error) {
-	if held, odd, err = ft.crossFit(); err != nil || len(odd) == 0 {
-		return held, odd, err
-	}
-	ft.whiten = true
-	whiteHeld, whiteOdd, err := ft.crossFit()
-	if err != nil {
-		return nil, nil, err
-	}
-	wrong := func(held, odd []HeldOut) float64 {
-		return 1 - DrawnAUROC(held, odd, func(h HeldOut) float64 { return h.Raw.Reconstruction })
-	}
-	if wrong(whiteHeld, whiteOdd) < wrong(held, odd)*(1-whiteningWorth) {
-		return whiteHeld, whiteOdd, nil
-	}
-	ft.whiten = false
-	return held, odd, nil
-}
-
 // crossFit scores the parts of each fold, and the defects drawn on them, with
-// the model of the others.
-func (ft *fitter) crossFit() (held, odd []HeldOut, err error) {
+// the model of the others, whitened as how says.
+func (ft *fitter) crossFit(how Whitening) (held, odd []HeldOut, err error) {
 	held, odd = make([]HeldOut, len(ft.desc)), make([]HeldOut, len(ft.oddDesc))
 	for f := range ft.folds {
 		outside, inside := split(ft.fold, f)
@@ -277,7 +250,7 @@ func (ft *fitter) crossFit() (held, odd []HeldOut, err error) {
 		for i, l := range ft.levels {
 			bases[i] = l.bases[f]
 		}
-		model, err := ft.normality(bases, outside)
+		model, err := ft.normality(bases, outside, how)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -307,13 +280,21 @@ func (m *normality) closeBases() {
 }
 
 // normality with these bases, from parts.
-func (ft *fitter) normality(bases []*basis, parts []int) (*normality, error) {
+func (ft *fitter) normality(bases []*basis, parts []int, how Whitening) (*normality, error) {
 	m := new(normality)
+	some := parts
+	if how != WhitenNothing {
+		some = thinned(parts, mostSnapshots)
+	}
 	for i, l := range ft.levels {
-		m.levels = append(m.levels, l.model(bases[i], parts, ft.whiten))
+		lm, err := l.model(bases[i], some, how)
+		if err != nil {
+			return nil, err
+		}
+		m.levels = append(m.levels, lm)
 		m.channels += l.channels
 	}
-	m.scale = placeScale(ft.levels, m.levels, parts, ft.grid)
+	m.scale = placeScale(ft.levels, m.levels, some, ft.grid)
 	var err error
 	m.latent, err = latentModel(ft.desc, parts, ft.firstLatent(), ft.o.LatentSize)
 	return m, err
@@ -385,7 +366,7 @@ func (ft *fitter) whole() (*normality, error) {
 			return nil, err
 		}
 	}
-	return ft.normality(bases, upTo(n))
+	return ft.normality(bases, upTo(n), ft.whiten)
 }
 
 // final composes the package's graph.

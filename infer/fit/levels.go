@@ -98,7 +98,7 @@ type levelModel struct {
 	rms      float64     // of what is left of a good part
 	whiteRMS float64     // the same once it is whitened
 	gain     float64     // brings the worst cell of the median good part to 1, in squares
-	white    []float32   // what is left is multiplied by; nil: by nothing
+	white    *whitener   // of what is left; nil: none
 	energy   [][]float32 // part: mean squares of what is left of it, whitened
 }
 
@@ -152,22 +152,43 @@ func (c *composer) reconstruct(x int, m *levelModel, step float64) (code, residu
 
 // gained appends x times the level's unit, whitened.
 func (c *composer) gained(name func(string) string, x int, m *levelModel, q tflite.Quant) int {
-	if m.white != nil {
-		most := slices.Max(m.white)
-		w := make([]int8, len(m.white))
-		for i, v := range m.white {
+	unit, white := float32(m.unit()), m.white
+	if white == nil {
+		return c.scaled(name("residual"), x, slices.Repeat([]float32{unit}, m.channels), q)
+	}
+	if white.place != nil {
+		by, to := unit, q
+		if white.apart != nil { // which comes behind
+			by, to = 1, tflite.Quant{Scale: float32(levelHeadroom * m.rms / 127)}
+		}
+		most := slices.Max(white.place)
+		w := make([]int8, len(white.place))
+		for i, v := range white.place {
 			w[i] = int8(math.Round(float64(127 * v / most)))
 		}
-		by := c.AddConst(name("whitening"), []int{1, m.h, m.w, m.channels}, w, tflite.Quant{Scale: float32(m.unit()) * most / 127})
-		return c.Mul(name("residual"), x, by, tflite.ActNone, q)
+		places := c.AddConst(name("places"), []int{1, m.h, m.w, m.channels}, w, tflite.Quant{Scale: by * most / 127})
+		if x = c.Mul(name("placed"), x, places, tflite.ActNone, to); white.apart == nil {
+			return x
+		}
 	}
-	scale := make([]float32, m.channels)
-	ones := make([]int8, m.channels)
-	for i := range scale {
-		scale[i], ones[i] = float32(m.unit()/127), 127
+	apart := slices.Clone(white.apart)
+	for i := range apart {
+		apart[i] *= unit
 	}
-	w := c.AddWeights(name("gain"), []int{1, 1, 1, m.channels}, ones, scale, 3)
-	return c.DepthwiseConv2D(name("residual"), x, w, -1, tflite.DepthwiseConv2D{
+	w := c.weights(name("apart/weights"), []int{m.channels, 1, 1, m.channels}, apart, true)
+	return c.Conv2D(name("residual"), x, w, c.bias(name("apart/bias"), x, w, make([]float64, m.channels)), tflite.Conv2D{
+		Padding: tflite.Same, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1,
+	}, q)
+}
+
+// scaled appends x, each channel times a factor.
+func (c *composer) scaled(name string, x int, by []float32, q tflite.Quant) int {
+	scales := make([]float32, len(by))
+	for i, v := range by {
+		scales[i] = v / 127
+	}
+	w := c.AddWeights(name+"/factors", []int{1, 1, 1, len(by)}, slices.Repeat([]int8{127}, len(by)), scales, 3)
+	return c.DepthwiseConv2D(name, x, w, -1, tflite.DepthwiseConv2D{
 		Padding: tflite.Same, StrideH: 1, StrideW: 1, Multiplier: 1,
 	}, q)
 }

@@ -2,7 +2,6 @@ package fit
 
 import (
 	"math"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -106,7 +105,10 @@ func TestLevelsCountAlike(t *testing.T) {
 	fine, coarse := slices.Repeat([]float32{2}, 16), slices.Repeat([]float32{300}, 4)
 	fine[5], coarse[2] = 8, 900
 	for _, l := range levelsWith(fine, coarse) {
-		m := l.model(nil, upTo(4), false)
+		m, err := l.model(nil, upTo(4), WhitenNothing)
+		if err != nil {
+			t.Fatal(err)
+		}
 		peak := float64(slices.Max(l.energy[0])) * float64(l.channels) // sum of squares over the channels
 		if got := m.unit() * m.unit() * peak; math.Abs(got-1) > 1e-9 {
 			t.Errorf("%dx%d: the worst cell counts %g", l.h, l.w, got)
@@ -158,64 +160,5 @@ func TestCalmedParts(t *testing.T) {
 	}
 	if got := odd[0].Raw.Reconstruction; math.Abs(got-8/half) > 1e-9 {
 		t.Errorf("a drawn defect on a part that is 64 times as quiet: %g, a factor of 4 is believed", got)
-	}
-}
-
-// TestWhiteningMakesPlacesAndChannelsAlike: what varies eight times as much as the rest
-// in one channel at one cell is brought near it, and the mean square stays; a level of
-// which nothing is left stays as it is.
-func TestWhiteningMakesPlacesAndChannelsAlike(t *testing.T) {
-	l := &levelFit{level: level{h: 4, w: 4, channels: 2}, left: &shelf{room: &room{left: MemoryRoom}}}
-	l.x = rows{width: l.width(), channels: l.channels, step: 1}
-	r := rand.New(rand.NewPCG(1, 1))
-	const n, loud = 400, 10
-	l.energy = make([][]float32, n)
-	before := make([]float64, l.x.width)
-	for range n {
-		row := make([]byte, l.x.width)
-		for i := range row {
-			deviation := 5.0
-			if i == loud {
-				deviation = 40
-			}
-			d := math.Round(deviation * r.NormFloat64())
-			row[i] = byte(int8(max(-127, min(127, d))))
-			before[i] += float64(int8(row[i])) * float64(int8(row[i])) / n
-		}
-		at, err := l.left.add(row)
-		if err != nil {
-			t.Fatal(err)
-		}
-		l.leftAt = append(l.leftAt, at)
-	}
-	w := l.whitening(upTo(n))
-	total, white := 0.0, 0.0
-	for i, v := range before {
-		total += v
-		white += v * float64(w[i]) * float64(w[i])
-	}
-	if math.Abs(white/total-1) > 1e-3 {
-		t.Errorf("the mean square is %.4f times what it was", white/total)
-	}
-	ratio := before[loud] / before[0] * float64(w[loud]*w[loud]/(w[0]*w[0]))
-	if ratio > 8 || ratio < 0.5 {
-		t.Errorf("of %.0f times the variance of the others, %.1f are left", before[loud]/before[0], ratio)
-	}
-	e := l.whiteEnergy(w, []int{7})[7]
-	want := 0.0
-	for i, b := range l.left.view(nil, 7, 0, l.x.width)[4*2 : 5*2] {
-		d := float64(int8(b)) * leftStep * float64(w[4*2+i])
-		want += d * d / 2
-	}
-	if math.Abs(float64(e[4])-want) > 1e-4*want {
-		t.Errorf("energy at cell 4: %g, want %g", e[4], want)
-	}
-
-	still := &levelFit{level: l.level, x: l.x, left: &shelf{room: &room{left: MemoryRoom}}, leftAt: []int{0}}
-	_, _ = still.left.add(make([]byte, l.x.width))
-	for i, v := range still.whitening([]int{0}) {
-		if v != 1 {
-			t.Fatalf("where nothing is left, value %d is multiplied by %g", i, v)
-		}
 	}
 }

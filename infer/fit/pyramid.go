@@ -209,8 +209,8 @@ func (l *levelFit) square(energy, row []float32, from int) {
 	}
 }
 
-// model of the level with basis b, from what is left of parts, whitened or not.
-func (l *levelFit) model(b *basis, parts []int, whiten bool) levelModel {
+// model of the level with basis b, from what is left of parts, whitened as how says.
+func (l *levelFit) model(b *basis, parts []int, how Whitening) (levelModel, error) {
 	m := levelModel{level: l.level, from: l.from, basis: b, energy: l.energy}
 	rms := func(energy [][]float32) float64 {
 		sum := 0.0
@@ -219,80 +219,36 @@ func (l *levelFit) model(b *basis, parts []int, whiten bool) levelModel {
 				sum += float64(e)
 			}
 		}
-		return math.Sqrt(max(sum/float64(len(parts)*l.h*l.w), 1e-6))
+		return math.Sqrt(max(sum/float64(len(parts)*l.h*l.w), l.least()))
 	}
 	m.rms = rms(l.energy)
 	m.whiteRMS = m.rms
-	if whiten {
-		m.white = l.whitening(parts)
+	if how != WhitenNothing {
+		var err error
+		if m.white, err = l.whitener(parts, how); err != nil {
+			return m, err
+		}
 		m.energy = l.whiteEnergy(m.white, parts)
 		m.whiteRMS = rms(m.energy)
 	}
-	m.gain = peakGain(m.energy, parts)
-	return m
+	m.gain = peakGain(m.energy, parts, l.least())
+	return m, nil
 }
 
-// Shrinkage of the variance of what is left of each channel at each cell.
-const (
-	whiteToChannel = 0.3  // towards that of the channel at all cells
-	whiteToAll     = 0.05 // and of all channels
-)
-
-// whitening are the factors that bring what is left of every channel at every cell of
-// parts nearly to one variance and leave its mean square as it is: a channel counts less
-// at a place where good parts vary in it, more where they never do.
-func (l *levelFit) whitening(parts []int) []float32 {
-	v, w := make([]float64, l.x.width), make([]float32, l.x.width)
-	buf := make([]byte, l.x.width)
-	for _, p := range parts {
-		for i, b := range l.left.view(buf, l.leftAt[p], 0, l.x.width) {
-			d := float64(int8(b))
-			v[i] += d * d
-		}
-	}
-	channel, all := make([]float64, l.channels), 0.0
-	for i, x := range v {
-		channel[i%l.channels] += x / float64(l.h*l.w)
-		all += x / float64(len(v))
-	}
-	if all == 0 {
-		for i := range w {
-			w[i] = 1
-		}
-		return w
-	}
-	mean := 0.0
-	for i, x := range v {
-		v[i] += whiteToChannel*channel[i%l.channels] + whiteToAll*all
-		mean += x / v[i] / float64(len(v))
-	}
-	for i, x := range v {
-		w[i] = float32(math.Sqrt(all / x / mean))
-	}
-	return w
+// least is the mean square of what is left below which there is nothing: that of a
+// quarter of a step of the features.
+func (l *levelFit) least() float64 {
+	s := float64(l.x.step) / 4
+	return max(s*s, 1e-6)
 }
 
-// whiteEnergy is the energy of what is left of parts, times w.
-func (l *levelFit) whiteEnergy(w []float32, parts []int) [][]float32 {
-	energy := make([][]float32, len(l.energy))
-	buf, row := make([]byte, l.x.width), make([]float32, l.x.width)
-	for _, p := range parts {
-		energy[p] = make([]float32, l.h*l.w)
-		for i, b := range l.left.view(buf, l.leftAt[p], 0, l.x.width) {
-			row[i] = float32(int8(b)) * l.x.step * leftStep * w[i]
-		}
-		l.square(energy[p], row, 0)
-	}
-	return energy
-}
-
-// peakGain brings the worst cell of the median part to 1.
-func peakGain(energy [][]float32, parts []int) float64 {
+// peakGain brings the worst cell of the median part, or least, to 1.
+func peakGain(energy [][]float32, parts []int, least float64) float64 {
 	peaks := make([]float64, len(parts))
 	for i, p := range parts {
 		peaks[i] = float64(slices.Max(energy[p]))
 	}
-	return 1 / max(median(peaks), 1e-6)
+	return 1 / max(median(peaks), least)
 }
 
 // addOver adds what lies at each cell of l, times gain, to the cells of grid above it.

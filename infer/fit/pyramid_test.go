@@ -157,21 +157,58 @@ func TestRepeatsIsTheShareThatIsForetold(t *testing.T) {
 	}
 }
 
+// TestPartsThatFeaturesCannotTellApart are taught like any others, drawings without noise
+// for instance: next to nothing varies, and what does stays within what eight bits and the
+// engine's kernels hold.
+func TestPartsThatFeaturesCannotTellApart(t *testing.T) {
+	n := 0
+	res := fitOf(t, func(*rand.Rand) [][]byte {
+		fine, deep := make([]byte, 16*16*3), make([]byte, 8*8*2)
+		fine[300] = byte(n % 2) // one step of one value
+		n++
+		return [][]byte{fine, deep}
+	})
+	if len(res.HeldOut) != 60 || !(res.Calibration.Threshold < 1e3) {
+		t.Errorf("%d parts held out, threshold %g", len(res.HeldOut), res.Calibration.Threshold)
+	}
+	raw := rawWith(t, res)
+	fine, deep := make([]byte, 16*16*3), make([]byte, 8*8*2)
+	good := raw(fine, deep).Reconstruction
+	for i := 300; i < 303; i++ {
+		fine[i] = 20
+	}
+	if odd := raw(fine, deep).Reconstruction; odd < 4*good {
+		t.Errorf("a part that none is like deviates by %g, a good one by %g", odd, good)
+	}
+}
+
 // TestWhiteningIsChosenWhereItTells: where half of a part is loud, a faint defect at
-// a quiet one is told only once places are set against themselves; where all are alike
-// there is nothing to gain, and the graph is spared the product.
+// a quiet one is told only once places are set against themselves; where the channels go
+// together, a defect in one of them is told once they are set apart; where all are alike
+// there is nothing to gain, and the graph is spared it.
 func TestWhiteningIsChosenWhereItTells(t *testing.T) {
-	for name, loud := range map[string]float64{"one half loud": 30, "all alike": 4} {
+	for name, c := range map[string]struct {
+		loud, together float64
+		step           byte
+		want           fit.Whitening
+	}{
+		"one half loud":     {30, 0, 12, fit.WhitenPlaces},
+		"channels together": {4, 24, 40, fit.WhitenChannels},
+		"all alike":         {4, 0, 12, fit.WhitenNothing},
+	} {
 		r := rand.New(rand.NewPCG(11, 12))
 		part := func() [][]byte {
 			tap := func(side, ch int) []byte {
-				p := make([]byte, side*side*ch)
+				p, both := make([]byte, side*side*ch), 0.0
 				for i := range p {
+					if i%ch == 0 {
+						both = c.together * r.NormFloat64()
+					}
 					deviation := 4.0
 					if i/ch%side < side/2 { // the left half
-						deviation = loud
+						deviation = c.loud
 					}
-					p[i] = byte(int8(max(-127, min(127, deviation*r.NormFloat64()))))
+					p[i] = byte(int8(max(-127, min(127, both+deviation*r.NormFloat64()))))
 				}
 				return p
 			}
@@ -191,8 +228,11 @@ func TestWhiteningIsChosenWhereItTells(t *testing.T) {
 			y, x := r.IntN(8), 4+r.IntN(4)
 			cover[y*8+x] = 255
 			for k := range 4 {
-				for c := range 3 {
-					fine[((2*y+k/2)*16+2*x+k%2)*3+c] += 12
+				at := ((2*y+k/2)*16 + 2*x + k%2) * 3
+				for ch := range 3 {
+					if ch == 0 || c.together == 0 {
+						fine[at+ch] += c.step
+					}
 				}
 			}
 			if err := f.AddDrawn(i, i%2, [][]byte{fine, p[1]}, cover, 8, 8); err != nil {
@@ -200,9 +240,9 @@ func TestWhiteningIsChosenWhereItTells(t *testing.T) {
 			}
 		}
 		res := fitTaps(t, f)
-		product := slices.ContainsFunc(res.Graph.Ops, func(o tflite.Op) bool { return o.Code == tflite.OpMul })
-		if want := loud > 4; res.Whitened != want || product != want {
-			t.Errorf("%s: whitened %v, a product in the graph %v", name, res.Whitened, product)
+		products := slices.ContainsFunc(res.Graph.Ops, func(o tflite.Op) bool { return o.Code == tflite.OpMul })
+		if res.Whitened&c.want != c.want || c.want == fit.WhitenNothing && res.Whitened != c.want || products != (res.Whitened&fit.WhitenPlaces != 0) {
+			t.Errorf("%s: whitened %v, products in the graph %v; want %v", name, res.Whitened, products, c.want)
 		}
 	}
 }

@@ -116,7 +116,7 @@ func (ft *fitter) compare(held []HeldOut) {
 	n := len(held)
 	gains, spread := make([]float64, len(ft.levels)), make([]float64, ft.grid[0]*ft.grid[1])
 	for i, l := range ft.levels {
-		gains[i] = peakGain(l.alone, upTo(n))
+		gains[i] = peakGain(l.alone, upTo(n), l.least())
 		for _, e := range l.alone {
 			addOver(l, spread, ft.grid, e, gains[i]/float64(n))
 		}
