@@ -94,7 +94,6 @@ func (l *levelFit) whitener(parts []int, how Whitening) (*whitener, error) {
 	c := l.channels
 	stride := max(1, len(parts)*l.h*l.w/whiteCells)
 	cov := blas32.Symmetric{N: c, Stride: c, Data: make([]float32, c*c), Uplo: blas.Upper}
-	cells := 0
 	l.eachLeft(w.place, parts, func(i int, row []float32) {
 		picked := row[:0]
 		for cell := i % stride; cell < l.h*l.w; cell += stride {
@@ -102,7 +101,6 @@ func (l *levelFit) whitener(parts []int, how Whitening) (*whitener, error) {
 		}
 		if n := len(picked) / c; n > 0 {
 			blas32.Syrk(blas.Trans, 1, blas32.General{Rows: n, Cols: c, Stride: c, Data: picked}, 1, cov)
-			cells += n
 		}
 	})
 	power := 0.0
