@@ -362,8 +362,7 @@ func (p *goodPool) trial(ctx context.Context, f certifyFlags, k int) (cross, spl
 // keptBy measures on fresh scores the promise of a calibration for an asked rate.
 func keptBy(c *models.Calibration, scores []float64, rate float64) promise {
 	p := promise{Bound: c.Certificate.Bound, N: c.Certificate.N, Tested: len(scores)}
-	rank := max(1, int(rate*float64(p.N+1))) // of the threshold among the scores it was drawn from, as fit.Calibrate takes it
-	p.Chance = evaluate.MoreExceed(int(p.Bound*float64(p.Tested)), p.Tested, rank, p.N)
+	p.Chance = evaluate.MoreExceed(int(p.Bound*float64(p.Tested)), p.Tested, fit.Rank(rate, p.N), p.N)
 	for _, s := range scores {
 		switch {
 		case !(s <= c.Threshold):

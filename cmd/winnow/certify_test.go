@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"math"
 	"strings"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	"winnow/infer"
 	"winnow/infer/fit"
 	"winnow/infer/native"
+	"winnow/models"
 )
 
 // Teaching and judging on remembered feature maps gives the product's own
@@ -93,6 +95,18 @@ func TestCertificatesAreProvedByDraws(t *testing.T) {
 	}
 	if code, _, errs := winnow(t, "eval", "certificate", "--pool", "10"); code != 2 || !strings.Contains(errs, "too small") {
 		t.Errorf("exit %d: %s", code, errs)
+	}
+}
+
+// Of 100 fresh parts three above the threshold exceed a promise of 2.95 %, which they do in
+// 12 % of draws by chance alone.
+func TestChanceLiesInFewFreshParts(t *testing.T) {
+	c := &models.Calibration{Threshold: 1, UnsureAbove: 1}
+	c.Certificate.Bound, c.Certificate.N = 0.0295, 100
+	scores := make([]float64, 100)
+	scores[0], scores[50], scores[99] = 2, 3, math.NaN()
+	if p := keptBy(c, scores, 0.01); math.Abs(p.Rate-0.03) > 1e-9 || math.Abs(p.Chance-0.1231) > 1e-4 {
+		t.Errorf("%+v", p)
 	}
 }
 

@@ -157,10 +157,12 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 	}
 	printRegisters(out, r.Registers)
 	printViews(out, r.Sizes, r.Levels, r.Views)
-	if where := map[fit.Whitening]string{
-		fit.WhitenPlaces: "at the same place", fit.WhitenChannels: "anywhere", fit.WhitenBoth: "at the same place and anywhere",
-	}[taught.result.Whitened]; where != "" {
-		fmt.Fprintf(out, "  what the reconstruction leaves is set against what good parts leave %s: drawn defects are told better so\n", where)
+	if against := map[fit.Whitening]string{
+		fit.WhitenPlaces:   "what good parts leave at the same place",
+		fit.WhitenChannels: "how channels vary together in good parts",
+		fit.WhitenBoth:     "what good parts leave at the same place, and how channels vary together there",
+	}[taught.result.Whitened]; against != "" {
+		fmt.Fprintf(out, "  what the reconstruction leaves is set against %s: drawn defects are told better so\n", against)
 	}
 	if len(r.Views) > 0 && r.Repeats < fit.RepeatsEnough {
 		fmt.Fprintf(out, "  little repeats at its place from part to part (%.0f %% of what varies): surroundings take the reconstruction's part\n", 100*max(r.Repeats, 0))

@@ -18,6 +18,10 @@ const unsureBand = 0.5
 // Confidence of every certificate.
 const Confidence = 0.95
 
+// Rank is which of n held-out scores, the largest being the first, is the threshold for
+// an asked false-reject rate.
+func Rank(rate float64, n int) int { return max(1, int(math.Floor(rate*float64(n+1)))) }
+
 // Calibrate draws a threshold from held-out scores of good parts for an asked
 // false-reject rate, and the certificate that goes with it. Parts of one group
 // are not independent, so each group speaks through one of its parts, drawn by
@@ -47,7 +51,7 @@ func Calibrate(scores []float64, groups []int, rate float64, method string, seed
 	}
 	c.Scores = representatives(scores, groups, seed)
 	n := len(c.Scores)
-	k := max(1, int(math.Floor(rate*float64(n+1))))
+	k := Rank(rate, n)
 	c.FalseReject = rate
 	c.Threshold = c.Scores[n-k]
 	c.UnsureAbove = c.Scores[max(0, n-k-int(unsureBand*rate*float64(n+1)))]

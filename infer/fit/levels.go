@@ -154,7 +154,10 @@ func (c *composer) reconstruct(x int, m *levelModel, step float64) (code, residu
 func (c *composer) gained(name func(string) string, x int, m *levelModel, q tflite.Quant) int {
 	unit, white := float32(m.unit()), m.white
 	if white == nil {
-		return c.scaled(name("residual"), x, slices.Repeat([]float32{unit}, m.channels), q)
+		w := c.AddWeights(name("gain"), []int{1, 1, 1, m.channels}, slices.Repeat([]int8{127}, m.channels), slices.Repeat([]float32{unit / 127}, m.channels), 3)
+		return c.DepthwiseConv2D(name("residual"), x, w, -1, tflite.DepthwiseConv2D{
+			Padding: tflite.Same, StrideH: 1, StrideW: 1, Multiplier: 1,
+		}, q)
 	}
 	if white.place != nil {
 		by, to := unit, q
@@ -178,18 +181,6 @@ func (c *composer) gained(name func(string) string, x int, m *levelModel, q tfli
 	w := c.weights(name("apart/weights"), []int{m.channels, 1, 1, m.channels}, apart, true)
 	return c.Conv2D(name("residual"), x, w, c.bias(name("apart/bias"), x, w, make([]float64, m.channels)), tflite.Conv2D{
 		Padding: tflite.Same, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1,
-	}, q)
-}
-
-// scaled appends x, each channel times a factor.
-func (c *composer) scaled(name string, x int, by []float32, q tflite.Quant) int {
-	scales := make([]float32, len(by))
-	for i, v := range by {
-		scales[i] = v / 127
-	}
-	w := c.AddWeights(name+"/factors", []int{1, 1, 1, len(by)}, slices.Repeat([]int8{127}, len(by)), scales, 3)
-	return c.DepthwiseConv2D(name, x, w, -1, tflite.DepthwiseConv2D{
-		Padding: tflite.Same, StrideH: 1, StrideW: 1, Multiplier: 1,
 	}, q)
 }
 

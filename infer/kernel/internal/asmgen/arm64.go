@@ -569,23 +569,29 @@ func armMap(f *file) {
 	f.p("RET")
 }
 
+// armElements begins a function of pairs of elements: its arguments, three numbers of its
+// parameters in V16 to V18, and what armBytes needs of the output; all by their offsets.
+func armElements(f *file, numbers [3]int, zero, least, most int) {
+	for i, n := range []string{"dst+0", "a+8", "b+16", "n+24", "p+32"} {
+		f.p("MOVD %s(FP), R%d", n, i)
+	}
+	for i, off := range numbers {
+		f.p("MOVW %d(R4), R5", off)
+		f.p("VDUP R5, V%d.S4", 16+i)
+	}
+	f.p("MOVW %d(R4), R5", zero)
+	f.p("VDUP R5, V28.H8")
+	f.p("MOVB %d(R4), R5", least)
+	f.p("VDUP R5, V29.B16")
+	f.p("MOVB %d(R4), R5", most)
+	f.p("VDUP R5, V30.B16")
+}
+
 // armAdd writes the quantized addition of n elements, a multiple of 16.
 func armAdd(f *file) {
 	f.text("addNEON", 40, `R0 dst, R1 a, R2 b, R3 elements left, R4 parameters. V16 multiplier of a, V17 of b,
 V18 bias, V19 minus shift, or 16 less, V28 zero point, V29 least, V30 greatest value; V0..V3 sums.`)
-	for i, n := range []string{"dst+0", "a+8", "b+16", "n+24", "p+32"} {
-		f.p("MOVD %s(FP), R%d", n, i)
-	}
-	for i, off := range []int{addMulA, addMulB, addBias} {
-		f.p("MOVW %d(R4), R5", off)
-		f.p("VDUP R5, V%d.S4", 16+i)
-	}
-	f.p("MOVW %d(R4), R5", addZero)
-	f.p("VDUP R5, V28.H8")
-	f.p("MOVB %d(R4), R5", addMin)
-	f.p("VDUP R5, V29.B16")
-	f.p("MOVB %d(R4), R5", addMax)
-	f.p("VDUP R5, V30.B16")
+	armElements(f, [3]int{addMulA, addMulB, addBias}, addZero, addMin, addMax)
 	f.p("MOVW %d(R4), R5", addShift)
 	f.p("NEG R5, R5")
 	f.p("ADDS $16, R5, R6")
@@ -637,19 +643,7 @@ func armAddLoop(f *file, label string, shift func()) {
 func armMul(f *file) {
 	f.text("mulNEON", 40, `R0 dst, R1 a, R2 b, R3 elements left, R4 parameters. V16 zero point of a, V17 of b,
 V18 scale, V28 zero point, V29 least, V30 greatest value; V0..V3 products, V4..V7 b.`)
-	for i, n := range []string{"dst+0", "a+8", "b+16", "n+24", "p+32"} {
-		f.p("MOVD %s(FP), R%d", n, i)
-	}
-	for i, off := range []int{mulZeroA, mulZeroB, mulScale} {
-		f.p("MOVW %d(R4), R5", off)
-		f.p("VDUP R5, V%d.S4", 16+i)
-	}
-	f.p("MOVW %d(R4), R5", mulZero)
-	f.p("VDUP R5, V28.H8")
-	f.p("MOVB %d(R4), R5", mulMin)
-	f.p("VDUP R5, V29.B16")
-	f.p("MOVB %d(R4), R5", mulMax)
-	f.p("VDUP R5, V30.B16")
+	armElements(f, [3]int{mulZeroA, mulZeroB, mulScale}, mulZero, mulMin, mulMax)
 	f.label("next")
 	f.p("VLD1.P 16(R1), [V20.B16]")
 	f.p("VLD1.P 16(R2), [V21.B16]")

@@ -130,27 +130,38 @@ func vnniVector(f *file) {
 	vectorFoot(f)
 }
 
-// avx2Add writes the quantized addition of n elements, a multiple of 16.
-func avx2Add(f *file) {
-	f.text("addAVX2", 40, `DI dst, SI a, DX b, CX elements left, AX parameters. Y8 multiplier of a, Y9 of b,
-Y10 bias, X11 shift, Y12 zero point in 16 bits, X13 least, X14 greatest value.`)
+// avx2Elements begins a function of pairs of elements: its arguments, and from offsets of
+// its parameters what avx2Bytes needs of the output.
+func avx2Elements(f *file, zero, least, most int) {
 	f.p("MOVQ dst+0(FP), DI")
 	f.p("MOVQ a+8(FP), SI")
 	f.p("MOVQ b+16(FP), DX")
 	f.p("MOVQ n+24(FP), CX")
 	f.p("MOVQ p+32(FP), AX")
-	f.p("VPBROADCASTD %d(AX), Y8", addMulA)
-	f.p("VPBROADCASTD %d(AX), Y9", addMulB)
-	f.p("VPBROADCASTD %d(AX), Y10", addBias)
-	f.p("VMOVD %d(AX), X11", addShift)
-	f.p("VPBROADCASTW %d(AX), Y12", addZero)
-	f.p("VPBROADCASTB %d(AX), X13", addMin)
-	f.p("VPBROADCASTB %d(AX), X14", addMax)
+	f.p("VPBROADCASTW %d(AX), Y12", zero)
+	f.p("VPBROADCASTB %d(AX), X13", least)
+	f.p("VPBROADCASTB %d(AX), X14", most)
+}
+
+// avx2Pairs begins its loop: 16 elements of a in Y0 and Y2, of b in Y1 and Y3.
+func avx2Pairs(f *file) {
 	f.label("next")
 	for i := range 2 {
 		f.p("VPMOVSXBD %d(SI), Y%d", 8*i, 2*i)
 		f.p("VPMOVSXBD %d(DX), Y%d", 8*i, 2*i+1)
 	}
+}
+
+// avx2Add writes the quantized addition of n elements, a multiple of 16.
+func avx2Add(f *file) {
+	f.text("addAVX2", 40, `DI dst, SI a, DX b, CX elements left, AX parameters. Y8 multiplier of a, Y9 of b,
+Y10 bias, X11 shift, Y12 zero point in 16 bits, X13 least, X14 greatest value.`)
+	avx2Elements(f, addZero, addMin, addMax)
+	f.p("VPBROADCASTD %d(AX), Y8", addMulA)
+	f.p("VPBROADCASTD %d(AX), Y9", addMulB)
+	f.p("VPBROADCASTD %d(AX), Y10", addBias)
+	f.p("VMOVD %d(AX), X11", addShift)
+	avx2Pairs(f)
 	for i := range 2 {
 		f.p("VPMULLD Y8, Y%d, Y%d", 2*i, 2*i)
 		f.p("VPMULLD Y9, Y%d, Y%d", 2*i+1, 2*i+1)
@@ -165,22 +176,11 @@ Y10 bias, X11 shift, Y12 zero point in 16 bits, X13 least, X14 greatest value.`)
 func avx2Mul(f *file) {
 	f.text("mulAVX2", 40, `DI dst, SI a, DX b, CX elements left, AX parameters. Y8 zero point of a, Y9 of b,
 Y10 scale, Y12 zero point in 16 bits, X13 least, X14 greatest value.`)
-	f.p("MOVQ dst+0(FP), DI")
-	f.p("MOVQ a+8(FP), SI")
-	f.p("MOVQ b+16(FP), DX")
-	f.p("MOVQ n+24(FP), CX")
-	f.p("MOVQ p+32(FP), AX")
+	avx2Elements(f, mulZero, mulMin, mulMax)
 	f.p("VPBROADCASTD %d(AX), Y8", mulZeroA)
 	f.p("VPBROADCASTD %d(AX), Y9", mulZeroB)
 	f.p("VBROADCASTSS %d(AX), Y10", mulScale)
-	f.p("VPBROADCASTW %d(AX), Y12", mulZero)
-	f.p("VPBROADCASTB %d(AX), X13", mulMin)
-	f.p("VPBROADCASTB %d(AX), X14", mulMax)
-	f.label("next")
-	for i := range 2 {
-		f.p("VPMOVSXBD %d(SI), Y%d", 8*i, 2*i)
-		f.p("VPMOVSXBD %d(DX), Y%d", 8*i, 2*i+1)
-	}
+	avx2Pairs(f)
 	for i := range 2 {
 		f.p("VPSUBD Y8, Y%d, Y%d", 2*i, 2*i)
 		f.p("VPSUBD Y9, Y%d, Y%d", 2*i+1, 2*i+1)
