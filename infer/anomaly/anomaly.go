@@ -4,7 +4,8 @@
 // of what it changed.
 //
 // Drawn defects never teach what normal is. They say which deviations of
-// features a defect causes at all, and how much each view of a part is worth.
+// features a defect causes at all, and how much each view of a part is worth. Good parts
+// in other light do: what light changes is no defect.
 // The package knows pictures as the graphs take them and nothing else.
 package anomaly
 
@@ -57,12 +58,11 @@ type brush struct {
 }
 
 func newBrush(p Picture, others []Picture, r *rand.Rand) *brush {
-	b := &brush{src: p, dst: Picture{p.W, p.H, append([]byte(nil), p.Pix...)}, others: others, r: r, grey: true}
+	b := &brush{src: p, dst: Picture{p.W, p.H, append([]byte(nil), p.Pix...)}, others: others, r: r, grey: p.grey()}
 	sum, sqr := 0.0, 0.0
 	for i := 0; i < len(p.Pix); i += 3 {
 		v := float64(int8(p.Pix[i+1]))
 		sum, sqr = sum+v, sqr+v*v
-		b.grey = b.grey && p.Pix[i] == p.Pix[i+1] && p.Pix[i] == p.Pix[i+2]
 	}
 	n := float64(p.W * p.H)
 	b.mean = sum / n

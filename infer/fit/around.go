@@ -171,7 +171,7 @@ func (ft *fitter) left(res *residuals, folds, parts []int, first int) (*normalit
 	if err != nil {
 		return nil, err
 	}
-	l, err := latentModel(ft.desc, parts, first, ft.o.LatentSize)
+	l, err := latentModel(ft.desc, nil, parts, first, ft.o.LatentSize)
 	return &normality{residual: r, channels: r.channels, scale: r.scale, latent: l}, err
 }
 

@@ -47,7 +47,7 @@ func (ft *fitter) fitLocal(held, odd []HeldOut) (*localFit, *localModel, error) 
 	return lf, m, lf.weigh(s, step, m, upTo(len(ft.features.parts)))
 }
 
-// gather runs every part and every drawn defect through the head once.
+// gather runs every part, drawn defect and part in other light through the head.
 func (lf *localFit) gather() error {
 	c := lf.inputs("fine features")
 	s, err := lf.load(c.composer, c.localHead(lf.taps, c.in, lf.stats))
@@ -76,6 +76,20 @@ func (lf *localFit) gather() error {
 			return err
 		}
 		lf.s.addOdd(i, s.Output(0), d.cover)
+	}
+	plain := make([]byte, len(s.Output(0)))
+	for _, r := range f.relit {
+		if err := lf.run(s, f.parts[r.source]); err != nil {
+			return err
+		}
+		copy(plain, s.Output(0))
+		if err := lf.run(s, r.number); err != nil {
+			return err
+		}
+		lf.s.addChange(lf.fold[r.source], s.Output(0), plain, lightCounts*float64(f.Len())/float64(f.Relit()))
+		if err := lf.tick("looking at surroundings"); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -76,7 +76,7 @@ func TestEstimateGrowsWithWhatThereIs(t *testing.T) {
 		{Height: 16, Width: 16, Channels: 112}, {Height: 8, Width: 8, Channels: 192},
 	}
 	o := Options{FirstTap: 1, LocalTaps: 2}
-	few, many, most := EstimateFit(taps, o, 50, 200), EstimateFit(taps, o, 600, 256), EstimateFit(taps, o, 2000, 256)
+	few, many, most := EstimateFit(taps, o, 50, 200, 24), EstimateFit(taps, o, 600, 256, 48), EstimateFit(taps, o, 2000, 256, 48)
 	if !(few.MACs < many.MACs && many.MACs < most.MACs) {
 		t.Errorf("multiply-adds %.3g, %.3g, %.3g", few.MACs, many.MACs, most.MACs)
 	}

@@ -22,6 +22,7 @@ type Features struct {
 	// lot) are never split between what is fitted and what is held out.
 	groups []int
 	drawn  []drawn
+	relit  []relit
 }
 
 // NewFeatures for an encoder with these taps.

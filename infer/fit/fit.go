@@ -114,6 +114,7 @@ type fitter struct {
 	channels int         // of the standardized features
 	desc     [][]float64 // of parts, as infer.Descriptor gives them
 	oddDesc  [][]float64 // of drawn defects
+	litDesc  [][]float64 // of parts in other light
 	fold     []int
 	folds    int
 	whiten   Whitening
@@ -152,7 +153,7 @@ func (ft *fitter) tick(stage string) error {
 	ft.ticks++
 	ft.o.Progress(stage, min(ft.ticks, ft.total), ft.total)
 	for _, l := range ft.levels {
-		for _, s := range []*shelf{l.x.data, l.odd} {
+		for _, s := range []*shelf{l.x.data, l.odd, l.lit.data} {
 			if s.err != nil {
 				return s.err
 			}
@@ -180,7 +181,7 @@ func (ft *fitter) run(encoder *tflite.Model) (*Result, error) {
 		ft.total += chunks + ft.folds + 2*chunks*companies
 	}
 	if ft.o.LocalTaps > 0 {
-		ft.total += 2*ft.features.Len() + ft.features.Drawn()
+		ft.total += 2*ft.features.Len() + ft.features.Drawn() + ft.features.Relit()
 	}
 	for _, l := range ft.levels {
 		if err := l.learn(ft); err != nil {
@@ -282,12 +283,12 @@ func (m *normality) closeBases() {
 // normality with these bases, from parts.
 func (ft *fitter) normality(bases []*basis, parts []int, how Whitening) (*normality, error) {
 	m := new(normality)
-	some := parts
+	some, lit := parts, ft.features.relitOf(parts)
 	if how != WhitenNothing {
 		some = thinned(parts, mostSnapshots)
 	}
 	for i, l := range ft.levels {
-		lm, err := l.model(bases[i], some, how)
+		lm, err := l.model(bases[i], some, lit, how)
 		if err != nil {
 			return nil, err
 		}
@@ -296,7 +297,7 @@ func (ft *fitter) normality(bases []*basis, parts []int, how Whitening) (*normal
 	}
 	m.scale = placeScale(ft.levels, m.levels, some, ft.grid)
 	var err error
-	m.latent, err = latentModel(ft.desc, parts, ft.firstLatent(), ft.o.LatentSize)
+	m.latent, err = latentModel(ft.desc, ft.changedDescriptors(parts), parts, ft.firstLatent(), ft.o.LatentSize)
 	return m, err
 }
 
@@ -362,7 +363,7 @@ func (ft *fitter) whole() (*normality, error) {
 	bases := make([]*basis, len(ft.levels))
 	for i, l := range ft.levels {
 		var err error
-		if bases[i], err = newBasis(&l.x, l.gram, upTo(len(shots)), shots, ft.o.CodeSize, ft.features.room); err != nil {
+		if bases[i], err = newBasis(&l.x, l.gram, upTo(len(shots)), shots, l.light(ft.features.relit, upTo(ft.features.Relit())), ft.o.CodeSize, ft.features.room); err != nil {
 			return nil, err
 		}
 	}

@@ -16,12 +16,13 @@ const latentFloor = 0.05
 // from: time grows with its third power, memory with its square.
 const mostDescribed = 800
 
-// latentModel fits a low-rank plus isotropic Gaussian to the descriptors idx.
-func latentModel(desc [][]float64, idx []int, first, codeSize int) (infer.LatentModel, error) {
+// latentModel fits a low-rank plus isotropic Gaussian to the descriptors idx, which vary
+// by lightCounts of the second moment of changes beside.
+func latentModel(desc, changes [][]float64, idx []int, first, codeSize int) (infer.LatentModel, error) {
 	d, few := len(desc[0]), thinned(idx, mostDescribed)
 	n := len(few)
 	m := infer.LatentModel{FirstChannel: first, Mean: make([]float64, d), Scale: make([]float64, d)}
-	x := mat.NewDense(n, d, nil)
+	x := mat.NewDense(n+len(changes), d, nil)
 	for j := range d {
 		sum, sqr := 0.0, 0.0
 		for _, i := range idx {
@@ -35,6 +36,12 @@ func latentModel(desc [][]float64, idx []int, first, codeSize int) (infer.Latent
 			x.Set(r, j, (desc[i][j]-m.Mean[j])/m.Scale[j])
 		}
 	}
+	for r, c := range changes {
+		weight := math.Sqrt(lightCounts * float64(n) / float64(len(changes)))
+		for j, v := range c {
+			x.Set(n+r, j, v/m.Scale[j]*weight)
+		}
+	}
 	var g mat.SymDense
 	g.SymOuterK(1, x)
 	values, u, err := leading(&g, max(2, CodeSize(n, codeSize)))
@@ -42,7 +49,7 @@ func latentModel(desc [][]float64, idx []int, first, codeSize int) (infer.Latent
 		return m, err
 	}
 	total := 0.0
-	for i := range n {
+	for i := range n + len(changes) {
 		total += g.At(i, i)
 	}
 	for k, v := range values {

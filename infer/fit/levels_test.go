@@ -105,7 +105,7 @@ func TestLevelsCountAlike(t *testing.T) {
 	fine, coarse := slices.Repeat([]float32{2}, 16), slices.Repeat([]float32{300}, 4)
 	fine[5], coarse[2] = 8, 900
 	for _, l := range levelsWith(fine, coarse) {
-		m, err := l.model(nil, upTo(4), WhitenNothing)
+		m, err := l.model(nil, upTo(4), nil, WhitenNothing)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -16,10 +16,12 @@ type levelFit struct {
 	from   Tap // the level as a tap
 	x      rows
 	odd    *shelf        // the same of drawn defects
+	lit    rows          // and of parts in other light
 	bases  []*basis      // fold: made from the other folds
 	energy [][]float32   // part: mean square at each cell of what a basis that never saw its fold leaves
 	left   *shelf        // what energy is the mean square of, in steps of leftStep, in the order of leftAt
 	leftAt []int         // part: its row in left
+	litAt  []int         // part in other light: its row in left
 	alone  [][]float32   // part: the same of what all other parts leave, those of its group among them
 	gram   *mat.SymDense // of the snapshots
 	repeat float64       // share of the variance that bases foretell of parts they never saw (repeats)
@@ -28,6 +30,7 @@ type levelFit struct {
 func (l *levelFit) close() {
 	l.x.data.close()
 	l.odd.close()
+	l.lit.data.close()
 	l.left.close()
 	l.closeBases()
 }
@@ -40,10 +43,11 @@ func (l *levelFit) closeBases() {
 }
 
 // standardize runs the pooling of levels and the head over every part's taps: the
-// teach matrices, and the descriptors of parts and of drawn defects.
+// teach matrices, and the descriptors of parts, of drawn defects and of parts in other
+// light.
 func (ft *fitter) standardize() error {
 	f := ft.features
-	ft.total = 4*f.Len() + 2*f.Drawn() + 20
+	ft.total = 4*f.Len() + 2*f.Drawn() + f.Relit() + 20
 	for i := range ft.taps {
 		ft.stats = append(ft.stats, f.stats(ft.o.FirstTap+i))
 	}
@@ -57,7 +61,8 @@ func (ft *fitter) standardize() error {
 		from := l.of(f.Taps)
 		ft.levels = append(ft.levels, &levelFit{
 			level: l, from: from, odd: &shelf{room: f.room}, left: &shelf{room: f.room},
-			x: rows{width: l.width(), channels: l.channels, step: from.Scale, data: &shelf{room: f.room}},
+			x:   rows{width: l.width(), channels: l.channels, step: from.Scale, data: &shelf{room: f.room}},
+			lit: rows{width: l.width(), channels: l.channels, step: from.Scale, data: &shelf{room: f.room}},
 		})
 	}
 	s, err := ft.load(c, append(c.pooled(ls, f.Taps, in), c.head(ft.taps, in[ft.o.FirstTap:], ft.stats))...)
@@ -66,7 +71,7 @@ func (ft *fitter) standardize() error {
 	}
 	defer s.Close()
 	ft.channels = channelsOf(ft.taps)
-	keep := func(picture int, odd bool) ([]float64, error) {
+	keep := func(picture int, on func(*levelFit) *shelf) ([]float64, error) {
 		for i := range f.Taps {
 			f.read(s.Input(i), picture, i)
 		}
@@ -74,29 +79,32 @@ func (ft *fitter) standardize() error {
 			return nil, err
 		}
 		for i, l := range ft.levels {
-			to := l.x.data
-			if odd {
-				to = l.odd
-			}
-			if _, err := to.add(s.Output(i)); err != nil {
+			if _, err := on(l).add(s.Output(i)); err != nil {
 				return nil, err
 			}
 		}
 		return infer.Descriptor(s.Output(len(ft.levels)), ft.channels, ft.firstLatent()), ft.tick("looking at features")
 	}
 	for _, p := range f.parts {
-		d, err := keep(p, false)
+		d, err := keep(p, func(l *levelFit) *shelf { return l.x.data })
 		if err != nil {
 			return err
 		}
 		ft.desc = append(ft.desc, d)
 	}
 	for _, d := range f.drawn {
-		desc, err := keep(d.number, true)
+		desc, err := keep(d.number, func(l *levelFit) *shelf { return l.odd })
 		if err != nil {
 			return err
 		}
 		ft.oddDesc = append(ft.oddDesc, desc)
+	}
+	for _, r := range f.relit {
+		desc, err := keep(r.number, func(l *levelFit) *shelf { return l.lit.data })
+		if err != nil {
+			return err
+		}
+		ft.litDesc = append(ft.litDesc, desc)
 	}
 	if ft.o.Spend {
 		for _, s := range f.rows[ft.o.LocalTaps:] {
@@ -123,15 +131,19 @@ func (l *levelFit) learn(ft *fitter) error {
 		return err
 	}
 	l.energy, l.leftAt = make([][]float32, l.x.data.len()), make([]int, l.x.data.len())
+	l.litAt = make([]int, l.lit.data.len())
 	for f := range ft.folds {
-		_, inside := split(ft.fold, f)
-		at, outside := snapshotsOutside(ft.fold, f)
-		b, err := newBasis(&l.x, l.gram, at, outside, ft.o.CodeSize, ft.features.room)
+		outside, inside := split(ft.fold, f)
+		at, shots := snapshotsOutside(ft.fold, f)
+		b, err := newBasis(&l.x, l.gram, at, shots, l.light(ft.features.relit, ft.features.relitOf(outside)), ft.o.CodeSize, ft.features.room)
 		if err != nil {
 			return err
 		}
 		l.bases = append(l.bases, b)
-		if err := l.leaves(b, inside); err != nil {
+		if err := l.leaves(b, &l.x, inside, l.leftAt, l.energy); err != nil {
+			return err
+		}
+		if err := l.leaves(b, &l.lit, ft.features.relitOf(inside), l.litAt, nil); err != nil {
 			return err
 		}
 		if err := ft.tick("learning"); err != nil {
@@ -169,29 +181,39 @@ func (l *levelFit) repeats(shots []int) float64 {
 // leftStep is what one step of what is left of a part is, in steps of the features.
 const leftStep = 0.5
 
-// leaves keeps what b leaves of the parts idx, and its energy.
-func (l *levelFit) leaves(b *basis, idx []int) error {
-	z := b.encode(&l.x, idx)
-	left := make([][]byte, len(idx))
-	for i, p := range idx {
-		l.energy[p] = make([]float32, l.h*l.w)
-		left[i] = make([]byte, l.x.width)
+// leaves keeps what b leaves of the rows idx of r, where of each in at, and its energy
+// where energy is given.
+func (l *levelFit) leaves(b *basis, r *rows, idx, at []int, energy [][]float32) error {
+	if len(idx) == 0 {
+		return nil
 	}
-	buf := make([]float32, len(idx)*l.x.chunk())
-	_ = l.x.chunks(func(from, to int) error {
-		r := b.residual(buf, &l.x, idx, z, from, to)
+	z := b.encode(r, idx)
+	left := make([][]byte, len(idx))
+	for i := range idx {
+		left[i] = make([]byte, r.width)
+	}
+	if energy != nil {
+		for _, p := range idx {
+			energy[p] = make([]float32, l.h*l.w)
+		}
+	}
+	buf := make([]float32, len(idx)*r.chunk())
+	_ = r.chunks(func(from, to int) error {
+		m := b.residual(buf, r, idx, z, from, to)
 		for i, p := range idx {
-			row := r.Data[i*r.Stride:][:r.Cols]
-			l.square(l.energy[p], row, from)
+			row := m.Data[i*m.Stride:][:m.Cols]
+			if energy != nil {
+				l.square(energy[p], row, from)
+			}
 			for j, v := range row {
-				left[i][from+j] = byte(int8(max(-127, min(127, math.RoundToEven(float64(v/(l.x.step*leftStep)))))))
+				left[i][from+j] = byte(int8(max(-127, min(127, math.RoundToEven(float64(v/(r.step*leftStep)))))))
 			}
 		}
 		return nil
 	})
 	for i, p := range idx {
 		var err error
-		if l.leftAt[p], err = l.left.add(left[i]); err != nil {
+		if at[p], err = l.left.add(left[i]); err != nil {
 			return err
 		}
 	}
@@ -209,8 +231,9 @@ func (l *levelFit) square(energy, row []float32, from int) {
 	}
 }
 
-// model of the level with basis b, from what is left of parts, whitened as how says.
-func (l *levelFit) model(b *basis, parts []int, how Whitening) (levelModel, error) {
+// model of the level with basis b, from what is left of parts, whitened as how says, by what
+// is left of lit as well.
+func (l *levelFit) model(b *basis, parts, lit []int, how Whitening) (levelModel, error) {
 	m := levelModel{level: l.level, from: l.from, basis: b, energy: l.energy}
 	rms := func(energy [][]float32) float64 {
 		sum := 0.0
@@ -225,7 +248,7 @@ func (l *levelFit) model(b *basis, parts []int, how Whitening) (levelModel, erro
 	m.whiteRMS = m.rms
 	if how != WhitenNothing {
 		var err error
-		if m.white, err = l.whitener(parts, how); err != nil {
+		if m.white, err = l.whitener(rowsAt(l.leftAt, parts), rowsAt(l.litAt, lit), how); err != nil {
 			return m, err
 		}
 		m.energy = l.whiteEnergy(m.white, parts)

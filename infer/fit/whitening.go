@@ -25,9 +25,10 @@ func (w Whitening) String() string {
 }
 
 // whiteningWorth is the share of the pairs of a held-out part and a drawn defect which the
-// reconstruction ranks wrongly that a way to whiten must spare: whitened parts bear less
-// that taught ones did not show, of light above all.
-const whiteningWorth = 1.0 / 10
+// reconstruction ranks wrongly that a way to whiten must spare, and one in the number of
+// parts beside, as few of them rank by chance: whitened parts bear less that taught ones did
+// not show.
+const whiteningWorth = 1.0 / 14
 
 // chooseWhitening scores held-out parts and drawn defects with what is left of them as it
 // is and whitened either way, and, where the better way is worth it, both ways; it keeps the
@@ -41,7 +42,7 @@ func (ft *fitter) chooseWhitening() (held, odd []HeldOut, err error) {
 	}
 	least := wrongly(held, odd)
 	for _, ways := range [][]Whitening{{WhitenPlaces, WhitenChannels}, {WhitenBoth}} {
-		bar := least * (1 - whiteningWorth)
+		bar := least * (1 - whiteningWorth - 1/float64(len(held)))
 		for _, way := range ways {
 			h, o, err := ft.crossFit(way)
 			if err != nil {
@@ -82,8 +83,9 @@ type whitener struct {
 	apart []float32 // channels x channels; nil: none
 }
 
-// whitener of what is left of parts.
-func (l *levelFit) whitener(parts []int, how Whitening) (*whitener, error) {
+// whitener of what is left of parts, in rows parts of left. Channels that light moves
+// together, in rows lit, are set apart as well, weighing lightCounts.
+func (l *levelFit) whitener(parts, lit []int, how Whitening) (*whitener, error) {
 	w := new(whitener)
 	if how&WhitenPlaces != 0 {
 		w.place = l.placeFactors(parts)
@@ -92,25 +94,17 @@ func (l *levelFit) whitener(parts []int, how Whitening) (*whitener, error) {
 		return w, nil
 	}
 	c := l.channels
-	stride := max(1, len(parts)*l.h*l.w/whiteCells)
-	cov := blas32.Symmetric{N: c, Stride: c, Data: make([]float32, c*c), Uplo: blas.Upper}
-	l.eachLeft(w.place, parts, func(i int, row []float32) {
-		picked := row[:0]
-		for cell := i % stride; cell < l.h*l.w; cell += stride {
-			picked = append(picked, row[cell*c:(cell+1)*c]...)
-		}
-		if n := len(picked) / c; n > 0 {
-			blas32.Syrk(blas.Trans, 1, blas32.General{Rows: n, Cols: c, Stride: c, Data: picked}, 1, cov)
-		}
-	})
+	cov := make([]float32, c*c)
+	l.addCovariance(cov, 1, w.place, parts)
+	l.addCovariance(cov, lightCounts, w.place, lit)
 	power := 0.0
 	for i := range c {
-		power += float64(cov.Data[i*c+i]) / float64(c)
+		power += float64(cov[i*c+i]) / float64(c)
 	}
 	sym := mat.NewSymDense(c, nil)
 	for i := range c {
 		for j := i; j < c; j++ {
-			v := float64(cov.Data[i*c+j]) / max(power, 1e-9)
+			v := float64(cov[i*c+j]) / max(power, 1e-9)
 			if i == j {
 				v += whiteRidge
 			}
@@ -128,12 +122,42 @@ func (l *levelFit) whitener(parts []int, how Whitening) (*whitener, error) {
 	return w, nil
 }
 
-// eachLeft calls fn for each of parts with what is left of it, times the factors of place;
-// fn may spoil the row.
-func (l *levelFit) eachLeft(place []float32, parts []int, fn func(i int, row []float32)) {
+// addCovariance adds weight times the covariance of channels, over about whiteCells cells of what the
+// rows of left hold times the factors of place.
+func (l *levelFit) addCovariance(sum []float32, weight float32, place []float32, of []int) {
+	c, cells := l.channels, 0
+	cov := blas32.Symmetric{N: c, Stride: c, Data: make([]float32, c*c), Uplo: blas.Upper}
+	stride := max(1, len(of)*l.h*l.w/whiteCells)
+	l.eachLeft(place, of, func(i int, row []float32) {
+		picked := row[:0]
+		for cell := i % stride; cell < l.h*l.w; cell += stride {
+			picked = append(picked, row[cell*c:(cell+1)*c]...)
+		}
+		if n := len(picked) / c; n > 0 {
+			cells += n
+			blas32.Syrk(blas.Trans, 1, blas32.General{Rows: n, Cols: c, Stride: c, Data: picked}, 1, cov)
+		}
+	})
+	for i, v := range cov.Data {
+		sum[i] += weight * v / float32(max(cells, 1))
+	}
+}
+
+// rowsAt are the rows at which at has idx.
+func rowsAt(at, idx []int) []int {
+	rows := make([]int, len(idx))
+	for i, p := range idx {
+		rows[i] = at[p]
+	}
+	return rows
+}
+
+// eachLeft calls fn with each of the rows of left, times the factors of place; fn may spoil
+// the row.
+func (l *levelFit) eachLeft(place []float32, of []int, fn func(i int, row []float32)) {
 	buf, row := make([]byte, l.x.width), make([]float32, l.x.width)
-	for i, p := range parts {
-		for j, b := range l.left.view(buf, l.leftAt[p], 0, l.x.width) {
+	for i, at := range of {
+		for j, b := range l.left.view(buf, at, 0, l.x.width) {
 			row[j] = float32(int8(b)) * l.x.step * leftStep
 		}
 		if place != nil {
@@ -145,17 +169,15 @@ func (l *levelFit) eachLeft(place []float32, parts []int, fn func(i int, row []f
 	}
 }
 
-// placeFactors bring what is left of every channel at every cell of parts nearly to one
-// variance, and leave its mean square as it is.
+// placeFactors bring what is left of every channel at every cell, in rows parts of left,
+// nearly to one variance, and leave its mean square as it is.
 func (l *levelFit) placeFactors(parts []int) []float32 {
 	v, w := make([]float64, l.x.width), make([]float32, l.x.width)
-	buf := make([]byte, l.x.width)
-	for _, p := range parts {
-		for i, b := range l.left.view(buf, l.leftAt[p], 0, l.x.width) {
-			d := float64(int8(b))
-			v[i] += d * d
+	l.eachLeft(nil, parts, func(_ int, row []float32) {
+		for i, d := range row {
+			v[i] += float64(d) * float64(d) / float64(len(parts))
 		}
-	}
+	})
 	channel, all := make([]float64, l.channels), 0.0
 	for i, x := range v {
 		channel[i%l.channels] += x / float64(l.h*l.w)
@@ -184,7 +206,7 @@ func (l *levelFit) whiteEnergy(w *whitener, parts []int) [][]float32 {
 	energy := make([][]float32, len(l.energy))
 	apart := blas32.General{Rows: c, Cols: c, Stride: c, Data: w.apart}
 	out := blas32.General{Rows: l.h * l.w, Cols: c, Stride: c, Data: make([]float32, l.x.width)}
-	l.eachLeft(w.place, parts, func(i int, row []float32) {
+	l.eachLeft(w.place, rowsAt(l.leftAt, parts), func(i int, row []float32) {
 		energy[parts[i]] = make([]float32, l.h*l.w)
 		if w.apart != nil {
 			blas32.Gemm(blas.NoTrans, blas.NoTrans, 1, blas32.General{Rows: l.h * l.w, Cols: c, Stride: c, Data: row}, apart, 0, out)

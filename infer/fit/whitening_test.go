@@ -87,7 +87,7 @@ func TestChannelsAreSetApart(t *testing.T) {
 		}
 	})
 	for _, how := range []Whitening{WhitenChannels, WhitenBoth} {
-		w, err := l.whitener(upTo(n), how)
+		w, err := l.whitener(upTo(n), nil, how)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,153 @@
+package fit
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas32"
+	"gonum.org/v1/gonum/mat"
+)
+
+// Constants of what other light teaches.
+const (
+	lightDirections = 5   // that a code gains, at most: light sways in three ways, and features bend
+	lightReach      = 3   // deviations of light that a code's range holds
+	lightCounts     = 0.1 // weight of what light changes beside how good parts vary, in windows and descriptors
+)
+
+// relit is a taught part in other light.
+type relit struct {
+	source int // the part
+	number int // among the pictures
+}
+
+// AddRelit copies the taps of part source as it looks in other light. What light changes
+// of a part is no deviation: it is reconstructed, and counts as good parts' own variation
+// in the other views. No score of a relit part calibrates anything.
+func (f *Features) AddRelit(source int, taps [][]byte) error {
+	if source < 0 || source >= f.Len() {
+		return fmt.Errorf("part %d of %d in other light", source, f.Len())
+	}
+	n, err := f.keep(taps)
+	if err == nil {
+		f.relit = append(f.relit, relit{source, n})
+	}
+	return err
+}
+
+// Relit is the number of parts in other light.
+func (f *Features) Relit() int { return len(f.relit) }
+
+// relitOf are those in other light of parts.
+func (f *Features) relitOf(parts []int) (idx []int) {
+	of := make([]bool, f.Len())
+	for _, p := range parts {
+		of[p] = true
+	}
+	for i, r := range f.relit {
+		if of[r.source] {
+			idx = append(idx, i)
+		}
+	}
+	return idx
+}
+
+// changedDescriptors are what light changes of the descriptors of parts.
+func (ft *fitter) changedDescriptors(parts []int) [][]float64 {
+	var changes [][]float64
+	for _, i := range ft.features.relitOf(parts) {
+		d := make([]float64, len(ft.litDesc[i]))
+		for j, v := range ft.desc[ft.features.relit[i].source] {
+			d[j] = ft.litDesc[i][j] - v
+		}
+		changes = append(changes, d)
+	}
+	return changes
+}
+
+// light is what of a level other light changes: rows of parts, and of the same relit.
+type light struct {
+	plain, lit     *rows
+	plainAt, litAt []int
+}
+
+// light of the level's parts whose numbers among relit ones are idx.
+func (l *levelFit) light(relit []relit, idx []int) light {
+	t := light{plain: &l.x, lit: &l.lit, litAt: idx}
+	for _, i := range idx {
+		t.plainAt = append(t.plainAt, relit[i].source)
+	}
+	return t
+}
+
+// beyond returns the directions in which light changes parts beyond the k orthonormal
+// rows of p, and the deviation along each: the leading ones of the second moment of what p
+// leaves of changes, orthonormal as well, as long as light deviates by least along them.
+// Where parts vary as light makes them vary, p has those directions already, and there are
+// none (nuisance attribute projection, for the nuisance of light; Solomonoff, Campbell and
+// Boardman, ICASSP 2005).
+func (t *light) beyond(p []float32, k int, least float64) (directions []float32, dev []float64, err error) {
+	n := len(t.litAt)
+	if n == 0 {
+		return nil, nil, nil
+	}
+	width := t.plain.width
+	change := t.lit.load(make([]float32, n*width), t.litAt, 0, width, nil)
+	was := make([]float32, width)
+	for i, part := range t.plainAt {
+		t.plain.load(was, []int{part}, 0, width, nil)
+		for j, v := range was {
+			change.Data[i*width+j] -= v
+		}
+	}
+	base := blas32.General{Rows: k, Cols: width, Stride: width, Data: p}
+	code := blas32.General{Rows: n, Cols: k, Stride: k, Data: make([]float32, n*k)}
+	blas32.Gemm(blas.NoTrans, blas.Trans, 1, change, base, 0, code)
+	blas32.Gemm(blas.NoTrans, blas.NoTrans, -1, code, base, 1, change)
+	gram := blas32.Symmetric{N: n, Stride: n, Data: make([]float32, n*n), Uplo: blas.Upper}
+	blas32.Syrk(blas.NoTrans, 1, change, 0, gram)
+	sym := mat.NewSymDense(n, nil)
+	for i := range n {
+		for j := i; j < n; j++ {
+			sym.SetSym(i, j, float64(gram.Data[i*n+j]))
+		}
+	}
+	values, u, err := leading(sym, CodeSize(n, min(lightDirections, width/4)))
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, v := range values {
+		if d := math.Sqrt(v / float64(n)); d > least {
+			dev = append(dev, d)
+		}
+	}
+	if len(dev) == 0 {
+		return nil, nil, nil
+	}
+	coef := blas32.General{Rows: n, Cols: len(dev), Stride: len(dev), Data: make([]float32, n*len(dev))}
+	for j := range dev {
+		for i := range n {
+			coef.Data[i*len(dev)+j] = float32(u.At(i, j) / math.Sqrt(values[j]))
+		}
+	}
+	out := blas32.General{Rows: len(dev), Cols: width, Stride: width, Data: make([]float32, len(dev)*width)}
+	blas32.Gemm(blas.Trans, blas.NoTrans, 1, coef, change, 0, out)
+	return out.Data, dev, nil
+}
+
+// addChange adds weight times the second moment of what light changes in the windows of a
+// part of fold f: lit is its feature map in other light, plain as it is.
+func (s *surround) addChange(f int, lit, plain []byte, weight float64) {
+	w := s.width()
+	change := blas32.General{Rows: len(s.places), Cols: w, Stride: w, Data: make([]float32, len(s.places)*w)}
+	now, was := make([]byte, w), make([]byte, w)
+	for i, place := range s.places {
+		s.window(now, lit, place)
+		s.window(was, plain, place)
+		for j := range w {
+			change.Data[i*w+j] = featureStep * float32(int(int8(now[j]))-int(int8(was[j])))
+		}
+	}
+	blas32.Syrk(blas.Trans, float32(weight), change, 1, s.outer[f])
+}
