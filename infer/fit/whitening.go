@@ -24,11 +24,14 @@ func (w Whitening) String() string {
 	return [...]string{"nothing", "places", "channels", "both"}[w]
 }
 
-// whiteningWorth is the share of the pairs of a held-out part and a drawn defect which the
-// reconstruction ranks wrongly that a way to whiten must spare, and one in the number of
-// parts beside, as few of them rank by chance: whitened parts bear less that taught ones did
-// not show.
-const whiteningWorth = 1.0 / 14
+// Shares of the pairs of a held-out part and a drawn defect which the reconstruction ranks
+// wrongly that a way to whiten must spare, and one in the number of parts beside, as few of
+// them rank by chance: whitened parts bear less that taught ones did not show, and the second
+// way costs each part its time beside the first.
+const (
+	whiteningWorth   = 1.0 / 14
+	whitenedTwiceFor = 1.0 / 10
+)
 
 // chooseWhitening scores held-out parts and drawn defects with what is left of them as it
 // is and whitened either way, and, where the better way is worth it, both ways; it keeps the
@@ -41,9 +44,12 @@ func (ft *fitter) chooseWhitening() (held, odd []HeldOut, err error) {
 		return held, odd, err
 	}
 	least := wrongly(held, odd)
-	for _, ways := range [][]Whitening{{WhitenPlaces, WhitenChannels}, {WhitenBoth}} {
-		bar := least * (1 - whiteningWorth - 1/float64(len(held)))
-		for _, way := range ways {
+	for _, step := range []struct {
+		ways  []Whitening
+		worth float64
+	}{{[]Whitening{WhitenPlaces, WhitenChannels}, whiteningWorth}, {[]Whitening{WhitenBoth}, whitenedTwiceFor}} {
+		bar := least * (1 - step.worth - 1/float64(len(held)))
+		for _, way := range step.ways {
 			h, o, err := ft.crossFit(way)
 			if err != nil {
 				return nil, nil, err
