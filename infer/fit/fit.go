@@ -171,9 +171,10 @@ func (ft *fitter) run(encoder *tflite.Model) (*Result, error) {
 	if err := ft.standardize(); err != nil {
 		return nil, err
 	}
-	ft.total = ft.ticks + ft.features.Len() + ft.features.Drawn() + 1
+	judged := ft.features.Len() + ft.features.Drawn() + ft.features.Relit()
+	ft.total = ft.ticks + judged + 1
 	if ft.features.Drawn() > 0 {
-		ft.total += 3 * (ft.features.Len() + ft.features.Drawn())
+		ft.total += 3 * judged
 	}
 	company, companies := ft.company()
 	for _, l := range ft.levels {
@@ -241,26 +242,29 @@ func (ft *fitter) load(c *composer, outputs ...int) (infer.Session, error) {
 	return ft.eng.Load(b, infer.Options{Threads: ft.o.Threads})
 }
 
-// crossFit scores the parts of each fold, and the defects drawn on them, with
-// the model of the others, whitened as how says.
-func (ft *fitter) crossFit(how Whitening) (held, odd []HeldOut, err error) {
-	held, odd = make([]HeldOut, len(ft.desc)), make([]HeldOut, len(ft.oddDesc))
+// crossFitted are parts, parts in other light and drawn defects as models score them that
+// saw neither them nor their fold.
+type crossFitted struct{ held, lit, odd []HeldOut }
+
+// crossFit scores the parts of each fold, those in other light, and the defects drawn on
+// them, with the model of the others, whitened as how says.
+func (ft *fitter) crossFit(how Whitening) (*crossFitted, error) {
+	c := &crossFitted{make([]HeldOut, len(ft.desc)), make([]HeldOut, len(ft.litDesc)), make([]HeldOut, len(ft.oddDesc))}
 	for f := range ft.folds {
-		outside, inside := split(ft.fold, f)
+		outside, _ := split(ft.fold, f)
 		bases := make([]*basis, len(ft.levels))
 		for i, l := range ft.levels {
 			bases[i] = l.bases[f]
 		}
 		model, err := ft.normality(bases, outside, how)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		_, drawn := ft.features.inFolds(ft.fold, f)
-		if err := ft.scoreFold(model, inside, drawn, held, odd); err != nil {
-			return nil, nil, err
+		if err := ft.scoreFold(model, f, c); err != nil {
+			return nil, err
 		}
 	}
-	return held, odd, nil
+	return c, nil
 }
 
 // normality is one complete model of good parts, before calibration.
@@ -319,7 +323,8 @@ func (ft *fitter) statistics(m *normality, residualStep float64) *infer.Statisti
 	return s
 }
 
-func (ft *fitter) scoreFold(m *normality, parts, drawn []int, held, odd []HeldOut) error {
+// scoreFold scores what is of fold f with m.
+func (ft *fitter) scoreFold(m *normality, f int, into *crossFitted) error {
 	c := &composer{Builder: tflite.NewBuilder("one fold"), grid: ft.grid}
 	var in []int
 	for _, l := range ft.levels {
@@ -350,10 +355,15 @@ func (ft *fitter) scoreFold(m *normality, parts, drawn []int, held, odd []HeldOu
 		}
 		return nil
 	}
-	if err := score(parts, func(l *levelFit) *shelf { return l.x.data }, ft.desc, held); err != nil {
+	_, inside := split(ft.fold, f)
+	_, drawn := ft.features.inFolds(ft.fold, f)
+	if err := score(inside, func(l *levelFit) *shelf { return l.x.data }, ft.desc, into.held); err != nil {
 		return err
 	}
-	return score(drawn, func(l *levelFit) *shelf { return l.odd }, ft.oddDesc, odd)
+	if err := score(ft.features.relitOf(inside), func(l *levelFit) *shelf { return l.lit.data }, ft.litDesc, into.lit); err != nil {
+		return err
+	}
+	return score(drawn, func(l *levelFit) *shelf { return l.odd }, ft.oddDesc, into.odd)
 }
 
 // whole is the model of all parts, but for the local view.

@@ -13,7 +13,7 @@ import (
 const (
 	lightDirections = 5   // that a code gains, at most: light sways in three ways, and features bend
 	lightReach      = 3   // deviations of light that a code's range holds
-	lightCounts     = 0.1 // weight of what light changes beside how good parts vary, in windows and descriptors
+	lightCounts     = 0.1 // weight of parts in other light, or of what light changes, beside how good parts vary, in the other views and in whitening
 )
 
 // relit is a taught part in other light.

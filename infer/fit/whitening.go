@@ -35,39 +35,50 @@ const (
 
 // chooseWhitening scores held-out parts and drawn defects with what is left of them as it
 // is and whitened either way, and, where the better way is worth it, both ways; it keeps the
-// simplest that tells the defects as well as any, and returns its scores. Where parts
-// repeat to a pixel, places set against themselves show faint defects at quiet ones; where
-// they do not, the variance at one place is little more than chance, but channels may still
-// vary together.
+// simplest that tells the defects as well as any, from parts in other light too, and returns
+// its scores. Where parts repeat to a pixel, places set against themselves show faint defects
+// at quiet ones; where they do not, the variance at one place is little more than chance, but
+// channels may still vary together.
 func (ft *fitter) chooseWhitening() (held, odd []HeldOut, err error) {
-	if held, odd, err = ft.crossFit(WhitenNothing); err != nil || len(odd) == 0 {
-		return held, odd, err
+	best, err := ft.crossFit(WhitenNothing)
+	if err != nil {
+		return nil, nil, err
 	}
-	least := wrongly(held, odd)
+	if len(best.odd) == 0 {
+		return best.held, nil, nil
+	}
+	least := best.wrongly()
 	for _, step := range []struct {
 		ways  []Whitening
 		worth float64
 	}{{[]Whitening{WhitenPlaces, WhitenChannels}, whiteningWorth}, {[]Whitening{WhitenBoth}, whitenedTwiceFor}} {
-		bar := least * (1 - step.worth - 1/float64(len(held)))
+		bar := least * (1 - step.worth - 1/float64(len(best.held)))
 		for _, way := range step.ways {
-			h, o, err := ft.crossFit(way)
+			c, err := ft.crossFit(way)
 			if err != nil {
 				return nil, nil, err
 			}
-			if w := wrongly(h, o); w < bar {
-				held, odd, ft.whiten, bar, least = h, o, way, w, w
+			if w := c.wrongly(); w < bar {
+				best, ft.whiten, bar, least = c, way, w, w
 			}
 		}
 		if ft.whiten == WhitenNothing {
 			break
 		}
 	}
-	return held, odd, nil
+	return best.held, best.odd, nil
 }
 
-// wrongly is the share of pairs that the reconstruction ranks wrongly.
-func wrongly(held, odd []HeldOut) float64 {
-	return 1 - DrawnAUROC(held, odd, func(h HeldOut) float64 { return h.Raw.Reconstruction })
+// wrongly is the share of pairs of a part and a drawn defect that the reconstruction ranks
+// wrongly; those of parts in other light weigh lightCounts beside those of held-out ones.
+func (c *crossFitted) wrongly() float64 {
+	of := func(held []HeldOut) float64 {
+		return 1 - DrawnAUROC(held, c.odd, func(h HeldOut) float64 { return h.Raw.Reconstruction })
+	}
+	if len(c.lit) == 0 {
+		return of(c.held)
+	}
+	return (of(c.held) + lightCounts*of(c.lit)) / (1 + lightCounts)
 }
 
 // Constants of the whitening.
