@@ -15,7 +15,7 @@ const MinParts = 8
 
 // Options of a fit. The zero value of a field means its default.
 type Options struct {
-	CodeSize    int     // most entries of the code of each of the autoencoder's levels; 64
+	CodeSize    int     // most entries of the code of each of the autoencoder's levels, those for light not counted; 64
 	LatentSize  int     // most directions of the latent model; 32
 	Folds       int     // of the cross-fit; 5
 	FalseReject float64 // the rate that the threshold is drawn for; 0.01

@@ -184,6 +184,26 @@ func TestDescriptorsVaryAsLightChangesThem(t *testing.T) {
 	}
 }
 
+// TestPartsInOtherLightWeighAChoice: pairs with parts in other light count a tenth of those
+// with held-out parts.
+func TestPartsInOtherLightWeighAChoice(t *testing.T) {
+	at := func(scores ...float64) []HeldOut {
+		h := make([]HeldOut, len(scores))
+		for i, v := range scores {
+			h[i].Raw.Reconstruction = v
+		}
+		return h
+	}
+	c := crossFitted{held: at(1, 2, 3, 4), odd: at(3.5, 5)}
+	if got, want := c.wrongly(), 1.0/8; math.Abs(got-want) > 1e-12 {
+		t.Errorf("%.4f of pairs are ranked wrongly, want %.4f", got, want)
+	}
+	c.lit = at(4, 9)
+	if got, want := c.wrongly(), (1.0/8+lightCounts*3.0/4)/(1+lightCounts); math.Abs(got-want) > 1e-12 {
+		t.Errorf("with other light, %.4f of pairs are ranked wrongly, want %.4f", got, want)
+	}
+}
+
 // far is the Mahalanobis distance of a descriptor.
 func far(m *infer.LatentModel, desc []float64) float64 {
 	sum, rest := 0.0, 0.0
