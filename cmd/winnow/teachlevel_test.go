@@ -71,6 +71,29 @@ func TestLevelIsTriedOnlyWhereLightChanges(t *testing.T) {
 	}
 }
 
+// litJudge judges by a package that ps taught, its light levelled as asked.
+func litJudge(t *testing.T, ps []evaluate.Picture, level string) *infer.Judge {
+	t.Helper()
+	taught, err := teachPictures(context.Background(), "lit", ps, teachFlags{level: level, falseReject: 0.05, threads: 1}, newProgress(io.Discard))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := taught.pkg.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := models.Read(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := infer.NewJudge(p, native.New(), infer.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { j.Close() })
+	return j
+}
+
 // TestLevelledPackageBearsLessLight: a good part under a lamp that has lost half its light
 // scores as high as under the taught light where brightness is levelled, and
 // higher where it is not; what is measured for drift still shows the loss.
@@ -82,22 +105,7 @@ func TestLevelledPackageBearsLessLight(t *testing.T) {
 	usual, dim := litPart(t, t.TempDir(), "usual.png", 1, r), litPart(t, t.TempDir(), "dim.png", 0.5, r)
 	rise := map[string]float64{}
 	for _, level := range []string{levelRaw, models.LevelGain} {
-		taught, err := teachPictures(context.Background(), "lit", ps, teachFlags{level: level, falseReject: 0.05, threads: 1}, newProgress(io.Discard))
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := taught.pkg.Bytes()
-		if err != nil {
-			t.Fatal(err)
-		}
-		p, err := models.Read(b)
-		if err != nil {
-			t.Fatal(err)
-		}
-		j, err := infer.NewJudge(p, native.New(), infer.Options{Threads: 1})
-		if err != nil {
-			t.Fatal(err)
-		}
+		j := litJudge(t, ps, level)
 		score := func(path string) (fused, brightness float64) {
 			f, v := new(edge.Frame), new(edge.Verdict)
 			if err := pixfmt.ReadImageInto(f, path); err != nil {
@@ -115,7 +123,6 @@ func TestLevelledPackageBearsLessLight(t *testing.T) {
 		if less > 0.6*light {
 			t.Errorf("%s: brightness %.1f of the dim part, %.1f of the usual one", level, less, light)
 		}
-		j.Close()
 	}
 	if rise[models.LevelGain] > 0.5*rise[levelRaw] || rise[levelRaw] <= 0 {
 		t.Errorf("half the light raises the score by %v", rise)
@@ -126,23 +133,7 @@ func TestLevelledPackageBearsLessLight(t *testing.T) {
 // and a tenth more of it, which no taught part was taken in, and a blot on them is rejected.
 func TestLightThatSwaysIsNoDefect(t *testing.T) {
 	t.Parallel()
-	taught, err := teachPictures(context.Background(), "steady", litParts(t, t.TempDir(), 40, 0), teachFlags{level: levelRaw, falseReject: 0.05, threads: 1}, newProgress(io.Discard))
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := taught.pkg.Bytes()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := models.Read(b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	j, err := infer.NewJudge(p, native.New(), infer.Options{Threads: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer j.Close()
+	j := litJudge(t, litParts(t, t.TempDir(), 40, 0), levelRaw)
 	r := rand.New(rand.NewPCG(11, 12))
 	for _, light := range []float64{1, 0.9, 1.1} {
 		rejected := 0

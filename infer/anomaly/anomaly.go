@@ -4,8 +4,9 @@
 // of what it changed.
 //
 // Drawn defects never teach what normal is. They say which deviations of
-// features a defect causes at all, and how much each view of a part is worth. Good parts
-// in other light do: what light changes is no defect.
+// features a defect causes at all, and how much each view of a part is worth. Beside them
+// stand good parts in other light (Relight), which do teach it: what light changes is no
+// defect.
 // The package knows pictures as the graphs take them and nothing else.
 package anomaly
 

@@ -3,6 +3,7 @@ package fit
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"winnow/infer"
@@ -180,6 +181,71 @@ func TestDescriptorsVaryAsLightChangesThem(t *testing.T) {
 		as, unlike := far(&m, change(0)), far(&m, change(1))
 		if changes == nil && (as < 0.5*unlike || as > 2*unlike) || changes != nil && as > 0.5*unlike {
 			t.Errorf("with %d changes: %.2f as light does, %.2f otherwise", len(changes), as, unlike)
+		}
+	}
+}
+
+// TestChannelsThatLightMovesAreSetApart: two channels that light moves together count less
+// together, and no less apart, than without light.
+func TestChannelsThatLightMovesAreSetApart(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 9))
+	const parts, lit = 200, 40
+	drawn := 0
+	l := leavings(t, parts+lit, func(row []float64) {
+		drawn++
+		for i := 0; i < len(row); i += 2 {
+			row[i], row[i+1] = 10*r.NormFloat64(), 10*r.NormFloat64()
+			if drawn > parts {
+				sway := 30 * r.NormFloat64()
+				row[i], row[i+1] = row[i]+sway, row[i+1]+sway
+			}
+		}
+	})
+	ratio := func(lit []int) float64 { // of what counts of both moving together and against each other
+		w, err := l.whitener(upTo(parts), lit, WhitenChannels)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := w.apart
+		return float64((a[0] + a[1]) / (a[0] - a[1]))
+	}
+	if got := ratio(nil); got < 0.9 || got > 1.1 {
+		t.Errorf("without light, moving together counts %.2f times moving apart", got)
+	}
+	if got := ratio(upTo(parts + lit)[parts:]); got > 0.8 {
+		t.Errorf("with light, moving together still counts %.2f times moving apart", got)
+	}
+}
+
+// TestRelitBelongsToItsPart: what is held out with a part holds its likeness in other light
+// out as well, and what is no part, or no feature map of one, is refused.
+func TestRelitBelongsToItsPart(t *testing.T) {
+	f := NewFeatures([]Tap{{Name: "tap", Height: 1, Width: 1, Channels: 2, Scale: 1}})
+	defer f.Close()
+	for i := range 3 {
+		if err := f.Add(i, [][]byte{{1, 2}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, part := range []int{2, 0, 2} {
+		if err := f.AddRelit(part, [][]byte{{3, 4}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, part := range []int{-1, 3} {
+		if err := f.AddRelit(part, [][]byte{{3, 4}}); err == nil {
+			t.Errorf("part %d of 3 is taken", part)
+		}
+	}
+	if err := f.AddRelit(0, [][]byte{{3}}); err == nil {
+		t.Error("half a feature map is taken")
+	}
+	if f.Relit() != 3 {
+		t.Errorf("%d in other light, want 3", f.Relit())
+	}
+	for part, want := range [][]int{{1}, nil, {0, 2}} {
+		if got := f.relitOf([]int{part}); !slices.Equal(got, want) {
+			t.Errorf("of part %d in other light: %v, want %v", part, got, want)
 		}
 	}
 }
