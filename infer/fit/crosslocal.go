@@ -78,7 +78,8 @@ func (lf *localFit) gather() error {
 		lf.s.addOdd(i, s.Output(0), d.cover)
 	}
 	plain := make([]byte, len(s.Output(0)))
-	for _, r := range f.relit {
+	stride := max(1, len(lf.s.places)*f.Relit()/lightRows)
+	for i, r := range f.relit {
 		if err := lf.run(s, f.parts[r.source]); err != nil {
 			return err
 		}
@@ -86,7 +87,7 @@ func (lf *localFit) gather() error {
 		if err := lf.run(s, r.number); err != nil {
 			return err
 		}
-		lf.s.addChange(lf.fold[r.source], s.Output(0), plain, lightCounts*float64(f.Len())/float64(f.Relit()))
+		lf.s.addChange(lf.fold[r.source], s.Output(0), plain, lightCounts*float64(f.Len())/float64(f.Relit()), i, stride)
 		if err := lf.tick("looking at surroundings"); err != nil {
 			return err
 		}

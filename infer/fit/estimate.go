@@ -50,7 +50,7 @@ func EstimateFit(taps []Tap, o Options, parts, drawn, relit int) Estimate {
 		w, places := windowCells*fine, taps[0].Height*taps[0].Width
 		macs += float64(max(24, localRows/max(1, parts))*parts) * float64(w*w) / 2    // windows
 		macs += float64(o.Folds+1) * (cube(8*fine) + float64(2*8*8*9*fine*fine*fine)) // regressions, and what they leave
-		local := int64(o.Folds)*int64(4*(w*w+places*fine+surroundBuffer*w)) + int64(30*w*w) + int64(drawn*oddPlaces*w)
+		local := int64(o.Folds)*int64(4*(w*w+places*fine+2*outerRows*w)) + int64(30*w*w) + int64(drawn*oddPlaces*w)
 		live = max(live, local)
 	}
 	return Estimate{MACs: macs, Bytes: live + min(rows, MemoryRoom)}

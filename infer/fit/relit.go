@@ -11,9 +11,10 @@ import (
 
 // Constants of what other light teaches.
 const (
-	lightDirections = 5   // that a code gains, at most: light sways in three ways, and features bend
-	lightReach      = 3   // deviations of light that a code's range holds
-	lightCounts     = 0.1 // weight of parts in other light, or of what light changes, beside how good parts vary, in the other views and in whitening
+	lightDirections = 5     // that a code gains, at most: light sways in three ways, and features bend
+	lightReach      = 3     // deviations of light that a code's range holds
+	lightCounts     = 0.1   // weight of parts in other light, or of what light changes, beside how good parts vary, in the other views and in whitening
+	lightRows       = 4_000 // windows of parts in other light that the surroundings' view looks at, about
 )
 
 // relit is a taught part in other light.
@@ -137,17 +138,18 @@ func (t *light) beyond(p []float32, k int, least float64) (directions []float32,
 }
 
 // addChange adds weight times the second moment of what light changes in the windows of a
-// part of fold f: lit is its feature map in other light, plain as it is.
-func (s *surround) addChange(f int, lit, plain []byte, weight float64) {
+// part of fold f: lit is its feature map in other light, plain as it is. It looks at every
+// stride-th place, from the first on, each of which counts for stride.
+func (s *surround) addChange(f int, lit, plain []byte, weight float64, first, stride int) {
 	w := s.width()
-	change := blas32.General{Rows: len(s.places), Cols: w, Stride: w, Data: make([]float32, len(s.places)*w)}
+	step := featureStep * float32(math.Sqrt(weight*float64(stride)))
 	now, was := make([]byte, w), make([]byte, w)
-	for i, place := range s.places {
-		s.window(now, lit, place)
-		s.window(was, plain, place)
+	for i := first % stride; i < len(s.places); i += stride {
+		s.window(now, lit, s.places[i])
+		s.window(was, plain, s.places[i])
+		row := s.outer[f].next()
 		for j := range w {
-			change.Data[i*w+j] = featureStep * float32(int(int8(now[j]))-int(int8(was[j])))
+			row[j] = step * float32(int(int8(now[j]))-int(int8(was[j])))
 		}
 	}
-	blas32.Syrk(blas.Trans, float32(weight), change, 1, s.outer[f])
 }

@@ -141,7 +141,9 @@ func TestWindowsVaryAsLightChangesThem(t *testing.T) {
 	for i, b := range plain {
 		lit[i] = byte(int8(b) + int8(i%fieldChannels) + 1)
 	}
-	s.addChange(0, lit, plain, 10)
+	for first := range 3 {
+		s.addChange(0, lit, plain, 10.0/3, first, 3)
+	}
 	_, after := s.moments([]int{0})
 	centre := 4 * fieldChannels
 	for i := range fieldChannels {

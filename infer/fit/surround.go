@@ -12,18 +12,17 @@ import (
 // Constants of the local view. They were chosen on drawn defects and held-out
 // parts of several products, and are the same for all.
 const (
-	surroundReach  = 2      // cells from a place to the neighbours that foretell it
-	surroundRidge  = 0.1    // of the regression, in variances of a feature
-	localDirs      = 16     // directions that the local view looks along
-	localRidge     = 0.02   // of the covariance of what is left, in its mean variance
-	localRows      = 20_000 // places that a regression is made from, about
-	placeParts     = 20     // parts at which half of a place's own mean is believed
-	spreadParts    = 100    // and half of its own spread
-	oddCover       = 102    // cover of a cell, of 255, from which it counts as defective
-	oddPlaces      = 24     // places taken of one drawn defect, at most
-	windowCells    = 9      // a place and its eight neighbours
-	localHeadroom  = 24     // deviations that the range of the local output holds
-	surroundBuffer = 256    // windows gathered before they are added up
+	surroundReach = 2      // cells from a place to the neighbours that foretell it
+	surroundRidge = 0.1    // of the regression, in variances of a feature
+	localDirs     = 16     // directions that the local view looks along
+	localRidge    = 0.02   // of the covariance of what is left, in its mean variance
+	localRows     = 20_000 // places that a regression is made from, about
+	placeParts    = 20     // parts at which half of a place's own mean is believed
+	spreadParts   = 100    // and half of its own spread
+	oddCover      = 102    // cover of a cell, of 255, from which it counts as defective
+	oddPlaces     = 24     // places taken of one drawn defect, at most
+	windowCells   = 9      // a place and its eight neighbours
+	localHeadroom = 24     // deviations that the range of the local output holds
 )
 
 // surround holds, fold by fold, the sums from which the local model of any set
@@ -36,10 +35,9 @@ type surround struct {
 	channels int
 	places   []int
 	count    []int
-	outer    []blas32.Symmetric // fold: width x width
-	at       [][]float32        // fold: sum of windows at each place
-	mean     [][]float32        // fold: sum of the feature map
-	pending  []blas32.General   // fold: windows not yet in outer
+	outer    []*outerSum // fold: of windows
+	at       [][]float32 // fold: sum of windows at each place
+	mean     [][]float32 // fold: sum of the feature map
 	odd      []oddWindow
 	o        *Options // nil: every cell counts
 }
@@ -56,10 +54,9 @@ func newSurround(grid [2]int, channels, folds, parts int) *surround {
 	w := s.width()
 	for range folds {
 		s.count = append(s.count, 0)
-		s.outer = append(s.outer, blas32.Symmetric{N: w, Stride: w, Data: make([]float32, w*w), Uplo: blas.Upper})
+		s.outer = append(s.outer, newOuterSum(w))
 		s.at = append(s.at, make([]float32, len(s.places)*w))
 		s.mean = append(s.mean, make([]float32, grid[0]*grid[1]*channels))
-		s.pending = append(s.pending, blas32.General{Cols: w, Stride: w, Data: make([]float32, 0, surroundBuffer*w)})
 	}
 	return s
 }
@@ -101,25 +98,14 @@ func (s *surround) add(f int, features []byte) {
 	}
 	w := s.width()
 	win := make([]byte, w)
-	p := &s.pending[f]
 	for i, place := range s.places {
 		s.window(win, features, place)
+		row, sum := s.outer[f].next(), s.at[f][i*w:][:w]
 		for j, b := range win {
 			v := featureStep * float32(int8(b))
-			p.Data = append(p.Data, v)
-			s.at[f][i*w+j] += v
+			row[j] = v
+			sum[j] += v
 		}
-		if p.Rows++; p.Rows == surroundBuffer {
-			s.flush(f)
-		}
-	}
-}
-
-func (s *surround) flush(f int) {
-	p := &s.pending[f]
-	if p.Rows > 0 {
-		blas32.Syrk(blas.Trans, 1, *p, 1, s.outer[f])
-		p.Rows, p.Data = 0, p.Data[:0]
 	}
 }
 
@@ -208,9 +194,8 @@ func (s *surround) moments(of []int) (parts int, m *mat.SymDense) {
 	sum := blas32.Symmetric{N: w, Stride: w, Data: make([]float32, w*w), Uplo: blas.Upper}
 	at := blas32.General{Rows: len(s.places), Cols: w, Stride: w, Data: make([]float32, len(s.places)*w)}
 	for _, f := range of {
-		s.flush(f)
 		parts += s.count[f]
-		for i, v := range s.outer[f].Data {
+		for i, v := range s.outer[f].total() {
 			sum.Data[i] += v
 		}
 		for i, v := range s.at[f] {
