@@ -39,6 +39,7 @@ func (ft *fitter) fitLocal(held, odd []HeldOut) (*localFit, *localModel, error) 
 	if err != nil {
 		return nil, nil, err
 	}
+	lf.s.spend()
 	s, step, err := lf.session(m)
 	if err != nil {
 		return nil, nil, err

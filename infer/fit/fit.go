@@ -247,24 +247,29 @@ func (ft *fitter) load(c *composer, outputs ...int) (infer.Session, error) {
 type crossFitted struct{ held, lit, odd []HeldOut }
 
 // crossFit scores the parts of each fold, those in other light, and the defects drawn on
-// them, with the model of the others, whitened as how says.
-func (ft *fitter) crossFit(how Whitening) (*crossFitted, error) {
-	c := &crossFitted{make([]HeldOut, len(ft.desc)), make([]HeldOut, len(ft.litDesc)), make([]HeldOut, len(ft.oddDesc))}
+// them, with the model of the others, whitened in each of ways.
+func (ft *fitter) crossFit(ways ...Whitening) ([]crossFitted, error) {
+	scored, models := make([]crossFitted, len(ways)), make([]*normality, len(ways))
+	for i := range scored {
+		scored[i] = crossFitted{make([]HeldOut, len(ft.desc)), make([]HeldOut, len(ft.litDesc)), make([]HeldOut, len(ft.oddDesc))}
+	}
 	for f := range ft.folds {
 		outside, _ := split(ft.fold, f)
 		bases := make([]*basis, len(ft.levels))
 		for i, l := range ft.levels {
 			bases[i] = l.bases[f]
 		}
-		model, err := ft.normality(bases, outside, how)
-		if err != nil {
-			return nil, err
+		for i, way := range ways {
+			var err error
+			if models[i], err = ft.normality(bases, outside, way); err != nil {
+				return nil, err
+			}
 		}
-		if err := ft.scoreFold(model, f, c); err != nil {
+		if err := ft.scoreFold(models, f, scored); err != nil {
 			return nil, err
 		}
 	}
-	return c, nil
+	return scored, nil
 }
 
 // normality is one complete model of good parts, before calibration.
@@ -287,10 +292,7 @@ func (m *normality) closeBases() {
 // normality with these bases, from parts.
 func (ft *fitter) normality(bases []*basis, parts []int, how Whitening) (*normality, error) {
 	m := new(normality)
-	some, lit := parts, ft.features.relitOf(parts)
-	if how != WhitenNothing {
-		some = thinned(parts, mostSnapshots)
-	}
+	some, lit := thinned(parts, mostSnapshots), ft.features.relitOf(parts)
 	for i, l := range ft.levels {
 		lm, err := l.model(bases[i], some, lit, how)
 		if err != nil {
@@ -300,6 +302,9 @@ func (ft *fitter) normality(bases []*basis, parts []int, how Whitening) (*normal
 		m.channels += l.channels
 	}
 	m.scale = placeScale(ft.levels, m.levels, some, ft.grid)
+	for i := range m.levels {
+		m.levels[i].energy = nil // the largest of it, and not asked for again
+	}
 	var err error
 	m.latent, err = latentModel(ft.desc, ft.changedDescriptors(parts), parts, ft.firstLatent(), ft.o.LatentSize)
 	return m, err
@@ -323,24 +328,30 @@ func (ft *fitter) statistics(m *normality, residualStep float64) *infer.Statisti
 	return s
 }
 
-// scoreFold scores what is of fold f with m.
-func (ft *fitter) scoreFold(m *normality, f int, into *crossFitted) error {
+// scoreFold scores what is of fold f with each of models, which whiten differently what
+// the same bases leave.
+func (ft *fitter) scoreFold(models []*normality, f int, into []crossFitted) error {
 	c := &composer{Builder: tflite.NewBuilder("one fold"), grid: ft.grid}
 	var in []int
 	for _, l := range ft.levels {
 		in = append(in, c.AddInput(l.from.Name+"/pooled", []int{1, l.h, l.w, l.channels}, l.from.quant()))
 	}
-	_, residual, step, err := c.levels(in, m.levels)
+	_, left, err := c.reconstruct(in, models[0].levels)
 	if err != nil {
 		return err
 	}
-	s, err := ft.load(c, residual)
+	outputs, scorers := make([]int, len(models)), make([]*infer.Scorer, len(models))
+	for i, m := range models {
+		var step float64
+		outputs[i], step = c.residuals(left, m.levels)
+		scorers[i] = infer.NewScorer(ft.statistics(m, step))
+	}
+	s, err := ft.load(c, outputs...)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	scorer := infer.NewScorer(ft.statistics(m, step))
-	score := func(of []int, data func(*levelFit) *shelf, desc [][]float64, into []HeldOut) error {
+	score := func(of []int, data func(*levelFit) *shelf, desc [][]float64, held func(*crossFitted) []HeldOut) error {
 		for _, p := range of {
 			for i, l := range ft.levels {
 				data(l).read(s.Input(i), p, 0)
@@ -348,22 +359,25 @@ func (ft *fitter) scoreFold(m *normality, f int, into *crossFitted) error {
 			if err := s.Run(); err != nil {
 				return err
 			}
-			into[p].Raw, into[p].Members, into[p].quiet = scorer.RawHeldOut(s.Output(0), desc[p])
-			if err := ft.tick("judging held-out parts"); err != nil {
-				return err
+			for i, scorer := range scorers {
+				h := &held(&into[i])[p]
+				h.Raw, h.Members, h.quiet = scorer.RawHeldOut(s.Output(i), desc[p])
+				if err := ft.tick("judging held-out parts"); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
 	}
 	_, inside := split(ft.fold, f)
 	_, drawn := ft.features.inFolds(ft.fold, f)
-	if err := score(inside, func(l *levelFit) *shelf { return l.x.data }, ft.desc, into.held); err != nil {
+	if err := score(inside, func(l *levelFit) *shelf { return l.x.data }, ft.desc, func(c *crossFitted) []HeldOut { return c.held }); err != nil {
 		return err
 	}
-	if err := score(ft.features.relitOf(inside), func(l *levelFit) *shelf { return l.lit.data }, ft.litDesc, into.lit); err != nil {
+	if err := score(ft.features.relitOf(inside), func(l *levelFit) *shelf { return l.lit.data }, ft.litDesc, func(c *crossFitted) []HeldOut { return c.lit }); err != nil {
 		return err
 	}
-	return score(drawn, func(l *levelFit) *shelf { return l.odd }, ft.oddDesc, into.odd)
+	return score(drawn, func(l *levelFit) *shelf { return l.odd }, ft.oddDesc, func(c *crossFitted) []HeldOut { return c.odd })
 }
 
 // whole is the model of all parts, but for the local view.

@@ -108,28 +108,34 @@ const levelHeadroom = 24
 // unit is the factor that brings a level's residual to the squares that all levels share.
 func (m *levelModel) unit() float64 { return math.Sqrt(m.gain / float64(m.channels)) }
 
-// levels appends the autoencoder behind pooled levels: the codes of all, the
-// residuals of all on the composer's grid, and the real value of one step of them.
+// levels appends the autoencoder behind pooled levels: the codes of all, and what
+// residuals appends for ms.
 func (c *composer) levels(pooled []int, ms []levelModel) (code, residual int, step float64, err error) {
-	codes, parts, most := make([]int, len(ms)), make([]int, len(ms)), float32(0)
-	for i := range ms {
-		m := &ms[i]
-		step = max(step, levelHeadroom*m.whiteRMS*m.unit()/127)
-		most = max(most, float32(m.basis.codeMax()/127))
+	code, left, err := c.reconstruct(pooled, ms)
+	if err != nil {
+		return 0, 0, 0, err
 	}
-	step = float64(float32(step))
+	residual, step = c.residuals(left, ms)
+	return code, residual, step, nil
+}
+
+// reconstruct appends the codes z = Pᵀ(x - mean) of all levels, and x - Pz - mean of each.
+func (c *composer) reconstruct(pooled []int, ms []levelModel) (code int, left []int, err error) {
+	codes, most := make([]int, len(ms)), float32(0)
 	for i := range ms {
-		if codes[i], parts[i], err = c.reconstruct(pooled[i], &ms[i], step); err != nil {
-			return 0, 0, 0, err
+		most = max(most, float32(ms[i].basis.codeMax()/127))
+	}
+	left = make([]int, len(ms))
+	for i := range ms {
+		if codes[i], left[i], err = c.reconstructLevel(pooled[i], &ms[i]); err != nil {
+			return 0, nil, err
 		}
 		codes[i] = c.Quantize(ms[i].from.Name+"/shared", codes[i], tflite.Quant{Scale: most})
 	}
-	return c.joined("code", 1, codes), c.joined("residual", 3, parts), step, nil
+	return c.joined("code", 1, codes), left, nil
 }
 
-// reconstruct appends code = Pᵀ(x - mean) of one level and x - Pz - mean, in steps
-// that all levels share, on the composer's grid.
-func (c *composer) reconstruct(x int, m *levelModel, step float64) (code, residual int, err error) {
+func (c *composer) reconstructLevel(x int, m *levelModel) (code, left int, err error) {
 	name := func(what string) string { return m.from.Name + "/" + what }
 	width, zero := m.width(), m.from.Scale*float32(m.from.ZeroPoint)
 	mean := make([]float64, width)
@@ -142,12 +148,26 @@ func (c *composer) reconstruct(x int, m *levelModel, step float64) (code, residu
 		return 0, 0, err
 	}
 	rec := c.Reshape(name("reconstruction"), c.decode(name, code, p, mean, m), 1, m.h, m.w, m.channels)
-	diff := c.Sub(name("difference"), x, rec, tflite.ActNone, tflite.Quant{Scale: float32(levelHeadroom * m.rms / 127)})
-	residual = c.gained(name, diff, m, tflite.Quant{Scale: float32(step)})
-	if m.h != c.grid[0] || m.w != c.grid[1] {
-		residual = c.ResizeNearest(name("grid"), residual, c.grid[0], c.grid[1], tflite.Resize{})
+	return code, c.Sub(name("difference"), x, rec, tflite.ActNone, tflite.Quant{Scale: float32(levelHeadroom * m.rms / 127)}), nil
+}
+
+// residuals appends what is left of each level as ms whitens it, on the composer's grid;
+// step is the real value of one step of it, which all levels share.
+func (c *composer) residuals(left []int, ms []levelModel) (residual int, step float64) {
+	for i := range ms {
+		step = max(step, levelHeadroom*ms[i].whiteRMS*ms[i].unit()/127)
 	}
-	return code, residual, nil
+	step = float64(float32(step))
+	parts := make([]int, len(ms))
+	for i := range ms {
+		m := &ms[i]
+		name := func(what string) string { return m.from.Name + "/" + what }
+		parts[i] = c.gained(name, left[i], m, tflite.Quant{Scale: float32(step)})
+		if m.h != c.grid[0] || m.w != c.grid[1] {
+			parts[i] = c.ResizeNearest(name("grid"), parts[i], c.grid[0], c.grid[1], tflite.Resize{})
+		}
+	}
+	return c.joined("residual", 3, parts), step
 }
 
 // gained appends x times the level's unit, whitened.

@@ -20,9 +20,8 @@ type outerSum struct {
 
 func newOuterSum(width int) *outerSum {
 	return &outerSum{
-		sum:   blas32.Symmetric{N: width, Stride: width, Data: make([]float32, width*width), Uplo: blas.Upper},
-		rows:  blas32.General{Cols: width, Stride: width, Data: make([]float32, outerRows*width)},
-		spare: make([]float32, outerRows*width),
+		sum:  blas32.Symmetric{N: width, Stride: width, Data: make([]float32, width*width), Uplo: blas.Upper},
+		rows: blas32.General{Cols: width, Stride: width},
 	}
 }
 
@@ -30,6 +29,9 @@ func newOuterSum(width int) *outerSum {
 func (s *outerSum) next() []float32 {
 	if s.rows.Rows == outerRows {
 		s.add()
+	}
+	if s.rows.Data == nil {
+		s.rows.Data = make([]float32, outerRows*s.rows.Cols)
 	}
 	s.rows.Rows++
 	return s.rows.Data[(s.rows.Rows-1)*s.rows.Cols:][:s.rows.Cols]
@@ -54,11 +56,12 @@ func (s *outerSum) wait() {
 	s.added = nil
 }
 
-// total of all rows: the upper triangle of a matrix, width x width.
+// total of all rows so far: the upper triangle of a matrix, width x width.
 func (s *outerSum) total() []float32 {
 	if s.rows.Rows > 0 {
 		s.add()
 	}
 	s.wait()
+	s.rows.Data, s.spare = nil, nil // seldom are there more to come
 	return s.sum.Data
 }

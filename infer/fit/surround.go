@@ -109,6 +109,9 @@ func (s *surround) add(f int, features []byte) {
 	}
 }
 
+// spend lets go of what models follow from: none can be had from then on.
+func (s *surround) spend() { s.outer, s.at, s.mean, s.odd = nil, nil, nil, nil }
+
 // addOdd takes the defective places of drawn defect of in.
 func (s *surround) addOdd(of int, features, cover []byte) {
 	n := 0

@@ -40,31 +40,29 @@ const (
 // at quiet ones; where they do not, the variance at one place is little more than chance, but
 // channels may still vary together.
 func (ft *fitter) chooseWhitening() (held, odd []HeldOut, err error) {
-	best, err := ft.crossFit(WhitenNothing)
+	ways := []Whitening{WhitenNothing, WhitenPlaces, WhitenChannels}
+	if len(ft.oddDesc) == 0 {
+		ways = ways[:1] // nothing to choose by
+	}
+	all, err := ft.crossFit(ways...)
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(best.odd) == 0 {
-		return best.held, nil, nil
-	}
-	least := best.wrongly()
-	for _, step := range []struct {
-		ways  []Whitening
-		worth float64
-	}{{[]Whitening{WhitenPlaces, WhitenChannels}, whiteningWorth}, {[]Whitening{WhitenBoth}, whitenedTwiceFor}} {
-		bar := least * (1 - step.worth - 1/float64(len(best.held)))
-		for _, way := range step.ways {
-			c, err := ft.crossFit(way)
-			if err != nil {
-				return nil, nil, err
-			}
+	best := all[0]
+	consider := func(ways []Whitening, scored []crossFitted, worth float64) {
+		bar := best.wrongly() * (1 - worth - 1/float64(len(best.held)))
+		for i, c := range scored {
 			if w := c.wrongly(); w < bar {
-				best, ft.whiten, bar, least = c, way, w, w
+				best, ft.whiten, bar = c, ways[i], w
 			}
 		}
-		if ft.whiten == WhitenNothing {
-			break
+	}
+	if consider(ways[1:], all[1:], whiteningWorth); ft.whiten != WhitenNothing {
+		both := []Whitening{WhitenBoth}
+		if all, err = ft.crossFit(both...); err != nil {
+			return nil, nil, err
 		}
+		consider(both, all, whitenedTwiceFor)
 	}
 	return best.held, best.odd, nil
 }
