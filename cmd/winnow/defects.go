@@ -6,55 +6,55 @@ import (
 	"winnow/infer/anomaly"
 )
 
-// How many defects teach draws, and how many parts it shows in other light: so many that
+// How many defects teach draws, and how many parts it shows in other conditions: so many that
 // every kind is met often, and no more than it takes, since each costs a run of the encoder.
 const (
 	fewestDefects = 160
 	mostDefects   = 256
 	mostOfOnePart = 8
 	lenders       = 12 // earlier parts that lend texture
-	fewestRelit   = 24
-	mostRelit     = 48
+	fewestSwayed  = 24
+	mostSwayed    = 48
 )
 
-// defects draws into parts as they are taught, and relights them, the same for every
+// defects draws into parts as they are taught, and sways them, the same for every
 // detector.
 type defects struct {
-	each, of   int // each defects on every of-th part
-	lit, ofLit int // lit times other light on every ofLit-th part
-	parts      int
-	drawn      int
-	relit      int
-	lent       []anomaly.Picture
+	each, of         int // each defects on every of-th part
+	swayEach, swayOf int // seen swayEach times in other conditions, every swayOf-th part
+	parts            int
+	drawn            int
+	swayed           int
+	lent             []anomaly.Picture
 }
 
 // newDefects for about parts parts: fewest in all, or a few more.
 func newDefects(parts, fewest int) *defects {
 	parts = max(parts, 1)
 	return &defects{
-		each:  min(mostOfOnePart, (fewest+parts-1)/parts),
-		of:    (parts + mostDefects - 1) / mostDefects,
-		lit:   (fewestRelit + parts - 1) / parts,
-		ofLit: (parts + mostRelit - 1) / mostRelit,
+		each:     min(mostOfOnePart, (fewest+parts-1)/parts),
+		of:       (parts + mostDefects - 1) / mostDefects,
+		swayEach: (fewestSwayed + parts - 1) / parts,
+		swayOf:   (parts + mostSwayed - 1) / mostSwayed,
 	}
 }
 
-// counts are how many defects are drawn on so many parts, and how often one is relit.
-func (d *defects) counts(parts int) (drawn, relit int) {
-	return min(d.each*((parts+d.of-1)/d.of), mostDefects), min(d.lit*((parts+d.ofLit-1)/d.ofLit), mostRelit)
+// counts are how many defects are drawn on so many parts, and how often one is swayed.
+func (d *defects) counts(parts int) (drawn, swayed int) {
+	return min(d.each*((parts+d.of-1)/d.of), mostDefects), min(d.swayEach*((parts+d.swayOf-1)/d.swayOf), mostSwayed)
 }
 
-// relight hands the next part, p, which draw has not met yet, in other light to add.
-func (d *defects) relight(p anomaly.Picture, add func(q anomaly.Picture, part int) error) error {
-	if d.parts%d.ofLit != 0 {
+// sway hands the next part, p, which draw has not met yet, in other conditions to add.
+func (d *defects) sway(p anomaly.Picture, add func(q anomaly.Picture, part int) error) error {
+	if d.parts%d.swayOf != 0 {
 		return nil
 	}
-	for range d.lit {
-		if d.relit == mostRelit {
+	for range d.swayEach {
+		if d.swayed == mostSwayed {
 			return nil
 		}
-		q := anomaly.Relight(p, rand.New(rand.NewPCG(uint64(d.relit), 0x72656c69)))
-		d.relit++
+		q := anomaly.Sway(p, rand.New(rand.NewPCG(uint64(d.swayed), 0x72656c69)))
+		d.swayed++
 		if err := add(q, d.parts); err != nil {
 			return err
 		}

@@ -27,9 +27,9 @@ func (t *teacher) forecast(path string, parts int) (time.Duration, int64, error)
 	if err != nil {
 		return 0, 0, err
 	}
-	drawn, relit := 0, 0
+	drawn, swayed := 0, 0
 	if t.defects != nil {
-		drawn, relit = t.defects.counts(parts)
+		drawn, swayed = t.defects.counts(parts)
 	}
 	encoder, err := least(3, t.session.Run)
 	if err != nil {
@@ -39,9 +39,9 @@ func (t *teacher) forecast(path string, parts int) (time.Duration, int64, error)
 	a := blas32.General{Rows: n, Cols: n, Stride: n, Data: make([]float32, n*n)}
 	c := blas32.Symmetric{N: n, Stride: n, Data: make([]float32, n*n), Uplo: blas.Upper}
 	product, _ := least(3, func() error { blas32.Syrk(blas.Trans, 1, a, 0, c); return nil })
-	e := fit.EstimateFit(t.features.Taps, t.options(fit.Options{}), parts, drawn, relit)
+	e := fit.EstimateFit(t.features.Taps, t.options(fit.Options{}), parts, drawn, swayed)
 	pictures := time.Duration(parts) * picture
-	sessions := 8 * time.Duration(parts+drawn+relit) * encoder                 // the encoder, the graphs of the folds up to four times, drawing
+	sessions := 8 * time.Duration(parts+drawn+swayed) * encoder                // the encoder, the graphs of the folds up to four times, drawing
 	products := time.Duration(2 * e.MACs / (n * n * n / 2) * float64(product)) // half of them in float64, on one processor
 	return pictures + sessions + products, processBytes + e.Bytes + e.Bytes*teachGarbage/100, nil
 }

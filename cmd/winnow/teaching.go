@@ -172,12 +172,12 @@ func (t *teacher) learn(in []byte, group int, name string) error {
 		return err
 	}
 	p := anomaly.Picture{W: t.w, H: t.h, Pix: append([]byte(nil), in...)}
-	err := t.defects.relight(p, func(q anomaly.Picture, part int) error {
+	err := t.defects.sway(p, func(q anomaly.Picture, part int) error {
 		t.pre.Hide(q.Pix, nil)
 		if err := t.encode(q.Pix); err != nil {
 			return err
 		}
-		return t.features.AddRelit(part, t.taps())
+		return t.features.AddSwayed(part, t.taps())
 	})
 	if err != nil {
 		return err

@@ -5,7 +5,7 @@
 //
 // Drawn defects never teach what normal is. They say which deviations of
 // features a defect causes at all, and how much each view of a part is worth. Beside them
-// stand good parts in other light (Relight), which do teach it: what light changes is no
+// stand good parts in other conditions (Sway), which do teach it: what conditions change is no
 // defect.
 // The package knows pictures as the graphs take them and nothing else.
 package anomaly

@@ -13,12 +13,12 @@ import (
 // eigenvectors of the teach set's Gram matrix (the snapshot method; Sirovich,
 // Quarterly of Applied Mathematics 45, 1987).
 type basis struct {
-	mean  []float32
-	p     *shelf // k rows of width float32: the columns of P
-	k     int
-	dev   []float64 // standard deviation of each code entry over the teach set
-	light []float64 // and of each behind those as light sways
-	step  float64   // of the features
+	mean []float32
+	p    *shelf // k rows of width float32: the columns of P
+	k    int
+	dev  []float64 // standard deviation of each code entry over the teach set
+	sway []float64 // and of each behind those as conditions sway
+	step float64   // of the features
 }
 
 // codeMax is the largest code entry that is represented: parts that are as alike as the
@@ -28,8 +28,8 @@ func (b *basis) codeMax() float64 {
 	for _, d := range b.dev {
 		most = max(most, 6*d)
 	}
-	for _, d := range b.light {
-		most = max(most, lightReach*d)
+	for _, d := range b.sway {
+		most = max(most, swayReach*d)
 	}
 	return most
 }
@@ -66,9 +66,9 @@ func thinned(idx []int, most int) []int {
 }
 
 // newBasis from the rows idx of r, whose Gram matrix (under any common mean) is
-// the part at of g, and from what light changes along which more than along the last of
+// the part at of g, and from what conditions change along which more than along the last of
 // those directions. What memory has no room for goes where kept has its own.
-func newBasis(r *rows, g *mat.SymDense, at, idx []int, l light, most int, kept *room) (*basis, error) {
+func newBasis(r *rows, g *mat.SymDense, at, idx []int, l sway, most int, kept *room) (*basis, error) {
 	values, u, err := leading(center(g, at), CodeSize(len(idx), min(most, r.width/2))) // more would leave nothing of a small map
 	if err != nil {
 		return nil, err
@@ -93,7 +93,7 @@ func newBasis(r *rows, g *mat.SymDense, at, idx []int, l light, most int, kept *
 		return nil, err
 	}
 	more, dev, err := l.beyond(p, b.k, b.dev[b.k-1])
-	p, b.light, b.k = append(p, more...), dev, b.k+len(dev)
+	p, b.sway, b.k = append(p, more...), dev, b.k+len(dev)
 	for i := 0; i < b.k && err == nil; i++ {
 		err = b.p.addFloats(p[i*r.width : (i+1)*r.width])
 	}

@@ -48,7 +48,7 @@ func (ft *fitter) fitLocal(held, odd []HeldOut) (*localFit, *localModel, error) 
 	return lf, m, lf.weigh(s, step, m, upTo(len(ft.features.parts)))
 }
 
-// gather runs every part, drawn defect and part in other light through the head.
+// gather runs every part, drawn defect and part in other conditions through the head.
 func (lf *localFit) gather() error {
 	c := lf.inputs("fine features")
 	s, err := lf.load(c.composer, c.localHead(lf.taps, c.in, lf.stats))
@@ -79,8 +79,8 @@ func (lf *localFit) gather() error {
 		lf.s.addOdd(i, s.Output(0), d.cover)
 	}
 	plain := make([]byte, len(s.Output(0)))
-	stride := max(1, len(lf.s.places)*f.Relit()/lightRows)
-	for i, r := range f.relit {
+	stride := max(1, len(lf.s.places)*f.Swayed()/swayRows)
+	for i, r := range f.swayed {
 		if err := lf.run(s, f.parts[r.source]); err != nil {
 			return err
 		}
@@ -88,7 +88,7 @@ func (lf *localFit) gather() error {
 		if err := lf.run(s, r.number); err != nil {
 			return err
 		}
-		lf.s.addChange(lf.fold[r.source], s.Output(0), plain, lightCounts*float64(f.Len())/float64(f.Relit()), i, stride)
+		lf.s.addChange(lf.fold[r.source], s.Output(0), plain, swayCounts*float64(f.Len())/float64(f.Swayed()), i, stride)
 		if err := lf.tick("looking at surroundings"); err != nil {
 			return err
 		}

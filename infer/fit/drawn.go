@@ -78,7 +78,7 @@ func (f *Features) keep(taps [][]byte) (int, error) {
 			return 0, fmt.Errorf("feature map %s has %d values, %d are needed", f.Taps[i].Name, len(t), f.Taps[i].size())
 		}
 	}
-	n := len(f.parts) + len(f.drawn) + len(f.relit)
+	n := len(f.parts) + len(f.drawn) + len(f.swayed)
 	for i, t := range taps {
 		if _, err := f.rows[i].add(t); err != nil {
 			return 0, err

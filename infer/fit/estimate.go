@@ -7,8 +7,8 @@ type Estimate struct {
 }
 
 // EstimateFit says what a fit of so many parts, with so many drawn defects and parts in
-// other light, costs: the multiply-adds of its matrix products, and its largest tables.
-func EstimateFit(taps []Tap, o Options, parts, drawn, relit int) Estimate {
+// other conditions, costs: the multiply-adds of its matrix products, and its largest tables.
+func EstimateFit(taps []Tap, o Options, parts, drawn, swayed int) Estimate {
 	o = o.withDefaults(taps[o.FirstTap:])
 	own := taps[o.FirstTap:]
 	grid := [2]int{own[o.Grid].Height, own[o.Grid].Width}
@@ -19,7 +19,7 @@ func EstimateFit(taps []Tap, o Options, parts, drawn, relit int) Estimate {
 		mixed += float64(l.width() * l.channels)
 	}
 	n := min(parts, mostSnapshots)
-	k := CodeSize(n, o.CodeSize) + min(relit, lightDirections)
+	k := CodeSize(n, o.CodeSize) + min(swayed, swayDirections)
 	macs := float64(n*n) / 2 * float64(width)                         // Gram matrices
 	macs += float64((o.Folds+1)*n*k) * float64(width)                 // bases
 	macs += 2 * float64(parts*k) * float64(width)                     // codes and residuals
@@ -31,15 +31,15 @@ func EstimateFit(taps []Tap, o Options, parts, drawn, relit int) Estimate {
 	macs += 1.5 * float64(parts*company) * float64(width)                          // comparing parts
 	macs += float64(companies*len(levels)) * cube(company)                         // and inverting what that takes
 	table := int64(4 * k * width)                                                  // one basis of all levels
-	rows := int64(width)*int64(2*(parts+relit)+drawn) + table*int64(o.Folds+1)     // what the autoencoder sees, leaves and learns
+	rows := int64(width)*int64(2*(parts+swayed)+drawn) + table*int64(o.Folds+1)    // what the autoencoder sees, leaves and learns
 	chunk := int64(4*2*n*chunkColumns) + int64(12*n*n)                             // of columns, and Gram matrices
 	live := int64(3*4*k*widest) + chunk + int64(8*len(levels)*n*n)                 // while one basis is made
 	live += int64(8*2*2*channelsOf(own[min(1, len(own)-1):])) * int64(parts+drawn) // descriptors
-	live += int64(4 * relit * widest)                                              // what light changes
+	live += int64(4 * swayed * widest)                                             // what conditions change
 	live += int64(2*4*cells) * int64(parts)                                        // what is left of parts, by cell
 	for i, t := range taps {
 		if i < o.LocalTaps || i >= o.FirstTap {
-			rows += int64(t.size()) * int64(parts+drawn+relit)
+			rows += int64(t.size()) * int64(parts+drawn+swayed)
 		}
 	}
 	if o.LocalTaps > 0 {

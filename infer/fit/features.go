@@ -22,7 +22,7 @@ type Features struct {
 	// lot) are never split between what is fitted and what is held out.
 	groups []int
 	drawn  []drawn
-	relit  []relit
+	swayed []swayed
 }
 
 // NewFeatures for an encoder with these taps.

@@ -15,7 +15,7 @@ const MinParts = 8
 
 // Options of a fit. The zero value of a field means its default.
 type Options struct {
-	CodeSize    int     // most entries of the code of each of the autoencoder's levels, those for light not counted; 64
+	CodeSize    int     // most entries of the code of each of the autoencoder's levels, those for conditions not counted; 64
 	LatentSize  int     // most directions of the latent model; 32
 	Folds       int     // of the cross-fit; 5
 	FalseReject float64 // the rate that the threshold is drawn for; 0.01
@@ -104,24 +104,24 @@ type Result struct {
 
 // fitter carries what the steps of one fit share.
 type fitter struct {
-	o        Options
-	eng      infer.Engine
-	features *Features
-	grid     [2]int
-	stats    []channelStats
-	taps     []Tap // of the standardized features
-	levels   []*levelFit
-	channels int         // of the standardized features
-	desc     [][]float64 // of parts, as infer.Descriptor gives them
-	oddDesc  [][]float64 // of drawn defects
-	litDesc  [][]float64 // of parts in other light
-	fold     []int
-	folds    int
-	whiten   Whitening
-	kept     int // folds beyond those, that are never left out
-	ticks    int
-	total    int
-	ctx      context.Context
+	o          Options
+	eng        infer.Engine
+	features   *Features
+	grid       [2]int
+	stats      []channelStats
+	taps       []Tap // of the standardized features
+	levels     []*levelFit
+	channels   int         // of the standardized features
+	desc       [][]float64 // of parts, as infer.Descriptor gives them
+	oddDesc    [][]float64 // of drawn defects
+	swayedDesc [][]float64 // of parts in other conditions
+	fold       []int
+	folds      int
+	whiten     Whitening
+	kept       int // folds beyond those, that are never left out
+	ticks      int
+	total      int
+	ctx        context.Context
 }
 
 // Fit learns from features what good parts look like. encoder is the graph
@@ -153,7 +153,7 @@ func (ft *fitter) tick(stage string) error {
 	ft.ticks++
 	ft.o.Progress(stage, min(ft.ticks, ft.total), ft.total)
 	for _, l := range ft.levels {
-		for _, s := range []*shelf{l.x.data, l.odd, l.lit.data} {
+		for _, s := range []*shelf{l.x.data, l.odd, l.swayed.data} {
 			if s.err != nil {
 				return s.err
 			}
@@ -171,7 +171,7 @@ func (ft *fitter) run(encoder *tflite.Model) (*Result, error) {
 	if err := ft.standardize(); err != nil {
 		return nil, err
 	}
-	judged := ft.features.Len() + ft.features.Drawn() + ft.features.Relit()
+	judged := ft.features.Len() + ft.features.Drawn() + ft.features.Swayed()
 	ft.total = ft.ticks + judged + 1
 	if ft.features.Drawn() > 0 {
 		ft.total += 3 * judged
@@ -182,7 +182,7 @@ func (ft *fitter) run(encoder *tflite.Model) (*Result, error) {
 		ft.total += chunks + ft.folds + 2*chunks*companies
 	}
 	if ft.o.LocalTaps > 0 {
-		ft.total += 2*ft.features.Len() + ft.features.Drawn() + ft.features.Relit()
+		ft.total += 2*ft.features.Len() + ft.features.Drawn() + ft.features.Swayed()
 	}
 	for _, l := range ft.levels {
 		if err := l.learn(ft); err != nil {
@@ -242,16 +242,16 @@ func (ft *fitter) load(c *composer, outputs ...int) (infer.Session, error) {
 	return ft.eng.Load(b, infer.Options{Threads: ft.o.Threads})
 }
 
-// crossFitted are parts, parts in other light and drawn defects as models score them that
+// crossFitted are parts, parts in other conditions and drawn defects as models score them that
 // saw neither them nor their fold.
-type crossFitted struct{ held, lit, odd []HeldOut }
+type crossFitted struct{ held, swayed, odd []HeldOut }
 
-// crossFit scores the parts of each fold, those in other light, and the defects drawn on
+// crossFit scores the parts of each fold, those in other conditions, and the defects drawn on
 // them, with the model of the others, whitened in each of ways.
 func (ft *fitter) crossFit(ways ...Whitening) ([]crossFitted, error) {
 	scored, models := make([]crossFitted, len(ways)), make([]*normality, len(ways))
 	for i := range scored {
-		scored[i] = crossFitted{make([]HeldOut, len(ft.desc)), make([]HeldOut, len(ft.litDesc)), make([]HeldOut, len(ft.oddDesc))}
+		scored[i] = crossFitted{make([]HeldOut, len(ft.desc)), make([]HeldOut, len(ft.swayedDesc)), make([]HeldOut, len(ft.oddDesc))}
 	}
 	for f := range ft.folds {
 		outside, _ := split(ft.fold, f)
@@ -292,9 +292,9 @@ func (m *normality) closeBases() {
 // normality with these bases, from parts.
 func (ft *fitter) normality(bases []*basis, parts []int, how Whitening) (*normality, error) {
 	m := new(normality)
-	some, lit := thinned(parts, mostSnapshots), ft.features.relitOf(parts)
+	some, swayed := thinned(parts, mostSnapshots), ft.features.swayedOf(parts)
 	for i, l := range ft.levels {
-		lm, err := l.model(bases[i], some, lit, how)
+		lm, err := l.model(bases[i], some, swayed, how)
 		if err != nil {
 			return nil, err
 		}
@@ -374,7 +374,7 @@ func (ft *fitter) scoreFold(models []*normality, f int, into []crossFitted) erro
 	if err := score(inside, func(l *levelFit) *shelf { return l.x.data }, ft.desc, func(c *crossFitted) []HeldOut { return c.held }); err != nil {
 		return err
 	}
-	if err := score(ft.features.relitOf(inside), func(l *levelFit) *shelf { return l.lit.data }, ft.litDesc, func(c *crossFitted) []HeldOut { return c.lit }); err != nil {
+	if err := score(ft.features.swayedOf(inside), func(l *levelFit) *shelf { return l.swayed.data }, ft.swayedDesc, func(c *crossFitted) []HeldOut { return c.swayed }); err != nil {
 		return err
 	}
 	return score(drawn, func(l *levelFit) *shelf { return l.odd }, ft.oddDesc, func(c *crossFitted) []HeldOut { return c.odd })
@@ -387,7 +387,7 @@ func (ft *fitter) whole() (*normality, error) {
 	bases := make([]*basis, len(ft.levels))
 	for i, l := range ft.levels {
 		var err error
-		if bases[i], err = newBasis(&l.x, l.gram, upTo(len(shots)), shots, l.light(ft.features.relit, upTo(ft.features.Relit())), ft.o.CodeSize, ft.features.room); err != nil {
+		if bases[i], err = newBasis(&l.x, l.gram, upTo(len(shots)), shots, l.sway(ft.features.swayed, upTo(ft.features.Swayed())), ft.o.CodeSize, ft.features.room); err != nil {
 			return nil, err
 		}
 	}

@@ -17,7 +17,7 @@ const latentFloor = 0.05
 const mostDescribed = 800
 
 // latentModel fits a low-rank plus isotropic Gaussian to the descriptors idx, which vary
-// by lightCounts of the second moment of changes beside.
+// by swayCounts of the second moment of changes beside.
 func latentModel(desc, changes [][]float64, idx []int, first, codeSize int) (infer.LatentModel, error) {
 	d, few := len(desc[0]), thinned(idx, mostDescribed)
 	n := len(few)
@@ -37,7 +37,7 @@ func latentModel(desc, changes [][]float64, idx []int, first, codeSize int) (inf
 		}
 	}
 	for r, c := range changes {
-		weight := math.Sqrt(lightCounts * float64(n) / float64(len(changes)))
+		weight := math.Sqrt(swayCounts * float64(n) / float64(len(changes)))
 		for j, v := range c {
 			x.Set(n+r, j, v/m.Scale[j]*weight)
 		}

@@ -13,24 +13,24 @@ import (
 // levelFit is one level while it is learned.
 type levelFit struct {
 	level
-	from   Tap // the level as a tap
-	x      rows
-	odd    *shelf        // the same of drawn defects
-	lit    rows          // and of parts in other light
-	bases  []*basis      // fold: made from the other folds
-	energy [][]float32   // part: mean square at each cell of what a basis that never saw its fold leaves
-	left   *shelf        // what energy is the mean square of, in steps of leftStep, in the order of leftAt
-	leftAt []int         // part: its row in left
-	litAt  []int         // part in other light: its row in left
-	alone  [][]float32   // part: the same of what all other parts leave, those of its group among them
-	gram   *mat.SymDense // of the snapshots
-	repeat float64       // share of the variance that bases foretell of parts they never saw (repeats)
+	from     Tap // the level as a tap
+	x        rows
+	odd      *shelf        // the same of drawn defects
+	swayed   rows          // and of parts in other conditions
+	bases    []*basis      // fold: made from the other folds
+	energy   [][]float32   // part: mean square at each cell of what a basis that never saw its fold leaves
+	left     *shelf        // what energy is the mean square of, in steps of leftStep, in the order of leftAt
+	leftAt   []int         // part: its row in left
+	swayedAt []int         // part in other conditions: its row in left
+	alone    [][]float32   // part: the same of what all other parts leave, those of its group among them
+	gram     *mat.SymDense // of the snapshots
+	repeat   float64       // share of the variance that bases foretell of parts they never saw (repeats)
 }
 
 func (l *levelFit) close() {
 	l.x.data.close()
 	l.odd.close()
-	l.lit.data.close()
+	l.swayed.data.close()
 	l.left.close()
 	l.closeBases()
 }
@@ -44,10 +44,10 @@ func (l *levelFit) closeBases() {
 
 // standardize runs the pooling of levels and the head over every part's taps: the
 // teach matrices, and the descriptors of parts, of drawn defects and of parts in other
-// light.
+// conditions.
 func (ft *fitter) standardize() error {
 	f := ft.features
-	ft.total = 4*f.Len() + 2*f.Drawn() + f.Relit() + 20
+	ft.total = 4*f.Len() + 2*f.Drawn() + f.Swayed() + 20
 	for i := range ft.taps {
 		ft.stats = append(ft.stats, f.stats(ft.o.FirstTap+i))
 	}
@@ -61,8 +61,8 @@ func (ft *fitter) standardize() error {
 		from := l.of(f.Taps)
 		ft.levels = append(ft.levels, &levelFit{
 			level: l, from: from, odd: &shelf{room: f.room}, left: &shelf{room: f.room},
-			x:   rows{width: l.width(), channels: l.channels, step: from.Scale, data: &shelf{room: f.room}},
-			lit: rows{width: l.width(), channels: l.channels, step: from.Scale, data: &shelf{room: f.room}},
+			x:      rows{width: l.width(), channels: l.channels, step: from.Scale, data: &shelf{room: f.room}},
+			swayed: rows{width: l.width(), channels: l.channels, step: from.Scale, data: &shelf{room: f.room}},
 		})
 	}
 	s, err := ft.load(c, append(c.pooled(ls, f.Taps, in), c.head(ft.taps, in[ft.o.FirstTap:], ft.stats))...)
@@ -99,12 +99,12 @@ func (ft *fitter) standardize() error {
 		}
 		ft.oddDesc = append(ft.oddDesc, desc)
 	}
-	for _, r := range f.relit {
-		desc, err := keep(r.number, func(l *levelFit) *shelf { return l.lit.data })
+	for _, r := range f.swayed {
+		desc, err := keep(r.number, func(l *levelFit) *shelf { return l.swayed.data })
 		if err != nil {
 			return err
 		}
-		ft.litDesc = append(ft.litDesc, desc)
+		ft.swayedDesc = append(ft.swayedDesc, desc)
 	}
 	if ft.o.Spend {
 		for _, s := range f.rows[ft.o.LocalTaps:] {
@@ -131,11 +131,11 @@ func (l *levelFit) learn(ft *fitter) error {
 		return err
 	}
 	l.energy, l.leftAt = make([][]float32, l.x.data.len()), make([]int, l.x.data.len())
-	l.litAt = make([]int, l.lit.data.len())
+	l.swayedAt = make([]int, l.swayed.data.len())
 	for f := range ft.folds {
 		outside, inside := split(ft.fold, f)
 		at, shots := snapshotsOutside(ft.fold, f)
-		b, err := newBasis(&l.x, l.gram, at, shots, l.light(ft.features.relit, ft.features.relitOf(outside)), ft.o.CodeSize, ft.features.room)
+		b, err := newBasis(&l.x, l.gram, at, shots, l.sway(ft.features.swayed, ft.features.swayedOf(outside)), ft.o.CodeSize, ft.features.room)
 		if err != nil {
 			return err
 		}
@@ -143,7 +143,7 @@ func (l *levelFit) learn(ft *fitter) error {
 		if err := l.leaves(b, &l.x, inside, l.leftAt, l.energy); err != nil {
 			return err
 		}
-		if err := l.leaves(b, &l.lit, ft.features.relitOf(inside), l.litAt, nil); err != nil {
+		if err := l.leaves(b, &l.swayed, ft.features.swayedOf(inside), l.swayedAt, nil); err != nil {
 			return err
 		}
 		if err := ft.tick("learning"); err != nil {
@@ -232,8 +232,8 @@ func (l *levelFit) square(energy, row []float32, from int) {
 }
 
 // model of the level with basis b, from what is left of parts, whitened as how says, by what
-// is left of lit as well.
-func (l *levelFit) model(b *basis, parts, lit []int, how Whitening) (levelModel, error) {
+// is left of swayed as well.
+func (l *levelFit) model(b *basis, parts, swayed []int, how Whitening) (levelModel, error) {
 	m := levelModel{level: l.level, from: l.from, basis: b, energy: l.energy}
 	rms := func(energy [][]float32) float64 {
 		sum := 0.0
@@ -248,7 +248,7 @@ func (l *levelFit) model(b *basis, parts, lit []int, how Whitening) (levelModel,
 	m.whiteRMS = m.rms
 	if how != WhitenNothing {
 		var err error
-		if m.white, err = l.whitener(rowsAt(l.leftAt, parts), rowsAt(l.litAt, lit), how); err != nil {
+		if m.white, err = l.whitener(rowsAt(l.leftAt, parts), rowsAt(l.swayedAt, swayed), how); err != nil {
 			return m, err
 		}
 		m.energy = l.whiteEnergy(m.white, parts)

@@ -35,7 +35,7 @@ const (
 
 // chooseWhitening scores held-out parts and drawn defects with what is left of them as it
 // is and whitened either way, and, where the better way is worth it, both ways; it keeps the
-// simplest that tells the defects as well as any, from parts in other light too, and returns
+// simplest that tells the defects as well as any, from parts in other conditions too, and returns
 // its scores. Where parts repeat to a pixel, places set against themselves show faint defects
 // at quiet ones; where they do not, the variance at one place is little more than chance, but
 // channels may still vary together.
@@ -68,15 +68,15 @@ func (ft *fitter) chooseWhitening() (held, odd []HeldOut, err error) {
 }
 
 // wrongly is the share of pairs of a part and a drawn defect that the reconstruction ranks
-// wrongly; those of parts in other light weigh lightCounts beside those of held-out ones.
+// wrongly; those of parts in other conditions weigh swayCounts beside those of held-out ones.
 func (c *crossFitted) wrongly() float64 {
 	of := func(held []HeldOut) float64 {
 		return 1 - DrawnAUROC(held, c.odd, func(h HeldOut) float64 { return h.Raw.Reconstruction })
 	}
-	if len(c.lit) == 0 {
+	if len(c.swayed) == 0 {
 		return of(c.held)
 	}
-	return (of(c.held) + lightCounts*of(c.lit)) / (1 + lightCounts)
+	return (of(c.held) + swayCounts*of(c.swayed)) / (1 + swayCounts)
 }
 
 // Constants of the whitening.
@@ -98,9 +98,9 @@ type whitener struct {
 	apart []float32 // channels x channels; nil: none
 }
 
-// whitener of what is left of parts, in rows parts of left. Channels that light moves
-// together, in rows lit, are set apart as well, weighing lightCounts.
-func (l *levelFit) whitener(parts, lit []int, how Whitening) (*whitener, error) {
+// whitener of what is left of parts, in rows parts of left. Channels that conditions move
+// together, in rows swayed, are set apart as well, weighing swayCounts.
+func (l *levelFit) whitener(parts, swayed []int, how Whitening) (*whitener, error) {
 	w := new(whitener)
 	if how&WhitenPlaces != 0 {
 		w.place = l.placeFactors(parts)
@@ -111,7 +111,7 @@ func (l *levelFit) whitener(parts, lit []int, how Whitening) (*whitener, error) 
 	c := l.channels
 	cov := make([]float32, c*c)
 	l.addCovariance(cov, 1, w.place, parts)
-	l.addCovariance(cov, lightCounts, w.place, lit)
+	l.addCovariance(cov, swayCounts, w.place, swayed)
 	power := 0.0
 	for i := range c {
 		power += float64(cov[i*c+i]) / float64(c)

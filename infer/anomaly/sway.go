@@ -12,10 +12,10 @@ const (
 	swayGreen  = 0.025 // of green
 )
 
-// Relight returns p as it would look in a little more or less light, warmer or colder: what
+// Sway returns p as it would look in a little more or less light, warmer or colder: what
 // lamps do as they age, and daylight does through the day. Grey pictures stay grey. What
-// Relight returns is as good as p.
-func Relight(p Picture, r *rand.Rand) Picture {
+// Sway returns is as good as p.
+func Sway(p Picture, r *rand.Rand) Picture {
 	all, warm, green := swayLight*r.NormFloat64(), swayWarmth*r.NormFloat64(), swayGreen*r.NormFloat64()
 	if p.grey() {
 		warm, green = 0, 0

@@ -9,17 +9,17 @@ import (
 	"winnow/infer"
 )
 
-// swaying is a level of n rows of noise, to the first lit of which what light does is added
+// swaying is a level of n rows of noise, to the first swayed of which what conditions do is added
 // along two fixed directions, the second a fifth as far; where known, all rows vary along
 // the first of them as well.
-func swaying(t *testing.T, n, lit int, known bool) (l *levelFit, along [2][]float64, idx []int) {
+func swaying(t *testing.T, n, swayed int, known bool) (l *levelFit, along [2][]float64, idx []int) {
 	t.Helper()
 	r := rand.New(rand.NewPCG(3, 3))
 	l = &levelFit{level: level{h: 8, w: 8, channels: 4}}
 	of := func() rows {
 		return rows{width: l.width(), channels: l.channels, step: 0.5, data: &shelf{room: &room{left: MemoryRoom}}}
 	}
-	l.x, l.lit = of(), of()
+	l.x, l.swayed = of(), of()
 	for d := range along {
 		along[d] = make([]float64, l.width())
 		for i := range along[d] {
@@ -45,22 +45,22 @@ func swaying(t *testing.T, n, lit int, known bool) (l *levelFit, along [2][]floa
 			v[j] = 3*r.NormFloat64() + own*along[0][j]
 		}
 		add(&l.x, v)
-		if i < lit {
+		if i < swayed {
 			a, b := 20*r.NormFloat64(), 4*r.NormFloat64()
 			for j := range v {
 				v[j] += a*along[0][j] + b*along[1][j]
 			}
-			add(&l.lit, v)
+			add(&l.swayed, v)
 			idx = append(idx, i)
 		}
 	}
 	return l, along, idx
 }
 
-// TestLightAddsItsDirections: a basis gains the directions along which light changes parts
-// more than parts vary in the last of its own, orthonormal to them, and what light does is
+// TestConditionsAddTheirDirections: a basis gains the directions along which conditions change parts
+// more than parts vary in the last of its own, orthonormal to them, and what conditions do is
 // reconstructed then; where parts vary so themselves it gains only what is new.
-func TestLightAddsItsDirections(t *testing.T) {
+func TestConditionsAddTheirDirections(t *testing.T) {
 	for _, known := range []bool{false, true} {
 		const n, own = 60, 6
 		l, along, idx := swaying(t, n, 24, known)
@@ -69,15 +69,15 @@ func TestLightAddsItsDirections(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		relits := make([]relit, len(idx))
+		of := make([]swayed, len(idx))
 		for i, p := range idx {
-			relits[i] = relit{source: p}
+			of[i] = swayed{source: p}
 		}
-		plain, err := newBasis(&l.x, g, all, all, light{}, own, &room{left: MemoryRoom})
+		plain, err := newBasis(&l.x, g, all, all, sway{}, own, &room{left: MemoryRoom})
 		if err != nil {
 			t.Fatal(err)
 		}
-		b, err := newBasis(&l.x, g, all, all, l.light(relits, idx), own, &room{left: MemoryRoom})
+		b, err := newBasis(&l.x, g, all, all, l.sway(of, idx), own, &room{left: MemoryRoom})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -85,8 +85,8 @@ func TestLightAddsItsDirections(t *testing.T) {
 		if known {
 			want = 1
 		}
-		if plain.k != own || b.k != own+want || len(b.light) != want {
-			t.Fatalf("known %t: %d directions and %d of light, without light %d", known, b.k, len(b.light), plain.k)
+		if plain.k != own || b.k != own+want || len(b.sway) != want {
+			t.Fatalf("known %t: %d directions and %d of conditions, without other conditions %d", known, b.k, len(b.sway), plain.k)
 		}
 		p := b.rows(0, l.width())
 		for i := range b.k {
@@ -121,14 +121,14 @@ func TestLightAddsItsDirections(t *testing.T) {
 			}
 		}
 		if got := left(plain, 1); got < 0.5 {
-			t.Errorf("known %t: only %.2f of what light does is left without knowing light", known, got)
+			t.Errorf("known %t: only %.2f of what conditions do is left without knowing conditions", known, got)
 		}
 	}
 }
 
-// TestWindowsVaryAsLightChangesThem: the second moment of a change in every window is added
+// TestWindowsVaryAsConditionsChangeThem: the second moment of a change in every window is added
 // with its weight.
-func TestWindowsVaryAsLightChangesThem(t *testing.T) {
+func TestWindowsVaryAsConditionsChangeThem(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 5))
 	s := newSurround([2]int{fieldSide, fieldSide}, fieldChannels, 1, 50)
 	var plain []byte
@@ -137,12 +137,12 @@ func TestWindowsVaryAsLightChangesThem(t *testing.T) {
 		s.add(0, plain)
 	}
 	_, before := s.moments([]int{0})
-	lit := make([]byte, len(plain))
+	swayed := make([]byte, len(plain))
 	for i, b := range plain {
-		lit[i] = byte(int8(b) + int8(i%fieldChannels) + 1)
+		swayed[i] = byte(int8(b) + int8(i%fieldChannels) + 1)
 	}
 	for first := range 3 {
-		s.addChange(0, lit, plain, 10.0/3, first, 3)
+		s.addChange(0, swayed, plain, 10.0/3, first, 3)
 	}
 	_, after := s.moments([]int{0})
 	centre := 4 * fieldChannels
@@ -156,9 +156,9 @@ func TestWindowsVaryAsLightChangesThem(t *testing.T) {
 	}
 }
 
-// TestDescriptorsVaryAsLightChangesThem: what light changes of descriptors is nearer to
-// good parts than a change of the same length that light does not make.
-func TestDescriptorsVaryAsLightChangesThem(t *testing.T) {
+// TestDescriptorsVaryAsConditionsChangeThem: what conditions change of descriptors is nearer to
+// good parts than a change of the same length that conditions do not make.
+func TestDescriptorsVaryAsConditionsChangeThem(t *testing.T) {
 	r := rand.New(rand.NewPCG(6, 6))
 	const n, d = 60, 20
 	desc := make([][]float64, n)
@@ -182,18 +182,18 @@ func TestDescriptorsVaryAsLightChangesThem(t *testing.T) {
 		}
 		as, unlike := far(&m, change(0)), far(&m, change(1))
 		if changes == nil && (as < 0.5*unlike || as > 2*unlike) || changes != nil && as > 0.5*unlike {
-			t.Errorf("with %d changes: %.2f as light does, %.2f otherwise", len(changes), as, unlike)
+			t.Errorf("with %d changes: %.2f as conditions do, %.2f otherwise", len(changes), as, unlike)
 		}
 	}
 }
 
-// TestChannelsThatLightMovesAreSetApart: two channels that light moves together count less
-// together, and no less apart, than without light.
-func TestChannelsThatLightMovesAreSetApart(t *testing.T) {
+// TestChannelsThatConditionsMoveAreSetApart: two channels that conditions move together count less
+// together, and no less apart, than without other conditions.
+func TestChannelsThatConditionsMoveAreSetApart(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 9))
-	const parts, lit = 200, 40
+	const parts, swayed = 200, 40
 	drawn := 0
-	l := leavings(t, parts+lit, func(row []float64) {
+	l := leavings(t, parts+swayed, func(row []float64) {
 		drawn++
 		for i := 0; i < len(row); i += 2 {
 			row[i], row[i+1] = 10*r.NormFloat64(), 10*r.NormFloat64()
@@ -203,8 +203,8 @@ func TestChannelsThatLightMovesAreSetApart(t *testing.T) {
 			}
 		}
 	})
-	ratio := func(lit []int) float64 { // of what counts of both moving together and against each other
-		w, err := l.whitener(upTo(parts), lit, WhitenChannels)
+	ratio := func(swayed []int) float64 { // of what counts of both moving together and against each other
+		w, err := l.whitener(upTo(parts), swayed, WhitenChannels)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -212,16 +212,16 @@ func TestChannelsThatLightMovesAreSetApart(t *testing.T) {
 		return float64((a[0] + a[1]) / (a[0] - a[1]))
 	}
 	if got := ratio(nil); got < 0.9 || got > 1.1 {
-		t.Errorf("without light, moving together counts %.2f times moving apart", got)
+		t.Errorf("without other conditions, moving together counts %.2f times moving apart", got)
 	}
-	if got := ratio(upTo(parts + lit)[parts:]); got > 0.8 {
-		t.Errorf("with light, moving together still counts %.2f times moving apart", got)
+	if got := ratio(upTo(parts + swayed)[parts:]); got > 0.8 {
+		t.Errorf("with other conditions, moving together still counts %.2f times moving apart", got)
 	}
 }
 
-// TestRelitBelongsToItsPart: what is held out with a part holds its likeness in other light
+// TestSwayedBelongsToItsPart: what is held out with a part holds its likeness in other conditions
 // out as well, and what is no part, or no feature map of one, is refused.
-func TestRelitBelongsToItsPart(t *testing.T) {
+func TestSwayedBelongsToItsPart(t *testing.T) {
 	f := NewFeatures([]Tap{{Name: "tap", Height: 1, Width: 1, Channels: 2, Scale: 1}})
 	defer f.Close()
 	for i := range 3 {
@@ -230,31 +230,31 @@ func TestRelitBelongsToItsPart(t *testing.T) {
 		}
 	}
 	for _, part := range []int{2, 0, 2} {
-		if err := f.AddRelit(part, [][]byte{{3, 4}}); err != nil {
+		if err := f.AddSwayed(part, [][]byte{{3, 4}}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, part := range []int{-1, 3} {
-		if err := f.AddRelit(part, [][]byte{{3, 4}}); err == nil {
+		if err := f.AddSwayed(part, [][]byte{{3, 4}}); err == nil {
 			t.Errorf("part %d of 3 is taken", part)
 		}
 	}
-	if err := f.AddRelit(0, [][]byte{{3}}); err == nil {
+	if err := f.AddSwayed(0, [][]byte{{3}}); err == nil {
 		t.Error("half a feature map is taken")
 	}
-	if f.Relit() != 3 {
-		t.Errorf("%d in other light, want 3", f.Relit())
+	if f.Swayed() != 3 {
+		t.Errorf("%d in other conditions, want 3", f.Swayed())
 	}
 	for part, want := range [][]int{{1}, nil, {0, 2}} {
-		if got := f.relitOf([]int{part}); !slices.Equal(got, want) {
-			t.Errorf("of part %d in other light: %v, want %v", part, got, want)
+		if got := f.swayedOf([]int{part}); !slices.Equal(got, want) {
+			t.Errorf("of part %d in other conditions: %v, want %v", part, got, want)
 		}
 	}
 }
 
-// TestPartsInOtherLightWeighAChoice: pairs with parts in other light count a tenth of those
+// TestPartsInOtherConditionsWeighAChoice: pairs with parts in other conditions count a tenth of those
 // with held-out parts.
-func TestPartsInOtherLightWeighAChoice(t *testing.T) {
+func TestPartsInOtherConditionsWeighAChoice(t *testing.T) {
 	at := func(scores ...float64) []HeldOut {
 		h := make([]HeldOut, len(scores))
 		for i, v := range scores {
@@ -266,9 +266,9 @@ func TestPartsInOtherLightWeighAChoice(t *testing.T) {
 	if got, want := c.wrongly(), 1.0/8; math.Abs(got-want) > 1e-12 {
 		t.Errorf("%.4f of pairs are ranked wrongly, want %.4f", got, want)
 	}
-	c.lit = at(4, 9)
-	if got, want := c.wrongly(), (1.0/8+lightCounts*3.0/4)/(1+lightCounts); math.Abs(got-want) > 1e-12 {
-		t.Errorf("with other light, %.4f of pairs are ranked wrongly, want %.4f", got, want)
+	c.swayed = at(4, 9)
+	if got, want := c.wrongly(), (1.0/8+swayCounts*3.0/4)/(1+swayCounts); math.Abs(got-want) > 1e-12 {
+		t.Errorf("with other conditions, %.4f of pairs are ranked wrongly, want %.4f", got, want)
 	}
 }
 

@@ -19,8 +19,8 @@ func TestRelightTurnsLampsAndNothingElse(t *testing.T) {
 	var factors [3][]float64
 	same := 0
 	for seed := range uint64(200) {
-		q := Relight(p, rand.New(rand.NewPCG(seed, 1)))
-		if again := Relight(p, rand.New(rand.NewPCG(seed, 1))); !bytes.Equal(q.Pix, again.Pix) {
+		q := Sway(p, rand.New(rand.NewPCG(seed, 1)))
+		if again := Sway(p, rand.New(rand.NewPCG(seed, 1))); !bytes.Equal(q.Pix, again.Pix) {
 			t.Fatalf("seed %d: two pictures", seed)
 		}
 		for c := range 3 {
@@ -40,7 +40,7 @@ func TestRelightTurnsLampsAndNothingElse(t *testing.T) {
 				}
 			}
 		}
-		g := Relight(grey, rand.New(rand.NewPCG(seed, 1)))
+		g := Sway(grey, rand.New(rand.NewPCG(seed, 1)))
 		if !g.grey() {
 			t.Fatalf("seed %d: a grey picture is coloured", seed)
 		}
