@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"winnow/capture/corrupt"
 	"winnow/capture/pixfmt"
 	"winnow/edge"
 	"winnow/edge/evaluate"
@@ -35,7 +36,7 @@ func litPart(t *testing.T, dir, name string, light float64, r *rand.Rand) string
 	img := image.NewGray(image.Rect(0, 0, 96, 96))
 	for y := range 96 {
 		for x := range 96 {
-			v := 80 + 60*float64((x/12+y/12)%2) + 4*r.NormFloat64()
+			v := 80 + 60*float64((x/12+y/12)%2) + 3*r.NormFloat64()
 			img.SetGray(x, y, color.Gray{Y: uint8(max(0, min(255, v*light)))})
 		}
 	}
@@ -74,7 +75,7 @@ func TestLevelIsTriedOnlyWhereLightChanges(t *testing.T) {
 // litJudge judges by a package that ps taught, its light levelled as asked.
 func litJudge(t *testing.T, ps []evaluate.Picture, level string) *infer.Judge {
 	t.Helper()
-	taught, err := teachPictures(context.Background(), "lit", ps, teachFlags{level: level, falseReject: 0.05, threads: 1}, newProgress(io.Discard))
+	taught, err := teachPictures(context.Background(), "lit", ps, teachFlags{input: "96x96", level: level, falseReject: 0.05, threads: 1}, newProgress(io.Discard))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,18 +130,35 @@ func TestLevelledPackageBearsLessLight(t *testing.T) {
 	}
 }
 
-// TestLightThatSwaysIsNoDefect: parts taught in steady light are accepted in a tenth less
-// and a tenth more of it, which no taught part was taken in, and a blot on them is rejected.
-func TestLightThatSwaysIsNoDefect(t *testing.T) {
+// TestSwayingConditionsAreNoDefect: parts taught in steady conditions are accepted in a
+// tenth less light and a tenth more, with more noise and in softer focus, in which no taught
+// part was taken, and a blot on them is rejected.
+func TestSwayingConditionsAreNoDefect(t *testing.T) {
 	t.Parallel()
 	j := litJudge(t, litParts(t, t.TempDir(), 40, 0), levelRaw)
 	r := rand.New(rand.NewPCG(11, 12))
-	for _, light := range []float64{1, 0.9, 1.1} {
+	for _, c := range []struct {
+		name  string
+		light float64
+		kind  corrupt.Kind // "": none
+		grade int
+	}{
+		{"as they were taught", 1, "", 0},
+		{"in less light", 0.9, "", 0},
+		{"in more light", 1.1, "", 0},
+		{"with more noise", 1, corrupt.Noise, 1},
+		{"in softer focus", 1, corrupt.Blur, 1},
+	} {
 		rejected := 0
-		for range 20 {
+		for i := range 20 {
 			f, v := new(edge.Frame), new(edge.Verdict)
-			if err := pixfmt.ReadImageInto(f, litPart(t, t.TempDir(), "p.png", light, r)); err != nil {
+			if err := pixfmt.ReadImageInto(f, litPart(t, t.TempDir(), "p.png", c.light, r)); err != nil {
 				t.Fatal(err)
+			}
+			if c.kind != "" {
+				if err := corrupt.Apply(f, c.kind, c.grade, 1, uint64(i)); err != nil {
+					t.Fatal(err)
+				}
 			}
 			if err := j.Judge(f, v); err != nil {
 				t.Fatal(err)
@@ -157,11 +175,11 @@ func TestLightThatSwaysIsNoDefect(t *testing.T) {
 				t.Fatal(err)
 			}
 			if v.Decision == edge.Accept {
-				t.Errorf("%g of the light: a blot is accepted", light)
+				t.Errorf("%s: a blot is accepted", c.name)
 			}
 		}
 		if rejected > 4 {
-			t.Errorf("%g of the light: %d of 20 good parts are rejected", light, rejected)
+			t.Errorf("%s: %d of 20 good parts are rejected", c.name, rejected)
 		}
 	}
 }

@@ -17,7 +17,8 @@ const latentFloor = 0.05
 const mostDescribed = 800
 
 // latentModel fits a low-rank plus isotropic Gaussian to the descriptors idx, which vary
-// by swayCounts of the second moment of changes beside.
+// by swayCounts of the second moment of changes beside, and then in swayDirections more, at
+// most.
 func latentModel(desc, changes [][]float64, idx []int, first, codeSize int) (infer.LatentModel, error) {
 	d, few := len(desc[0]), thinned(idx, mostDescribed)
 	n := len(few)
@@ -44,7 +45,7 @@ func latentModel(desc, changes [][]float64, idx []int, first, codeSize int) (inf
 	}
 	var g mat.SymDense
 	g.SymOuterK(1, x)
-	values, u, err := leading(&g, max(2, CodeSize(n, codeSize)))
+	values, u, err := leading(&g, max(2, CodeSize(n, codeSize))+min(len(changes), swayDirections))
 	if err != nil {
 		return m, err
 	}

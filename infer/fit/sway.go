@@ -11,7 +11,7 @@ import (
 
 // Constants of what other conditions teach.
 const (
-	swayDirections = 5     // that a code gains, at most: light sways in three ways, focus and noise in one each, and features bend
+	swayDirections = 7     // that a code gains, at most: light sways in three ways, focus and noise in one each, and features bend
 	swayReach      = 3     // deviations of conditions that a code's range holds
 	swayCounts     = 0.1   // weight of parts in other conditions, or of what conditions change, beside how good parts vary, in the other views and in whitening
 	swayRows       = 4_000 // windows of parts in other conditions that the surroundings' view looks at, about
