@@ -1,9 +1,13 @@
 package fit
 
 import (
+	"context"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"testing"
+
+	"winnow/infer/native"
 )
 
 // leavings is a level of 4x4 cells of two channels, of which n parts leave what draw gives.
@@ -118,6 +122,67 @@ func TestChannelsAreSetApart(t *testing.T) {
 		})
 		if got := float64(energy[7][3]); math.Abs(got-want) > 1e-4*want {
 			t.Errorf("%v: energy at cell 3: %g, want %g", how, got, want)
+		}
+	}
+}
+
+// TestWaysAtOnceScoreAsEachAlone: one graph of a fold that whitens in several ways gives
+// each part, part in other conditions and drawn defect the scores of a graph of one way.
+func TestWaysAtOnceScoreAsEachAlone(t *testing.T) {
+	taps := []Tap{{Name: "fine", Height: 16, Width: 16, Channels: 3, Scale: 0.1}, {Name: "deep", Height: 8, Width: 8, Channels: 2, Scale: 0.1}}
+	r := rand.New(rand.NewPCG(2, 2))
+	part := func() (maps [][]byte) {
+		for _, tap := range taps {
+			m := make([]byte, tap.size())
+			for i := range m {
+				m[i] = byte(int8(20*math.Sin(float64(i)) + 8*r.NormFloat64()))
+			}
+			maps = append(maps, m)
+		}
+		return maps
+	}
+	f := NewFeatures(taps)
+	defer f.Close()
+	cover := make([]byte, 16*16)
+	cover[40] = 255
+	for i := range 20 {
+		err := f.Add(i, part())
+		if err == nil {
+			err = f.AddSwayed(i, part())
+		}
+		if err == nil {
+			err = f.AddDrawn(i, 0, part(), cover, 16, 16)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	ft := &fitter{o: Options{}.withDefaults(taps), eng: native.New(), features: f, taps: taps, grid: [2]int{8, 8}, ctx: context.Background()}
+	ft.fold, ft.folds = folds(f.groups, ft.o.Folds, 0)
+	if err := ft.standardize(); err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range ft.levels {
+		defer l.close()
+		if err := l.learn(ft); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ways := []Whitening{WhitenNothing, WhitenPlaces, WhitenChannels, WhitenBoth}
+	all, err := ft.crossFit(ways...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, way := range ways {
+		alone, err := ft.crossFit(way)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(all[i], alone[0]) {
+			t.Errorf("%v scores otherwise beside others than alone", way)
+		}
+		if i > 0 && reflect.DeepEqual(all[i].odd, all[0].odd) {
+			t.Errorf("%v scores as nothing does", way)
 		}
 	}
 }
