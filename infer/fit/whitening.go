@@ -29,7 +29,7 @@ func (w Whitening) String() string {
 // them rank by chance: whitened parts bear less that taught ones did not show, and the second
 // way costs each part its time beside the first.
 const (
-	whiteningWorth   = 1.0 / 14
+	whiteningWorth   = 1.0 / 19
 	whitenedTwiceFor = 1.0 / 10
 )
 
