@@ -17,9 +17,10 @@ func floats(p Picture) []float32 {
 	return v
 }
 
-// TestSwayLeavesPartsAsTheyAre: Sway changes every picture, and each a little: its mean by no
-// more than light may, what lies where by next to nothing; a grey picture stays grey; the
-// same seed gives the same picture.
+// TestSwayLeavesPartsAsTheyAre: Sway changes every picture a little: each channel's mean by a
+// number of its own, about as far from 1 as light sways, what lies where by next to nothing;
+// about half of the pictures in light alone, some of the others softer. A grey picture stays
+// grey, and sways too; the same seed gives the same picture.
 func TestSwayLeavesPartsAsTheyAre(t *testing.T) {
 	p := waves(64, 48, 0)
 	grey := Picture{p.W, p.H, bytes.Clone(p.Pix)}
@@ -29,8 +30,11 @@ func TestSwayLeavesPartsAsTheyAre(t *testing.T) {
 	if p.grey() || !grey.grey() {
 		t.Fatal("a coloured picture passes for grey, or a grey one for coloured")
 	}
-	var logs []float64
-	for seed := range uint64(200) {
+	const n = 200
+	var logs [3][]float64
+	same, inLightAlone, softer := 0, 0, 0
+	before := floats(p)
+	for seed := range uint64(n) {
 		q := Sway(p, rand.New(rand.NewPCG(seed, 1)))
 		if again := Sway(p, rand.New(rand.NewPCG(seed, 1))); !bytes.Equal(q.Pix, again.Pix) {
 			t.Fatalf("seed %d: two pictures", seed)
@@ -38,25 +42,91 @@ func TestSwayLeavesPartsAsTheyAre(t *testing.T) {
 		if bytes.Equal(q.Pix, p.Pix) {
 			t.Errorf("seed %d: nothing sways", seed)
 		}
-		if g := Sway(grey, rand.New(rand.NewPCG(seed, 1))); !g.grey() {
+		g := Sway(grey, rand.New(rand.NewPCG(seed, 1)))
+		if !g.grey() {
 			t.Fatalf("seed %d: a grey picture is coloured", seed)
 		}
-		before, after := floats(p), floats(q)
-		sum, to := 0.0, 0.0
-		for i := range before {
-			sum, to = sum+float64(before[i]), to+float64(after[i])
+		if bytes.Equal(g.Pix, grey.Pix) {
+			same++
 		}
-		logs = append(logs, math.Log(to/sum))
+		after := floats(q)
+		off, steep, was := 0.0, 0.0, 0.0
+		for c := range 3 {
+			sum, to := 0.0, 0.0
+			for i := c; i < len(before); i += 3 {
+				if int8(q.Pix[i]) == 127 {
+					continue // clipped
+				}
+				sum, to = sum+float64(before[i]), to+float64(after[i])
+			}
+			by := to / sum
+			logs[c] = append(logs[c], math.Log(by))
+			for i := c; i+3 < len(before); i += 3 {
+				off = max(off, math.Abs(float64(after[i])-min(float64(before[i])*by, 255)))
+				was += by * by * math.Pow(float64(before[i+3]-before[i]), 2)
+				steep += math.Pow(float64(after[i+3]-after[i]), 2)
+			}
+		}
+		if off <= 1 {
+			inLightAlone++
+		}
+		if steep < 0.95*was {
+			softer++
+		}
 		if c := correlation(before, after); c < 0.85 {
 			t.Errorf("seed %d: what is left correlates by %.2f", seed, c)
 		}
 	}
-	sum := 0.0
-	for _, l := range logs {
-		sum += l * l / float64(len(logs))
+	for c, want := range [3]float64{math.Hypot(swayLight, swayWarmth), math.Hypot(swayLight, swayGreen), math.Hypot(swayLight, swayWarmth)} {
+		sum := 0.0
+		for _, l := range logs[c] {
+			sum += l * l / n
+		}
+		if got := math.Sqrt(sum); got < 0.8*want || got > 1.2*want {
+			t.Errorf("channel %d sways by %.3f, want about %.3f", c, got, want)
+		}
 	}
-	if got := math.Sqrt(sum); got < 0.8*swayLight || got > 1.3*swayLight {
-		t.Errorf("light sways by %.3f, want about %g", got, swayLight)
+	apart := 0.0
+	for i := range n {
+		d := (logs[0][i] - logs[2][i]) / 2
+		apart += d * d / n
+	}
+	if got := math.Sqrt(apart); got < 0.8*swayWarmth || got > 1.2*swayWarmth {
+		t.Errorf("red sways against blue by %.3f, want about %g", got, swayWarmth)
+	}
+	if same > n/20 {
+		t.Errorf("%d of %d grey pictures stay the same", same, n)
+	}
+	if inLightAlone < n*2/5 || inLightAlone > n*3/5 {
+		t.Errorf("%d of %d pictures sway in light alone", inLightAlone, n)
+	}
+	if softer < n/10 || softer > n/2 {
+		t.Errorf("%d of %d pictures are softer", softer, n)
+	}
+}
+
+// TestSwayAddsNoise: a flat picture, which no focus changes, comes back with noise half of
+// the time, whose deviation sways as it is said to.
+func TestSwayAddsNoise(t *testing.T) {
+	flat := Picture{32, 32, make([]byte, 32*32*3)}
+	const n = 400
+	noisy, power := 0, 0.0
+	for seed := range uint64(n) {
+		v := floats(Sway(flat, rand.New(rand.NewPCG(seed, 1))))
+		sum, sqr := 0.0, 0.0
+		for _, x := range v {
+			sum, sqr = sum+float64(x)/float64(len(v)), sqr+float64(x)*float64(x)/float64(len(v))
+		}
+		if variance := sqr - sum*sum; variance > 1e-6 {
+			noisy++
+			power += variance
+		}
+	}
+	if noisy < n*2/5 || noisy > n*3/5 {
+		t.Errorf("%d of %d pictures are noisy", noisy, n)
+	}
+	if got := math.Sqrt(power / float64(noisy)); got < 0.8*swayNoise || got > 1.2*swayNoise {
+		t.Errorf("noise deviates by %.2f, want about %d", got, swayNoise)
 	}
 }
 

@@ -73,11 +73,11 @@ type sway struct {
 	plainAt, swayedAt []int
 }
 
-// sway of the level's parts whose numbers among swayed ones are idx.
-func (l *levelFit) sway(swayed []swayed, idx []int) sway {
+// sway of the level's parts whose numbers among all swayed ones are idx.
+func (l *levelFit) sway(all []swayed, idx []int) sway {
 	t := sway{plain: &l.x, swayed: &l.swayed, swayedAt: idx}
 	for _, i := range idx {
-		t.plainAt = append(t.plainAt, swayed[i].source)
+		t.plainAt = append(t.plainAt, all[i].source)
 	}
 	return t
 }

@@ -180,6 +180,9 @@ func TestDescriptorsVaryAsConditionsChangeThem(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if len(m.Basis) != 8+len(changes) {
+			t.Errorf("with %d changes: %d directions, want 8 and one for each change", len(changes), len(m.Basis))
+		}
 		as, unlike := far(&m, change(0)), far(&m, change(1))
 		if changes == nil && (as < 0.5*unlike || as > 2*unlike) || changes != nil && as > 0.5*unlike {
 			t.Errorf("with %d changes: %.2f as conditions do, %.2f otherwise", len(changes), as, unlike)
