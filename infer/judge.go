@@ -149,6 +149,9 @@ func (j *Judge) checkShapes() error {
 			return fmt.Errorf("the graph's outputs %v do not hold the local map of its statistics (%d values)", out, n)
 		}
 	}
+	if m, at := j.stats.Wide, j.stats.OutWide(); m != nil && (len(out) <= at || out[at].Elements() != m.Size()) {
+		return fmt.Errorf("the graph's outputs %v do not hold the wide map of its statistics (%d values)", out, m.Size())
+	}
 	for _, o := range out {
 		if o.Type != Int8 {
 			return fmt.Errorf("output %q of the graph is %v, int8 is needed", o.Name, o.Type)

@@ -10,8 +10,9 @@ import (
 // All its arithmetic is exact or explicitly rounded: see fixed.go.
 type Scorer struct {
 	s      *Statistics
-	coarse surface // of the reconstruction
-	fine   surface // of the local novelty; empty without a local model
+	coarse surface  // of the reconstruction
+	fine   surface  // of the local novelty; empty without a local model
+	wide   *WideMap // lifts coarse once it is scored; nil without a wide model
 	fused  []float64
 	rows   []stretch // of fused over coarse
 	cols   []stretch
@@ -35,6 +36,9 @@ func NewScorer(s *Statistics) *Scorer {
 	c.coarse.calm = s.Calm
 	if s.Sharp {
 		c.coarse.sharpen()
+	}
+	if s.Wide != nil {
+		c.wide = NewWideMap(s.Wide, s.Grid)
 	}
 	if m := s.Local; m != nil {
 		c.fine = m.surface()
@@ -83,8 +87,8 @@ func (s *Statistics) MapPeak(raw Deviations) float64 {
 }
 
 // Map is the anomaly map of the last part, row-major over Grid: the
-// reconstruction error in raw units, or, with a local model, both maps joined
-// as the fusion joins views; valid until the next Raw.
+// reconstruction error in raw units, lifted where something wide deviates, or, with a
+// local model, both maps joined as the fusion joins views; valid until the next Raw.
 func (c *Scorer) Map() []float64 {
 	if c.fused != nil {
 		return c.fused
@@ -108,6 +112,12 @@ func (c *Scorer) Raw(outputs [][]byte) (Deviations, error) {
 		return Deviations{}, fmt.Errorf("the graph's outputs do not fit the statistics: %dx%dx%d and %d are needed", c.s.Grid[0], c.s.Grid[1], ch, c.s.Channels)
 	}
 	d := Deviations{Reconstruction: c.reconstruction(outputs[OutResidual])}
+	if m, at := c.s.Wide, c.s.OutWide(); m != nil {
+		if len(outputs) <= at || len(outputs[at]) != m.Size() {
+			return Deviations{}, fmt.Errorf("the graph's wide output does not fit the statistics: %d values are needed", m.Size())
+		}
+		c.wide.lift(c.coarse.blur, outputs[at], c.s.PositionWeight)
+	}
 	if m := c.s.Local; m != nil {
 		if len(outputs) <= OutLocal || len(outputs[OutLocal]) != len(c.fused)*m.Channels {
 			return Deviations{}, fmt.Errorf("the graph's local output does not fit the statistics: %dx%dx%d is needed", m.Grid[0], m.Grid[1], m.Channels)

@@ -22,6 +22,15 @@ const (
 	OutLocal = numOutputs
 )
 
+// OutWide is the output, the last one, that is there where Statistics.Wide is: [1,n] what the
+// wide levels leave of the part, one level's map behind the other.
+func (s *Statistics) OutWide() int {
+	if s.Local != nil {
+		return OutLocal + 1
+	}
+	return numOutputs
+}
+
 // Statistics is what is known of good parts beside the graph: how to turn the
 // graph's outputs into two views of one part and fuse them. It is fitted by
 // infer/fit and travels in the package as JSON.
@@ -41,6 +50,7 @@ type Statistics struct {
 	Calm  Calm `json:"calm,omitzero"` // of the map of the reconstruction
 
 	Local  *LocalModel `json:"local,omitempty"` // nil: the graph has no such output
+	Wide   *WideModel  `json:"wide,omitempty"`  // nil: the graph has no such output
 	Latent LatentModel `json:"latent"`
 	Views  [2]View     `json:"views"` // reconstruction, latent
 	Fusion Fusion      `json:"fusion"`
@@ -139,6 +149,11 @@ func (s *Statistics) check() error {
 	if s.Local != nil {
 		if err := s.Local.check(); err != nil {
 			return fmt.Errorf("local model: %w", err)
+		}
+	}
+	if s.Wide != nil {
+		if err := s.Wide.check(); err != nil {
+			return fmt.Errorf("wide map: %w", err)
 		}
 	}
 	if n := len(s.Members); n != 0 && n != Members {

@@ -27,6 +27,13 @@ const (
 	firstTap  = 1
 )
 
+// wideTap is the mean of the encoder's finest feature map over widePool x widePool of its cells,
+// which the wide map looks at.
+const (
+	wideTap  = "b2"
+	widePool = 8
+)
+
 // leastShown is the share of a drawn defect that a mask must leave to be seen.
 const leastShown = 0.5
 
@@ -37,6 +44,7 @@ type teacher struct {
 	threads   int
 	w, h      int
 	encoder   *tflite.Model
+	bare      *tflite.Model   // the encoder without the wide tap; nil where there is none
 	named     *models.Encoder // nil: the library's own
 	session   infer.Session
 	pre       *infer.Preprocessor
@@ -59,11 +67,36 @@ type teacher struct {
 
 // newTeacher of the closed form, for an input of w x h pixels and about parts parts.
 func newTeacher(recipe string, eng infer.Engine, threads, w, h, parts int) (*teacher, error) {
-	t, err := newTapTeacher(recipe, eng, threads, w, h, closedFormTaps)
+	enc, taps, err := encoderAt(w, h, closedFormTaps)
+	if err != nil {
+		return nil, err
+	}
+	wide, more, err := withWideTap(enc)
+	if err != nil {
+		return nil, err
+	}
+	t, err := newEncoderTeacher(recipe, eng, threads, w, h, wide, append(taps, more))
 	if err == nil {
-		t.defects = newDefects(parts, fewestDefects)
+		t.bare, t.defects = enc, newDefects(parts, fewestDefects)
 	}
 	return t, err
+}
+
+// withWideTap appends the wide tap to an encoder's outputs.
+func withWideTap(enc *tflite.Model) (*tflite.Model, fit.Tap, error) {
+	from, err := library.TapNamed(wideTap)
+	if err != nil {
+		return nil, fit.Tap{}, err
+	}
+	b := tflite.Extend(enc)
+	mean := b.AveragePool(fmt.Sprintf("%s/%d", wideTap, widePool), enc.Find(from.Tensor), tflite.Pool2D{
+		Padding: tflite.Same, StrideH: widePool, StrideW: widePool, FilterH: widePool, FilterW: widePool,
+	})
+	m, err := b.Model(append(slices.Clone(enc.Outputs), mean)...)
+	if err != nil {
+		return nil, fit.Tap{}, err
+	}
+	return m, tapOf(fmt.Sprintf("%s/%d", wideTap, widePool), &m.Tensors[mean]), nil
 }
 
 // newTapTeacher collects the features of the named taps and draws no defects.
@@ -72,6 +105,11 @@ func newTapTeacher(recipe string, eng infer.Engine, threads, w, h int, names []s
 	if err != nil {
 		return nil, err
 	}
+	return newEncoderTeacher(recipe, eng, threads, w, h, enc, taps)
+}
+
+// newEncoderTeacher collects the features that enc has as outputs and draws no defects.
+func newEncoderTeacher(recipe string, eng infer.Engine, threads, w, h int, enc *tflite.Model, taps []fit.Tap) (*teacher, error) {
 	b, err := enc.Marshal()
 	if err != nil {
 		return nil, err
@@ -110,13 +148,17 @@ func encoderAt(w, h int, names []string) (*tflite.Model, []fit.Tap, error) {
 	}
 	var taps []fit.Tap
 	for i, o := range m.Outputs {
-		t := &m.Tensors[o]
-		taps = append(taps, fit.Tap{
-			Name: names[i], Height: t.Shape[1], Width: t.Shape[2], Channels: t.Shape[3],
-			Scale: t.Scale(), ZeroPoint: int(t.ZeroPoint()),
-		})
+		taps = append(taps, tapOf(names[i], &m.Tensors[o]))
 	}
 	return m, taps, nil
+}
+
+// tapOf is a feature map as fit knows it.
+func tapOf(name string, t *tflite.Tensor) fit.Tap {
+	return fit.Tap{
+		Name: name, Height: t.Shape[1], Width: t.Shape[2], Channels: t.Shape[3],
+		Scale: t.Scale(), ZeroPoint: int(t.ZeroPoint()),
+	}
 }
 
 // Close releases the encoder.
@@ -260,7 +302,7 @@ func (t *teacher) joinAlike() { t.alike.Joined, t.alike.Uniform = t.features.Joi
 func (t *teacher) options(o fit.Options) fit.Options {
 	o.Threads = t.threads
 	if t.defects != nil {
-		o.FirstTap, o.LocalTaps, o.Spend = firstTap, localTaps, true
+		o.FirstTap, o.LocalTaps, o.WideTaps, o.Spend = firstTap, localTaps, len(t.features.Taps)-len(closedFormTaps), true
 	}
 	if t.mask != nil {
 		o.Cells = t.mask.Cells

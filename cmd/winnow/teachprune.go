@@ -149,7 +149,7 @@ func (t *teacher) lighten(ctx context.Context, ps []evaluate.Picture, f teachFla
 	r := rand.New(rand.NewPCG(1, 0x7072756e65)) // layers of many places take the first few
 	r.Shuffle(len(inputs), func(a, b int) { inputs[a], inputs[b] = inputs[b], inputs[a] })
 	tick := func(done, total int) { bar.update("pruning the encoder", done, total) }
-	enc, err := fit.Lighten(ctx, t.encoder, inputs, f.density, t.eng, tick)
+	enc, err := fit.Lighten(ctx, t.bare, inputs, f.density, t.eng, tick)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +161,7 @@ func (t *teacher) lighten(ctx context.Context, ps []evaluate.Picture, f teachFla
 			Progress: func(done, total int) { bar.update("distilling the encoder", done, total) },
 		}
 		var how train.Distilled
-		if enc, how, err = train.Distill(ctx, d, t.encoder, enc, inputs); err != nil {
+		if enc, how, err = train.Distill(ctx, d, t.bare, enc, inputs); err != nil {
 			return nil, err
 		}
 		if distilled = &how; how.Kept {
@@ -171,10 +171,18 @@ func (t *teacher) lighten(ctx context.Context, ps []evaluate.Picture, f teachFla
 	return distilled, t.encodeWith(enc, name)
 }
 
-// encodeWith makes enc the encoder.
+// encodeWith makes enc, with the wide tap behind it, the encoder.
 func (t *teacher) encodeWith(enc *tflite.Model, name string) error {
 	b, err := enc.Marshal()
 	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(b)
+	bare := enc
+	if enc, _, err = withWideTap(bare); err != nil {
+		return err
+	}
+	if b, err = enc.Marshal(); err != nil {
 		return err
 	}
 	s, err := t.eng.Load(b, infer.Options{Threads: t.threads})
@@ -184,8 +192,7 @@ func (t *teacher) encodeWith(enc *tflite.Model, name string) error {
 	if err := t.session.Close(); err != nil {
 		return err
 	}
-	sum := sha256.Sum256(b)
-	t.encoder, t.session = enc, s
+	t.encoder, t.bare, t.session = enc, bare, s
 	t.named = &models.Encoder{Name: name, Digest: hex.EncodeToString(sum[:])}
 	return nil
 }

@@ -16,7 +16,8 @@ var featureQuant = tflite.Quant{Scale: featureStep}
 // composer appends the operators of a package's graph.
 type composer struct {
 	*tflite.Builder
-	grid [2]int
+	grid  [2]int
+	means map[[2]int]int // by tensor and pool: pooled, which levels share
 }
 
 // bias adds an int32 bias of real values for the product of x and weights w.

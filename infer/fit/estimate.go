@@ -9,8 +9,10 @@ type Estimate struct {
 // EstimateFit says what a fit of so many parts, with so many drawn defects and parts in
 // other conditions, costs: the multiply-adds of its matrix products, and its largest tables.
 func EstimateFit(taps []Tap, o Options, parts, drawn, swayed int) Estimate {
-	o = o.withDefaults(taps[o.FirstTap:])
+	means := taps[len(taps)-o.WideTaps:]
+	taps = o.own(taps)
 	own := taps[o.FirstTap:]
+	o = o.withDefaults(own)
 	grid := [2]int{own[o.Grid].Height, own[o.Grid].Width}
 	width, widest, cells, levels := 0, 0, 0, levelsOf(taps, grid)
 	mixed := 0.0
@@ -26,6 +28,14 @@ func EstimateFit(taps []Tap, o Options, parts, drawn, swayed int) Estimate {
 	macs += float64(2*(o.Folds+1)*n) * mixed                          // whitening
 	macs += float64(o.Folds+1) * 12 * float64(len(levels)) * cube(n)  // eigenvectors of parts
 	macs += float64(o.Folds+1) * 12 * cube(min(parts, mostDescribed)) // and of descriptors
+	wide := 0
+	if o.WideTaps > 0 {
+		for _, l := range wideLevelsOf(taps, means, grid) {
+			wide += l.width()
+			macs += float64(o.Folds+1) * 12 * cube(n)
+		}
+		macs += float64(n*n/2+(o.Folds+1)*n*k+2*parts*k) * float64(wide)
+	}
 	companies := max(1, (parts+companyParts-1)/companyParts)
 	company := (parts + companies - 1) / companies
 	macs += 1.5 * float64(parts*company) * float64(width)                          // comparing parts
@@ -37,6 +47,10 @@ func EstimateFit(taps []Tap, o Options, parts, drawn, swayed int) Estimate {
 	live += int64(8*2*2*channelsOf(own[min(1, len(own)-1):])) * int64(parts+drawn) // descriptors
 	live += int64(4 * swayed * widest)                                             // what conditions change
 	live += int64(2*4*cells) * int64(parts)                                        // what is left of parts, by cell
+	if wide > 0 {
+		rows += int64(wide) * int64(parts+swayed)
+		live += int64(4*3*grid[0]*grid[1]) * int64(parts) // maps of held-out parts, for each way to whiten
+	}
 	for i, t := range taps {
 		if i < o.LocalTaps || i >= o.FirstTap {
 			rows += int64(t.size()) * int64(parts+drawn+swayed)

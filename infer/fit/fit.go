@@ -22,6 +22,7 @@ type Options struct {
 	Seed        uint64  // of the split into folds
 	FirstTap    int     // first tap of the standardized features, which the latent view looks at
 	LocalTaps   int     // leading taps of the local view; 0: no such view
+	WideTaps    int     // trailing taps that nothing but the wide map looks at; 0: no such map
 	Grid        int     // index, from FirstTap, of the tap whose grid the autoencoder has; by mostCells
 	Threads     int     // of the engine's sessions
 	// Cells is how much each cell of a grid counts, 0..1; nil: all in full.
@@ -44,6 +45,9 @@ func gridOf(taps []Tap) int {
 	}
 	return len(taps) - 1
 }
+
+// own are the taps that the autoencoder looks at.
+func (o Options) own(taps []Tap) []Tap { return taps[:len(taps)-o.WideTaps] }
 
 func (o Options) withDefaults(taps []Tap) Options {
 	if o.CodeSize == 0 {
@@ -83,8 +87,9 @@ type HeldOut struct {
 	Members infer.Ensemble // the same for each member of the ensemble
 	Spread  float64        // of Fused
 	Fused   float64
-	MapPeak float64 // the most that the anomaly map can show
-	quiet   float64 // what the reconstruction leaves at its quiet places
+	MapPeak float64   // the most that the anomaly map can show
+	quiet   float64   // what the reconstruction leaves at its quiet places
+	cells   []float32 // its map, not calmed; nil without a wide map
 	unlike  unlike
 }
 
@@ -111,6 +116,7 @@ type fitter struct {
 	stats      []channelStats
 	taps       []Tap // of the standardized features
 	levels     []*levelFit
+	wide       wideFit
 	channels   int         // of the standardized features
 	desc       [][]float64 // of parts, as infer.Descriptor gives them
 	oddDesc    [][]float64 // of drawn defects
@@ -135,15 +141,16 @@ func Fit(ctx context.Context, encoder *tflite.Model, f *Features, eng infer.Engi
 	if len(encoder.Outputs) != len(f.Taps) {
 		return nil, fmt.Errorf("the encoder has %d outputs, the features %d", len(encoder.Outputs), len(f.Taps))
 	}
-	if o.FirstTap >= len(f.Taps) || o.LocalTaps > len(f.Taps) {
-		return nil, fmt.Errorf("%d taps cannot be had from tap %d on and the first %d", len(f.Taps), o.FirstTap, o.LocalTaps)
+	if n := len(f.Taps) - o.WideTaps; o.WideTaps < 0 || o.FirstTap >= n || o.LocalTaps > n {
+		return nil, fmt.Errorf("%d taps cannot be had from tap %d on, the first %d, and the last %d for the wide map alone", len(f.Taps), o.FirstTap, o.LocalTaps, o.WideTaps)
 	}
 	if o.LocalTaps > 0 && f.Drawn() == 0 {
 		o.LocalTaps = 0 // nothing points it anywhere
 	}
-	o = o.withDefaults(f.Taps[o.FirstTap:])
-	t := f.Taps[o.FirstTap+o.Grid]
-	ft := &fitter{o: o, eng: eng, features: f, taps: f.Taps[o.FirstTap:], grid: [2]int{t.Height, t.Width}, ctx: ctx}
+	own := o.own(f.Taps)[o.FirstTap:]
+	o = o.withDefaults(own)
+	t := own[o.Grid]
+	ft := &fitter{o: o, eng: eng, features: f, taps: own, grid: [2]int{t.Height, t.Width}, ctx: ctx}
 	ft.fold, ft.folds = folds(f.groups, o.Folds, o.Seed)
 	return ft.run(encoder)
 }
@@ -167,6 +174,7 @@ func (ft *fitter) run(encoder *tflite.Model) (*Result, error) {
 		for _, l := range ft.levels {
 			l.close()
 		}
+		ft.wide.close()
 	}()
 	if err := ft.standardize(); err != nil {
 		return nil, err
@@ -181,6 +189,9 @@ func (ft *fitter) run(encoder *tflite.Model) (*Result, error) {
 		chunks := (l.x.width + l.x.chunk() - 1) / l.x.chunk()
 		ft.total += chunks + ft.folds + 2*chunks*companies
 	}
+	for _, l := range ft.wide.levels {
+		ft.total += (l.x.width+l.x.chunk()-1)/l.x.chunk() + ft.folds
+	}
 	if ft.o.LocalTaps > 0 {
 		ft.total += 2*ft.features.Len() + ft.features.Drawn() + ft.features.Swayed()
 	}
@@ -191,6 +202,9 @@ func (ft *fitter) run(encoder *tflite.Model) (*Result, error) {
 		if err := l.standAlone(ft, company, companies); err != nil {
 			return nil, err
 		}
+	}
+	if err := ft.learnWide(); err != nil {
+		return nil, err
 	}
 	held, odd, err := ft.chooseWhitening()
 	if err != nil {
@@ -351,6 +365,7 @@ func (ft *fitter) scoreFold(models []*normality, f int, into []crossFitted) erro
 		return err
 	}
 	defer s.Close()
+	keepMap := len(ft.wide.levels) > 0
 	score := func(of []int, data func(*levelFit) *shelf, desc [][]float64, held func(*crossFitted) []HeldOut) error {
 		for _, p := range of {
 			for i, l := range ft.levels {
@@ -362,6 +377,9 @@ func (ft *fitter) scoreFold(models []*normality, f int, into []crossFitted) erro
 			for i, scorer := range scorers {
 				h := &held(&into[i])[p]
 				h.Raw, h.Members, h.quiet = scorer.RawHeldOut(s.Output(i), desc[p])
+				if keepMap {
+					h.cells = float32s(scorer.Map())
+				}
 				if err := ft.tick("judging held-out parts"); err != nil {
 					return err
 				}
@@ -374,10 +392,19 @@ func (ft *fitter) scoreFold(models []*normality, f int, into []crossFitted) erro
 	if err := score(inside, func(l *levelFit) *shelf { return l.x.data }, ft.desc, func(c *crossFitted) []HeldOut { return c.held }); err != nil {
 		return err
 	}
+	keepMap = false // only good parts say what is seldom
 	if err := score(ft.features.swayedOf(inside), func(l *levelFit) *shelf { return l.swayed.data }, ft.swayedDesc, func(c *crossFitted) []HeldOut { return c.swayed }); err != nil {
 		return err
 	}
 	return score(drawn, func(l *levelFit) *shelf { return l.odd }, ft.oddDesc, func(c *crossFitted) []HeldOut { return c.odd })
+}
+
+func float32s(v []float64) []float32 {
+	out := make([]float32, len(v))
+	for i, x := range v {
+		out[i] = float32(x)
+	}
+	return out
 }
 
 // whole is the model of all parts, but for the local view.
@@ -398,7 +425,7 @@ func (ft *fitter) whole() (*normality, error) {
 func (ft *fitter) final(encoder *tflite.Model, m *normality) (*Result, error) {
 	c := &composer{Builder: tflite.Extend(encoder), grid: ft.grid}
 	features := c.head(ft.taps, encoder.Outputs[ft.o.FirstTap:], ft.stats)
-	pooled := c.pooled(levelsOf(ft.features.Taps, ft.grid), ft.features.Taps, encoder.Outputs)
+	pooled := c.pooled(levelsOf(ft.o.own(ft.features.Taps), ft.grid), ft.features.Taps, encoder.Outputs)
 	code, residual, step, err := c.levels(pooled, m.levels)
 	if err != nil {
 		return nil, err
@@ -406,6 +433,13 @@ func (ft *fitter) final(encoder *tflite.Model, m *normality) (*Result, error) {
 	stats, outputs := ft.statistics(m, step), []int{code, residual, features}
 	if m.local != nil {
 		outputs = append(outputs, ft.appendLocal(c, encoder.Outputs, m, stats))
+	}
+	if len(ft.wide.levels) > 0 {
+		wide, model, err := ft.wide.append(c, ft.features.Taps, encoder.Outputs)
+		if err != nil {
+			return nil, err
+		}
+		stats.Wide, outputs = model, append(outputs, wide)
 	}
 	graph, err := c.Model(outputs...)
 	if err != nil {
@@ -449,6 +483,9 @@ func (ft *fitter) calibrate(r *Result, held, odd []HeldOut) error {
 	s := r.Statistics
 	if s.Sharp {
 		s.Calm = calmed(held, odd)
+	}
+	if s.Wide != nil {
+		ft.wide.exceedAll(s.Wide, s, held)
 	}
 	r.Whitened = ft.whiten
 	start := fusionStart

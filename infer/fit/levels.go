@@ -76,7 +76,16 @@ func (c *composer) pooled(ls []level, taps []Tap, tensors []int) []int {
 			})
 		}
 		if out[i] = tensors[l.tap]; l.pool > 1 {
-			out[i] = mean("mean", out[i])
+			key := [2]int{out[i], l.pool}
+			pooled, ok := c.means[key]
+			if !ok {
+				pooled = mean("mean", out[i])
+				if c.means == nil {
+					c.means = map[[2]int]int{}
+				}
+				c.means[key] = pooled
+			}
+			out[i] = pooled
 		}
 		if l.contrast {
 			around := c.ResizeNearest(name("around"), out[i], taps[l.tap].Height, taps[l.tap].Width, tflite.Resize{})

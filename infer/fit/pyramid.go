@@ -14,6 +14,7 @@ import (
 type levelFit struct {
 	level
 	from     Tap // the level as a tap
+	code     int // most entries of its code, those for conditions not counted
 	x        rows
 	odd      *shelf        // the same of drawn defects
 	swayed   rows          // and of parts in other conditions
@@ -48,6 +49,7 @@ func (l *levelFit) closeBases() {
 func (ft *fitter) standardize() error {
 	f := ft.features
 	ft.total = 4*f.Len() + 2*f.Drawn() + f.Swayed() + 20
+	own := ft.o.own(f.Taps)
 	for i := range ft.taps {
 		ft.stats = append(ft.stats, f.stats(ft.o.FirstTap+i))
 	}
@@ -56,16 +58,18 @@ func (ft *fitter) standardize() error {
 	for _, t := range f.Taps {
 		in = append(in, c.AddInput(t.Name, []int{1, t.Height, t.Width, t.Channels}, t.quant()))
 	}
-	ls := levelsOf(f.Taps, ft.grid)
-	for _, l := range ls {
-		from := l.of(f.Taps)
-		ft.levels = append(ft.levels, &levelFit{
-			level: l, from: from, odd: &shelf{room: f.room}, left: &shelf{room: f.room},
-			x:      rows{width: l.width(), channels: l.channels, step: from.Scale, data: &shelf{room: f.room}},
-			swayed: rows{width: l.width(), channels: l.channels, step: from.Scale, data: &shelf{room: f.room}},
-		})
+	ls, wide := levelsOf(own, ft.grid), []level(nil)
+	if ft.o.WideTaps > 0 {
+		wide = wideLevelsOf(own, f.Taps[len(own):], ft.grid)
 	}
-	s, err := ft.load(c, append(c.pooled(ls, f.Taps, in), c.head(ft.taps, in[ft.o.FirstTap:], ft.stats))...)
+	for _, l := range ls {
+		ft.levels = append(ft.levels, ft.levelFit(l, l.of(f.Taps).Name, ft.o.CodeSize))
+	}
+	for _, l := range wide {
+		ft.wide.levels = append(ft.wide.levels, ft.levelFit(l, "wide "+l.of(f.Taps).Name, min(ft.o.CodeSize, wideCode)))
+	}
+	outputs := append(c.pooled(ls, f.Taps, in), c.head(ft.taps, in[ft.o.FirstTap:], ft.stats))
+	s, err := ft.load(c, append(outputs, c.pooled(wide, f.Taps, in)...)...)
 	if err != nil {
 		return err
 	}
@@ -80,6 +84,14 @@ func (ft *fitter) standardize() error {
 		}
 		for i, l := range ft.levels {
 			if _, err := on(l).add(s.Output(i)); err != nil {
+				return nil, err
+			}
+		}
+		for i, l := range ft.wide.levels {
+			if on(l) == l.odd {
+				break // no wide map looks at drawn defects
+			}
+			if _, err := on(l).add(s.Output(len(outputs) + i)); err != nil {
 				return nil, err
 			}
 		}
@@ -114,6 +126,16 @@ func (ft *fitter) standardize() error {
 	return f.err()
 }
 
+// levelFit is a level of this name before anything is known of it.
+func (ft *fitter) levelFit(l level, name string, code int) *levelFit {
+	from, room := l.of(ft.features.Taps), ft.features.room
+	from.Name = name
+	rows := func() rows {
+		return rows{width: l.width(), channels: l.channels, step: from.Scale, data: &shelf{room: room}}
+	}
+	return &levelFit{level: l, from: from, code: code, odd: &shelf{room: room}, left: &shelf{room: room}, x: rows(), swayed: rows()}
+}
+
 func channelsOf(taps []Tap) (n int) {
 	for _, t := range taps {
 		n += t.Channels
@@ -135,7 +157,7 @@ func (l *levelFit) learn(ft *fitter) error {
 	for f := range ft.folds {
 		outside, inside := split(ft.fold, f)
 		at, shots := snapshotsOutside(ft.fold, f)
-		b, err := newBasis(&l.x, l.gram, at, shots, l.sway(ft.features.swayed, ft.features.swayedOf(outside)), ft.o.CodeSize, ft.features.room)
+		b, err := newBasis(&l.x, l.gram, at, shots, l.sway(ft.features.swayed, ft.features.swayedOf(outside)), l.code, ft.features.room)
 		if err != nil {
 			return err
 		}
@@ -235,15 +257,7 @@ func (l *levelFit) square(energy, row []float32, from int) {
 // is left of swayed as well.
 func (l *levelFit) model(b *basis, parts, swayed []int, how Whitening) (levelModel, error) {
 	m := levelModel{level: l.level, from: l.from, basis: b, energy: l.energy}
-	rms := func(energy [][]float32) float64 {
-		sum := 0.0
-		for _, p := range parts {
-			for _, e := range energy[p] {
-				sum += float64(e)
-			}
-		}
-		return math.Sqrt(max(sum/float64(len(parts)*l.h*l.w), l.least()))
-	}
+	rms := func(energy [][]float32) float64 { return math.Sqrt(l.meanEnergy(energy, parts)) }
 	m.rms = rms(l.energy)
 	m.whiteRMS = m.rms
 	if how != WhitenNothing {
@@ -256,6 +270,17 @@ func (l *levelFit) model(b *basis, parts, swayed []int, how Whitening) (levelMod
 	}
 	m.gain = peakGain(m.energy, parts, l.least())
 	return m, nil
+}
+
+// meanEnergy is the mean of the cells of parts, or least.
+func (l *levelFit) meanEnergy(energy [][]float32, parts []int) float64 {
+	sum := 0.0
+	for _, p := range parts {
+		for _, e := range energy[p] {
+			sum += float64(e)
+		}
+	}
+	return max(sum/float64(len(parts)*l.h*l.w), l.least())
 }
 
 // least is the mean square of what is left below which there is nothing: that of a

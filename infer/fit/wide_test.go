@@ -1,0 +1,164 @@
+package fit_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"testing"
+
+	"winnow/infer"
+	"winnow/infer/fit"
+	"winnow/infer/native"
+	"winnow/infer/tflite"
+)
+
+// wideTaps are those of shaded, and a tap for the wide map alone.
+var wideTaps = append(append([]fit.Tap{}, shadedTaps...), fit.Tap{Name: "means", Height: 8, Width: 8, Channels: 3, Scale: 0.1, ZeroPoint: 5})
+
+// withMeans adds the means of the first tap's 2x2 cells to the taps of a part.
+func withMeans(p [][]byte) [][]byte {
+	m := make([]byte, 8*8*3)
+	for i := range m {
+		c, x, y := i%3, i/3%8, i/24
+		sum := 0
+		for _, d := range [][2]int{{0, 0}, {0, 1}, {1, 0}, {1, 1}} {
+			sum += int(int8(p[0][((2*y+d[0])*16+2*x+d[1])*3+c]))
+		}
+		m[i] = byte(int8(sum / 4))
+	}
+	return append(p, m)
+}
+
+// wideFit fits 80 parts with so many trailing taps for the wide map.
+func wideFit(t *testing.T, part func(*rand.Rand) [][]byte, wide int) *fit.Result {
+	t.Helper()
+	taps := wideTaps[:2+wide]
+	f := fit.NewFeatures(taps)
+	defer f.Close()
+	r := rand.New(rand.NewPCG(7, 7))
+	for i := range 80 {
+		if err := f.Add(i, withMeans(part(r))[:len(taps)]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := tflite.NewBuilder("taps")
+	var in []int
+	for _, tap := range taps {
+		in = append(in, b.AddInput(tap.Name, []int{1, tap.Height, tap.Width, tap.Channels}, tflite.Quant{Scale: tap.Scale, ZeroPoint: tap.ZeroPoint}))
+	}
+	m, err := b.Model(in...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := fit.Fit(context.Background(), m, f, native.New(), fit.Options{FalseReject: 0.05, WideTaps: wide})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+// mapOf runs the fit's graph on a part and scores it.
+func mapOf(t *testing.T, res *fit.Result) func(p [][]byte) (infer.Deviations, []float64) {
+	t.Helper()
+	b, err := res.Graph.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := native.New().Load(b, infer.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	scorer := infer.NewScorer(res.Statistics)
+	return func(p [][]byte) (infer.Deviations, []float64) {
+		for i := range s.Inputs() {
+			copy(s.Input(i), p[i])
+		}
+		if err := s.Run(); err != nil {
+			t.Fatal(err)
+		}
+		outs := make([][]byte, len(s.Outputs()))
+		for i := range outs {
+			outs[i] = s.Output(i)
+		}
+		d, err := scorer.Raw(outs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d, scorer.Map()
+	}
+}
+
+// ranked is the share of pairs of a place inside the shade and one outside, all parts
+// together, of which that inside has more.
+func ranked(in, out []float64) float64 {
+	more := 0.0
+	for _, a := range in {
+		for _, b := range out {
+			if a > b {
+				more++
+			} else if a == b {
+				more += 0.5
+			}
+		}
+	}
+	return more / float64(len(in)*len(out))
+}
+
+// TestFaintShadeTintsTheMap: a shade of half a deviation of the noise over a quarter of the part
+// is told from the rest by the wide map, by the fine one hardly; the score is the same to
+// the bit, and no good part's map is lifted to where it would make a region.
+func TestFaintShadeTintsTheMap(t *testing.T) {
+	plain, wide := wideFit(t, shaded, 0), wideFit(t, shaded, 1)
+	if plain.Statistics.Wide != nil || wide.Statistics.Wide == nil {
+		t.Fatalf("wide map without a tap for it: %v, with one: %v", plain.Statistics.Wide != nil, wide.Statistics.Wide != nil)
+	}
+	if last := wide.Statistics.Wide.Map[len(wide.Statistics.Wide.Map)-1]; last >= wide.Calibration.MapScale {
+		t.Errorf("what is wide is shown as %g, where a region begins at %g", last, wide.Calibration.MapScale)
+	}
+	fine, lifted := mapOf(t, plain), mapOf(t, wide)
+	r := rand.New(rand.NewPCG(8, 8))
+	var in, out, inWide, outWide []float64
+	for range 30 {
+		p := shaded(r)
+		for y := range 8 {
+			for i := range 8 * 3 {
+				p[0][y*16*3+i] += 4
+			}
+		}
+		p = withMeans(p)
+		d, m := fine(p)
+		e, n := lifted(p)
+		if d != e {
+			t.Fatalf("scored %+v, without a wide map %+v", e, d)
+		}
+		for i, v := range m {
+			if n[i] < v {
+				t.Fatalf("place %d was lowered from %g to %g", i, v, n[i])
+			}
+			if w := wide.Statistics.Grid[1]; i/w < wide.Statistics.Grid[0]/2 && i%w < w/2 {
+				in, inWide = append(in, v), append(inWide, n[i])
+			} else {
+				out, outWide = append(out, v), append(outWide, n[i])
+			}
+		}
+	}
+	if a, b := ranked(in, out), ranked(inWide, outWide); b < a+0.05 {
+		t.Errorf("places in the shade rank above others in %.3f of pairs by the fine map, in %.3f with the wide one", a, b)
+	}
+}
+
+// TestNoWideMapWhereNothingRepeats: of parts that are noise alone no large cell can be foretold.
+func TestNoWideMapWhereNothingRepeats(t *testing.T) {
+	noise := func(r *rand.Rand) [][]byte {
+		p := shaded(r)
+		for _, tap := range p {
+			for i := range tap {
+				tap[i] = byte(int8(30 * max(-4, min(4, r.NormFloat64()))))
+			}
+		}
+		return p
+	}
+	if res := wideFit(t, noise, 1); res.Statistics.Wide != nil || len(res.Graph.Outputs) != 3 {
+		t.Errorf("a wide map of noise, %d outputs", len(res.Graph.Outputs))
+	}
+}

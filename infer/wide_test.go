@@ -1,0 +1,125 @@
+package infer
+
+import (
+	"math"
+	"testing"
+)
+
+// wide is a model of one level of 4x4 cells with two channels, over maps of 16x16.
+func wide() *WideModel {
+	return &WideModel{
+		Step:   0.5,
+		Levels: []WideLevel{{Grid: [2]int{4, 4}, Channels: 2, Energy: []float64{1, 2, 4, 8}}},
+		Sum:    []float64{0.1, 1, 2}, Map: []float64{1, 2, 3}, Hot: 5,
+	}
+}
+
+// flat is a map of ones, and weights of one.
+func flat() (m, weight []float64) {
+	m, weight = make([]float64, 256), make([]float64, 256)
+	for i := range m {
+		m[i], weight[i] = 1, 1
+	}
+	return m, weight
+}
+
+// TestWideCellLiftsTheMap: where a large cell leaves what good parts hardly ever do, the
+// map shows what they exceed as seldom, and no more; elsewhere it stays, and so does a place that
+// weighs nothing.
+func TestWideCellLiftsTheMap(t *testing.T) {
+	w := NewWideMap(wide(), [2]int{16, 16})
+	out := make([]byte, w.m.Size())
+	out[2*5], out[2*5+1] = 0x81, 0x81 // -127: second row, second column
+	m, weight := flat()
+	weight[5*16+5] = 0
+	w.lift(m, out, weight)
+	if m[6*16+6] != 3 || m[5*16+5] != 1 {
+		t.Errorf("inside %g, weighing nothing %g; want 3 and 1", m[6*16+6], m[5*16+5])
+	}
+	for _, i := range []int{0, 15, 12*16 + 12, 15 * 16} {
+		if m[i] != 1 {
+			t.Errorf("place %d is %g", i, m[i])
+		}
+	}
+}
+
+// TestHotPlaceExplainsWhatIsAroundIt: around a place that stands out by itself nothing is
+// lifted; where the cell is wide alone, it is.
+func TestHotPlaceExplainsWhatIsAroundIt(t *testing.T) {
+	w := NewWideMap(wide(), [2]int{16, 16})
+	out := make([]byte, w.m.Size())
+	for i := range out {
+		out[i] = 100
+	}
+	m, weight := flat()
+	m[4*16+4] = 6
+	w.lift(m, out, weight)
+	for y := range 16 {
+		for x := range 16 {
+			want := 3.0
+			if y >= 1 && y <= 7 && x >= 1 && x <= 7 {
+				want = 1
+			}
+			if y == 4 && x == 4 {
+				want = 6
+			}
+			if m[y*16+x] != want {
+				t.Fatalf("place %d,%d is %g, want %g", y, x, m[y*16+x], want)
+			}
+		}
+	}
+}
+
+// TestSurpriseIsThatOfTheShare: half a knot's way is half a bit more, and beyond the last each
+// time as much again counts one.
+func TestSurpriseIsThatOfTheShare(t *testing.T) {
+	for _, c := range []struct{ x, want float64 }{{0, 0}, {1, 0}, {1.5, 0.5}, {2, 1}, {3, 1.5}, {8, 3}, {16, 4}, {40, 7}} {
+		if got := surprise([]float64{1, 2, 4, 8}, c.x); math.Abs(got-c.want) > 1e-12 {
+			t.Errorf("surprise of %g is %g, want %g", c.x, got, c.want)
+		}
+	}
+}
+
+// TestWideModelRefusesWhatCannotBe: each names what is wrong.
+func TestWideModelRefusesWhatCannotBe(t *testing.T) {
+	if err := wide().check(); err != nil {
+		t.Fatal(err)
+	}
+	for name, spoil := range map[string]func(*WideModel){
+		"no levels":          func(m *WideModel) { m.Levels = nil },
+		"no step":            func(m *WideModel) { m.Step = 0 },
+		"infinite step":      func(m *WideModel) { m.Step = math.Inf(1) },
+		"hot of no number":   func(m *WideModel) { m.Hot = math.NaN() },
+		"no grid":            func(m *WideModel) { m.Levels[0].Grid[1] = 0 },
+		"a huge grid":        func(m *WideModel) { m.Levels[0].Grid[0] = 1 << 20 },
+		"no channels":        func(m *WideModel) { m.Levels[0].Channels = 0 },
+		"no energies":        func(m *WideModel) { m.Levels[0].Energy = nil },
+		"equal energies":     func(m *WideModel) { m.Levels[0].Energy[1] = 1 },
+		"energies below 0":   func(m *WideModel) { m.Levels[0].Energy[0] = -1 },
+		"fewer sums":         func(m *WideModel) { m.Sum = m.Sum[1:] },
+		"a map that falls":   func(m *WideModel) { m.Map[2] = 1 },
+		"a sum of no number": func(m *WideModel) { m.Sum[1] = math.NaN() },
+	} {
+		m := wide()
+		if spoil(m); m.check() == nil {
+			t.Errorf("%s is taken", name)
+		}
+	}
+}
+
+// TestStrongestRegionComesFirst: where no place is above the scale, the region with the
+// peak comes before a larger one that only comes near it.
+func TestStrongestRegionComesFirst(t *testing.T) {
+	m := make([]float64, 64)
+	m[0] = 0.95
+	for y := 4; y < 8; y++ {
+		for x := range 8 {
+			m[y*8+x] = 0.85
+		}
+	}
+	f := regionFinder{h: 8, w: 8}
+	rs := f.find(nil, m, 1, box{0, 0, 80, 80}, true)
+	if len(rs) != 2 || rs[0].Score != 0.95 || rs[0].Box.Dx() != 10 || rs[1].Score != 0.85 {
+		t.Errorf("regions %+v", rs)
+	}
+}
