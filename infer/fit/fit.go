@@ -365,7 +365,12 @@ func (ft *fitter) scoreFold(models []*normality, f int, into []crossFitted) erro
 		return err
 	}
 	defer s.Close()
-	keepMap := len(ft.wide.levels) > 0
+	keepMap := make([]bool, len(ft.desc))
+	if len(ft.wide.levels) > 0 {
+		for _, p := range seldom(len(ft.desc)) {
+			keepMap[p] = true
+		}
+	}
 	score := func(of []int, data func(*levelFit) *shelf, desc [][]float64, held func(*crossFitted) []HeldOut) error {
 		for _, p := range of {
 			for i, l := range ft.levels {
@@ -377,7 +382,7 @@ func (ft *fitter) scoreFold(models []*normality, f int, into []crossFitted) erro
 			for i, scorer := range scorers {
 				h := &held(&into[i])[p]
 				h.Raw, h.Members, h.quiet = scorer.RawHeldOut(s.Output(i), desc[p])
-				if keepMap {
+				if keepMap != nil && keepMap[p] {
 					h.cells = float32s(scorer.Map())
 				}
 				if err := ft.tick("judging held-out parts"); err != nil {
@@ -392,7 +397,7 @@ func (ft *fitter) scoreFold(models []*normality, f int, into []crossFitted) erro
 	if err := score(inside, func(l *levelFit) *shelf { return l.x.data }, ft.desc, func(c *crossFitted) []HeldOut { return c.held }); err != nil {
 		return err
 	}
-	keepMap = false // only good parts say what is seldom
+	keepMap = nil // only good parts say what is seldom
 	if err := score(ft.features.swayedOf(inside), func(l *levelFit) *shelf { return l.swayed.data }, ft.swayedDesc, func(c *crossFitted) []HeldOut { return c.swayed }); err != nil {
 		return err
 	}

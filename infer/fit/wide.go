@@ -14,6 +14,7 @@ const (
 	wideRare  = 10 // one in 2^10 cells of a level is the most seldom that is told apart
 	wideShown = 6
 	hotShare  = 1e-4 // of good parts' places stand out by themselves
+	wideParts = 1000 // good parts say what is seldom, at most
 )
 
 // wideLevelsOf are the levels of the wide map for an autoencoder with so many cells: the
@@ -90,7 +91,7 @@ func (w *wideFit) append(c *composer, taps []Tap, tensors []int) (int, *infer.Wi
 	m, step := new(infer.WideModel), 0.0
 	for i, l := range w.levels {
 		ls[i] = l.level
-		m.Levels = append(m.Levels, infer.WideLevel{Grid: [2]int{l.h, l.w}, Channels: l.channels, Energy: exceeded(l.energy, w.models[i].gain, wideRare)})
+		m.Levels = append(m.Levels, infer.WideLevel{Grid: [2]int{l.h, l.w}, Channels: l.channels, Energy: exceeded(l.sorted(), w.models[i].gain, wideRare)})
 		step = max(step, levelHeadroom*w.models[i].rms*w.models[i].unit()/127)
 	}
 	m.Step = float64(float32(step))
@@ -108,13 +109,21 @@ func (w *wideFit) append(c *composer, taps []Tap, tensors []int) (int, *infer.Wi
 	return c.joined("wide", 1, out), m, nil
 }
 
-// exceeded are the values, each times gain, that one in 2^i of all exceeds, i up to last.
-func exceeded(values [][]float32, gain float64, last int) []float64 {
-	all := slices.Sorted(slices.Values(slices.Concat(values...)))
+// sorted are the energies of the cells of parts that say what is seldom.
+func (l *levelFit) sorted() (all []float32) {
+	for _, p := range seldom(len(l.energy)) {
+		all = append(all, l.energy[p]...)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// exceeded are the values, each times gain, that one in 2^i of all, in order, exceeds, i up to last.
+func exceeded(sorted []float32, gain float64, last int) []float64 {
 	knots := make([]float64, 0, last+1)
 	for i := range last + 1 {
-		at := int(float64(len(all)) * (1 - math.Exp2(-float64(i))))
-		v := gain * float64(all[min(at, len(all)-1)])
+		at := int(float64(len(sorted)) * (1 - math.Exp2(-float64(i))))
+		v := gain * float64(sorted[min(at, len(sorted)-1)])
 		if i > 0 {
 			v = max(v, knots[i-1]*(1+1e-6))
 		}
@@ -123,29 +132,35 @@ func exceeded(values [][]float32, gain float64, last int) []float64 {
 	return knots
 }
 
+// seldom are the parts, of n, that say what is seldom.
+func seldom(n int) []int { return thinned(upTo(n), wideParts) }
+
 // exceedAll tells m what held-out parts exceed all in all: the sum of surprises, and the map of
 // the reconstruction, calmed, at places that weigh something.
 func (w *wideFit) exceedAll(m *infer.WideModel, s *infer.Statistics, held []HeldOut) {
 	one := infer.NewWideMap(m, s.Grid)
 	energy := make([][]float64, len(w.levels))
-	var sums, cells [][]float32
-	for part, h := range held {
-		var sum, cell []float32
-		f := s.Calm.Factor(h.quiet)
+	parts := seldom(len(held))
+	sums := make([]float32, 0, len(parts)*len(s.PositionWeight))
+	cells := make([]float32, 0, cap(sums))
+	for _, part := range parts {
 		for i, l := range w.levels {
 			energy[i] = energy[i][:0]
 			for _, e := range l.energy[part] {
 				energy[i] = append(energy[i], w.models[i].gain*float64(e))
 			}
 		}
+		h := &held[part]
+		f := s.Calm.Factor(h.quiet)
 		for i, v := range one.Surprise(energy) {
 			if s.PositionWeight[i] > 0 {
-				sum, cell = append(sum, float32(v)), append(cell, float32(float64(h.cells[i])*f))
+				sums, cells = append(sums, float32(v)), append(cells, float32(float64(h.cells[i])*f))
 			}
 		}
-		sums, cells, held[part].cells = append(sums, sum), append(cells, cell), nil
+		h.cells = nil
 	}
+	slices.Sort(sums)
+	slices.Sort(cells)
 	m.Sum, m.Map = exceeded(sums, 1, wideShown), exceeded(cells, 1, wideShown)
-	all := slices.Sorted(slices.Values(slices.Concat(cells...)))
-	m.Hot = float64(all[min(len(all)-1, int(float64(len(all))*(1-hotShare)))])
+	m.Hot = float64(cells[min(len(cells)-1, int(float64(len(cells))*(1-hotShare)))])
 }
