@@ -14,18 +14,19 @@ import (
 // Judge decides on parts with one model package on one engine. It is not safe
 // for concurrent use; give each goroutine its own.
 type Judge struct {
-	pkg     *models.Package
-	stats   *Statistics
-	session Session
-	pre     *Preprocessor
-	level   *Leveller // nil: pictures stay as they are
-	picture []byte    // as preprocessed, before it is levelled
-	scorer  *Scorer
-	outputs [][]byte
-	finder  regionFinder
-	placed  []float64 // the anomaly map over the last frame
-	room    []float64 // for it where the part was moved
-	taught  *gallery  // nil: the package does not know its taught parts
+	pkg       *models.Package
+	stats     *Statistics
+	session   Session
+	pre       *Preprocessor
+	level     *Leveller // nil: pictures stay as they are
+	picture   []byte    // as preprocessed, before it is levelled
+	scorer    *Scorer
+	outputs   [][]byte
+	finder    regionFinder
+	placed    []float64 // the anomaly map over the last frame
+	room      []float64 // for it where the part was moved
+	shadeRoom []float64 // and for what Shade gives
+	taught    *gallery  // nil: the package does not know its taught parts
 }
 
 // Tolerant is implemented by engines whose outputs may differ from the golden
@@ -309,21 +310,36 @@ func (j *Judge) explain(f *edge.Frame, v *edge.Verdict) {
 // place lays the anomaly map over the frame: where registration moved the part, it
 // moves the map back, by whole cells.
 func (j *Judge) place() {
-	m, h, w := j.scorer.Map(), j.finder.h, j.finder.w
+	j.placed = j.moved(&j.room, j.scorer.Map(), j.finder.h, j.finder.w)
+}
+
+// moved is m of h x w cells where registration found the part: m itself or room.
+func (j *Judge) moved(room *[]float64, m []float64, h, w int) []float64 {
 	dx, dy, beyond := j.pre.Shift()
 	if beyond || dx == 0 && dy == 0 {
-		j.placed = m
-		return
+		return m
 	}
 	p := j.pkg.Manifest.Preprocess
 	cx, cy := nearest(dx*w, p.Width), nearest(dy*h, p.Height)
-	j.room = append(j.room[:0], m...)
+	*room = append((*room)[:0], m...)
 	for y := range h {
 		for x := range w {
-			j.room[y*w+x] = m[min(max(y-cy, 0), h-1)*w+min(max(x-cx, 0), w-1)]
+			(*room)[y*w+x] = m[min(max(y-cy, 0), h-1)*w+min(max(x-cx, 0), w-1)]
 		}
 	}
-	j.placed = j.room
+	return *room
+}
+
+// Shade is how seldom good parts show what is wide and faint at each place of the last judged
+// part, in bits, row-major, and its height and width, laid over the frame as Map is: 6 for one
+// in 64 of good parts' places. It is nil for packages without a wide map, valid until the
+// next call of Judge, and must not be written to.
+func (j *Judge) Shade() (bits []float64, h, w int) {
+	bits, h, w = j.scorer.Shade()
+	if bits == nil {
+		return nil, 0, 0
+	}
+	return j.moved(&j.shadeRoom, bits, h, w), h, w
 }
 
 // nearest is n/d, d > 0, rounded half up.

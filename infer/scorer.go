@@ -96,6 +96,16 @@ func (c *Scorer) Map() []float64 {
 	return c.coarse.blur
 }
 
+// Shade is how seldom, in bits, good parts have what is wide and faint at each place of the last
+// part, row-major over h x w: 1 for every other place of good parts, 6 for one in 64. It is nil
+// without a wide model, 0 where a place that stands out explains it, and valid until the next Raw.
+func (c *Scorer) Shade() (bits []float64, h, w int) {
+	if c.wide == nil {
+		return nil, 0, 0
+	}
+	return c.wide.shade, c.s.Grid[0], c.s.Grid[1]
+}
+
 // Grid is the height and width of Map.
 func (c *Scorer) Grid() (h, w int) {
 	if m := c.s.Local; m != nil {

@@ -22,7 +22,7 @@ type WideModel struct {
 	Levels []WideLevel `json:"levels"`
 
 	// Sum[i] and Map[i] are what one in 2^i places of good parts exceed: of the levels'
-	// surprises, and of the map of the reconstruction. Both rise.
+	// surprises, and of the map of the reconstruction. Both rise; Map is no longer than Sum.
 	Sum []float64 `json:"sum"`
 	Map []float64 `json:"map"`
 	Hot float64   `json:"hot"` // value of that map that stands out by itself
@@ -58,7 +58,7 @@ func (m *WideModel) check() error {
 			return fmt.Errorf("level %d: what good parts exceed does not rise", i)
 		}
 	}
-	if len(m.Sum) != len(m.Map) || !rises(m.Sum) || !rises(m.Map) {
+	if len(m.Sum) < len(m.Map) || !rises(m.Sum) || !rises(m.Map) {
 		return errors.New("what good parts exceed does not rise")
 	}
 	return nil
@@ -89,14 +89,13 @@ func surprise(knots []float64, x float64) float64 {
 	return float64(last) + x/knots[last] - 1
 }
 
-// shown is the value of the map that good parts exceed as seldom as this sum of surprises.
-func (m *WideModel) shown(sum float64) float64 {
-	s := surprise(m.Sum, sum)
-	i, last := int(s), len(m.Map)-1
+// shown is the value of the map that good parts exceed as seldom, at this surprise in bits.
+func (m *WideModel) shown(bits float64) float64 {
+	i, last := int(bits), len(m.Map)-1
 	if i >= last {
 		return m.Map[last]
 	}
-	return m.Map[i] + mul(s-float64(i), m.Map[i+1]-m.Map[i])
+	return m.Map[i] + mul(bits-float64(i), m.Map[i+1]-m.Map[i])
 }
 
 // WideMap lifts a map of the reconstruction where something wide deviates. It keeps its
@@ -108,6 +107,7 @@ type WideMap struct {
 	energy     [][]float64 // of each level, row-major
 	level      []float64   // surprises of one level's cells
 	sum        []float64   // of all levels, on the map's grid
+	shade      []float64   // how seldom good parts have such a sum, in bits; 0 where nothing is lifted
 	near       []float64   // largest value of the map around each place
 	line       []float64
 }
@@ -115,7 +115,7 @@ type WideMap struct {
 // NewWideMap for maps of this grid.
 func NewWideMap(m *WideModel, grid [2]int) *WideMap {
 	n := grid[0] * grid[1]
-	w := &WideMap{m: m, h: grid[0], w: grid[1], sum: make([]float64, n), near: make([]float64, n), line: make([]float64, n)}
+	w := &WideMap{m: m, h: grid[0], w: grid[1], sum: make([]float64, n), shade: make([]float64, n), near: make([]float64, n), line: make([]float64, n)}
 	most := 0
 	for _, l := range m.Levels {
 		cells := l.Grid[0] * l.Grid[1]
@@ -142,11 +142,25 @@ func (w *WideMap) lift(to []float64, out []byte, weight []float64) {
 		}
 		out = out[l.size():]
 	}
+	w.explain(to)
 	w.Surprise(w.energy)
 	w.around(to)
 	for i, s := range w.sum {
-		if weight[i] > 0 && w.near[i] <= w.m.Hot {
-			to[i] = max(to[i], w.m.shown(s))
+		if w.shade[i] = 0; weight[i] > 0 && w.near[i] <= w.m.Hot {
+			w.shade[i] = surprise(w.m.Sum, s)
+			to[i] = max(to[i], w.m.shown(w.shade[i]))
+		}
+	}
+}
+
+// explain takes the energy from every cell that holds a hot place of the map.
+func (w *WideMap) explain(m []float64) {
+	for i, v := range m {
+		if v > w.m.Hot {
+			y, x := i/w.w, i%w.w
+			for k, l := range w.m.Levels {
+				w.energy[k][y*l.Grid[0]/w.h*l.Grid[1]+x*l.Grid[1]/w.w] = 0
+			}
 		}
 	}
 }

@@ -10,7 +10,7 @@ func wide() *WideModel {
 	return &WideModel{
 		Step:   0.5,
 		Levels: []WideLevel{{Grid: [2]int{4, 4}, Channels: 2, Energy: []float64{1, 2, 4, 8}}},
-		Sum:    []float64{0.1, 1, 2}, Map: []float64{1, 2, 3}, Hot: 5,
+		Sum:    []float64{0.1, 1, 2, 3}, Map: []float64{1, 2, 3}, Hot: 5,
 	}
 }
 
@@ -37,9 +37,12 @@ func TestWideCellLiftsTheMap(t *testing.T) {
 		t.Errorf("inside %g, weighing nothing %g; want 3 and 1", m[6*16+6], m[5*16+5])
 	}
 	for _, i := range []int{0, 15, 12*16 + 12, 15 * 16} {
-		if m[i] != 1 {
-			t.Errorf("place %d is %g", i, m[i])
+		if m[i] != 1 || w.shade[i] != 0 {
+			t.Errorf("place %d is %g, its shade %g bits", i, m[i], w.shade[i])
 		}
+	}
+	if w.shade[6*16+6] <= 2 || w.shade[5*16+5] != 0 {
+		t.Errorf("shade inside %g, weighing nothing %g bits", w.shade[6*16+6], w.shade[5*16+5])
 	}
 }
 
@@ -63,8 +66,8 @@ func TestHotPlaceExplainsWhatIsAroundIt(t *testing.T) {
 			if y == 4 && x == 4 {
 				want = 6
 			}
-			if m[y*16+x] != want {
-				t.Fatalf("place %d,%d is %g, want %g", y, x, m[y*16+x], want)
+			if got, shade := m[y*16+x], w.shade[y*16+x]; got != want || (shade > 0) != (want == 3) {
+				t.Fatalf("place %d,%d is %g with a shade of %g bits, want %g", y, x, got, shade, want)
 			}
 		}
 	}
@@ -96,7 +99,7 @@ func TestWideModelRefusesWhatCannotBe(t *testing.T) {
 		"no energies":        func(m *WideModel) { m.Levels[0].Energy = nil },
 		"equal energies":     func(m *WideModel) { m.Levels[0].Energy[1] = 1 },
 		"energies below 0":   func(m *WideModel) { m.Levels[0].Energy[0] = -1 },
-		"fewer sums":         func(m *WideModel) { m.Sum = m.Sum[1:] },
+		"fewer sums":         func(m *WideModel) { m.Sum = m.Sum[2:] },
 		"a map that falls":   func(m *WideModel) { m.Map[2] = 1 },
 		"a sum of no number": func(m *WideModel) { m.Sum[1] = math.NaN() },
 	} {

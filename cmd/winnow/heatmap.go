@@ -64,10 +64,15 @@ func overlayAt(f *edge.Frame, j *infer.Judge, v *edge.Verdict, scale float64) *i
 	draw.Draw(out, image.Rect(0, 0, w, h), src, image.Point{}, draw.Src)
 	draw.Draw(out, image.Rect(w+4, 0, 2*w+4, h), src, image.Point{}, draw.Src)
 	m, mh, mw := j.Map()
+	bits, bh, bw := j.Shade()
 	for y := range h {
 		for x := range w {
-			heat := bilinear(m, mh, mw, (float64(y)+0.5)/float64(h), (float64(x)+0.5)/float64(w)) / scale
-			out.SetRGBA(w+4+x, y, tint(out.RGBAAt(w+4+x, y), heat))
+			ry, rx := (float64(y)+0.5)/float64(h), (float64(x)+0.5)/float64(w)
+			c := out.RGBAAt(w+4+x, y)
+			if bits != nil {
+				c = wash(c, bilinear(bits, bh, bw, ry, rx))
+			}
+			out.SetRGBA(w+4+x, y, tint(c, bilinear(m, mh, mw, ry, rx)/scale))
 		}
 	}
 	for _, r := range v.Regions {
@@ -95,6 +100,14 @@ func tint(c color.RGBA, heat float64) color.RGBA {
 	mix := func(from uint8, to float64) uint8 { return uint8(float64(from)*(1-0.7*a) + to*0.7*a) }
 	green := 255 * min(max((1.6-heat)/0.8, 0), 1)
 	return color.RGBA{mix(c.R, 255), mix(c.G, green), mix(c.B, 0), 255}
+}
+
+// wash blends c towards blue where what is wide and faint is seldom in good parts: from 7 bits
+// on, one in 128 of their places.
+func wash(c color.RGBA, bits float64) color.RGBA {
+	a := 0.35 * min(max(bits-7, 0), 1)
+	mix := func(from uint8, to float64) uint8 { return uint8(float64(from)*(1-a) + to*a) }
+	return color.RGBA{mix(c.R, 40), mix(c.G, 110), mix(c.B, 255), 255}
 }
 
 // frame draws the outline of r.

@@ -44,7 +44,7 @@ func scoreCommand() *cobra.Command {
 	}
 	fs := c.Flags()
 	fs.StringVar(&model, "model", "", "model package")
-	fs.StringVar(&heatmap, "heatmap", "", "write the picture with its heatmap over it to this PNG file")
+	fs.StringVar(&heatmap, "heatmap", "", "write the picture with its heatmap over it to this PNG file: red is above what good parts show, blue wide and faint and seldom in good parts")
 	fs.StringVar(&engine, "engine", engineAuto, "auto, native or tensorflow")
 	fs.IntVar(&threads, "threads", 0, "threads to use; 0 is one for each processor")
 	fs.BoolVar(&asJSON, "json", false, "print the results as JSON")

@@ -11,7 +11,7 @@ import (
 // Constants of the wide map.
 const (
 	wideCode  = 40
-	wideRare  = 10 // one in 2^10 cells of a level is the most seldom that is told apart
+	wideRare  = 10 // one in 2^10 cells is the most seldom that is told apart
 	wideShown = 6
 	hotShare  = 1e-4 // of good parts' places stand out by themselves
 	wideParts = 1000 // good parts say what is seldom, at most
@@ -161,6 +161,6 @@ func (w *wideFit) exceedAll(m *infer.WideModel, s *infer.Statistics, held []Held
 	}
 	slices.Sort(sums)
 	slices.Sort(cells)
-	m.Sum, m.Map = exceeded(sums, 1, wideShown), exceeded(cells, 1, wideShown)
+	m.Sum, m.Map = exceeded(sums, 1, wideRare), exceeded(cells, 1, wideShown)
 	m.Hot = float64(cells[min(len(cells)-1, int(float64(len(cells))*(1-hotShare)))])
 }
