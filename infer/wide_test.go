@@ -73,6 +73,27 @@ func TestHotPlaceExplainsWhatIsAroundIt(t *testing.T) {
 	}
 }
 
+// TestHotPlaceExplainsEveryCellThatHoldsIt: what a cell leaves is not shown at its other end
+// either, far from the hot place; what another cell leaves is.
+func TestHotPlaceExplainsEveryCellThatHoldsIt(t *testing.T) {
+	w := NewWideMap(wide(), [2]int{32, 32})
+	lifted := func(hot float64, cell int) float64 {
+		out := make([]byte, w.m.Size())
+		out[2*cell] = 100
+		m, weight := make([]float64, 1024), make([]float64, 1024)
+		for i := range m {
+			m[i], weight[i] = 1, 1
+		}
+		m[0] = hot
+		y, x := cell/4*8, cell%4*8
+		w.lift(m, out, weight)
+		return m[(y+7)*32+x+7]
+	}
+	if a, b, c := lifted(1, 0), lifted(6, 0), lifted(6, 5); a <= 1 || b != 1 || c <= 1 {
+		t.Errorf("at the far end of a cell %g, of one with a hot place %g, of another %g", a, b, c)
+	}
+}
+
 // TestSurpriseIsThatOfTheShare: half a knot's way is half a bit more, and beyond the last each
 // time as much again counts one.
 func TestSurpriseIsThatOfTheShare(t *testing.T) {

@@ -171,6 +171,16 @@ func scoreWith(t *testing.T, res *fit.Result) func(part []byte) float64 {
 // rawWith runs a result's own graph, one input for each of inputs, and measures the views.
 func rawWith(t *testing.T, res *fit.Result) func(inputs ...[]byte) infer.Deviations {
 	t.Helper()
+	measure := measureWith(t, res)
+	return func(inputs ...[]byte) infer.Deviations {
+		raw, _ := measure(inputs...)
+		return raw
+	}
+}
+
+// measureWith is rawWith and the anomaly map, which is valid until the next call.
+func measureWith(t *testing.T, res *fit.Result) func(inputs ...[]byte) (infer.Deviations, []float64) {
+	t.Helper()
 	b, err := res.Graph.Marshal()
 	if err != nil {
 		t.Fatal(err)
@@ -181,7 +191,7 @@ func rawWith(t *testing.T, res *fit.Result) func(inputs ...[]byte) infer.Deviati
 	}
 	t.Cleanup(func() { s.Close() })
 	scorer := infer.NewScorer(res.Statistics)
-	return func(inputs ...[]byte) infer.Deviations {
+	return func(inputs ...[]byte) (infer.Deviations, []float64) {
 		for i, in := range inputs {
 			copy(s.Input(i), in)
 		}
@@ -196,6 +206,6 @@ func rawWith(t *testing.T, res *fit.Result) func(inputs ...[]byte) infer.Deviati
 		if err != nil {
 			t.Fatal(err)
 		}
-		return raw
+		return raw, scorer.Map()
 	}
 }

@@ -30,19 +30,19 @@ var shadedTaps = []fit.Tap{
 	{Name: "deep", Height: 8, Width: 8, Channels: 2, Scale: 0.2, ZeroPoint: -3},
 }
 
-// fitTaps fits features of those taps.
-func fitTaps(t *testing.T, f *fit.Features) *fit.Result {
+// fitTaps fits features of those taps, of which so many trailing ones are for the wide map alone.
+func fitTaps(t *testing.T, f *fit.Features, wide int) *fit.Result {
 	t.Helper()
-	b := tflite.NewBuilder("two taps")
+	b := tflite.NewBuilder("taps")
 	var in []int
-	for _, tap := range shadedTaps {
+	for _, tap := range f.Taps {
 		in = append(in, b.AddInput(tap.Name, []int{1, tap.Height, tap.Width, tap.Channels}, tflite.Quant{Scale: tap.Scale, ZeroPoint: tap.ZeroPoint}))
 	}
 	m, err := b.Model(in...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	res, err := fit.Fit(context.Background(), m, f, native.New(), fit.Options{FalseReject: 0.05})
+	res, err := fit.Fit(context.Background(), m, f, native.New(), fit.Options{FalseReject: 0.05, WideTaps: wide})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func fitOf(t *testing.T, part func(*rand.Rand) [][]byte) *fit.Result {
 			t.Fatal(err)
 		}
 	}
-	return fitTaps(t, f)
+	return fitTaps(t, f, 0)
 }
 
 // TestLevelsSeeWhatIsWideAndFaint: a shade of less than two deviations of the noise
@@ -239,7 +239,7 @@ func TestWhiteningIsChosenWhereItTells(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		res := fitTaps(t, f)
+		res := fitTaps(t, f, 0)
 		products := slices.ContainsFunc(res.Graph.Ops, func(o tflite.Op) bool { return o.Code == tflite.OpMul })
 		if res.Whitened&c.want != c.want || c.want == fit.WhitenNothing && res.Whitened != c.want || products != (res.Whitened&fit.WhitenPlaces != 0) {
 			t.Errorf("%s: whitened %v, products in the graph %v; want %v", name, res.Whitened, products, c.want)

@@ -1,14 +1,10 @@
 package fit_test
 
 import (
-	"context"
 	"math/rand/v2"
 	"testing"
 
-	"winnow/infer"
 	"winnow/infer/fit"
-	"winnow/infer/native"
-	"winnow/infer/tflite"
 )
 
 // wideTaps are those of shaded, and a tap for the wide map alone.
@@ -40,52 +36,7 @@ func wideFit(t *testing.T, part func(*rand.Rand) [][]byte, wide int) *fit.Result
 			t.Fatal(err)
 		}
 	}
-	b := tflite.NewBuilder("taps")
-	var in []int
-	for _, tap := range taps {
-		in = append(in, b.AddInput(tap.Name, []int{1, tap.Height, tap.Width, tap.Channels}, tflite.Quant{Scale: tap.Scale, ZeroPoint: tap.ZeroPoint}))
-	}
-	m, err := b.Model(in...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	res, err := fit.Fit(context.Background(), m, f, native.New(), fit.Options{FalseReject: 0.05, WideTaps: wide})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return res
-}
-
-// mapOf runs the fit's graph on a part and scores it.
-func mapOf(t *testing.T, res *fit.Result) func(p [][]byte) (infer.Deviations, []float64) {
-	t.Helper()
-	b, err := res.Graph.Marshal()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := native.New().Load(b, infer.Options{Threads: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	scorer := infer.NewScorer(res.Statistics)
-	return func(p [][]byte) (infer.Deviations, []float64) {
-		for i := range s.Inputs() {
-			copy(s.Input(i), p[i])
-		}
-		if err := s.Run(); err != nil {
-			t.Fatal(err)
-		}
-		outs := make([][]byte, len(s.Outputs()))
-		for i := range outs {
-			outs[i] = s.Output(i)
-		}
-		d, err := scorer.Raw(outs)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return d, scorer.Map()
-	}
+	return fitTaps(t, f, wide)
 }
 
 // ranked is the share of pairs of a place inside the shade and one outside, all parts
@@ -115,7 +66,7 @@ func TestFaintShadeTintsTheMap(t *testing.T) {
 	if last := wide.Statistics.Wide.Map[len(wide.Statistics.Wide.Map)-1]; last >= wide.Calibration.MapScale {
 		t.Errorf("what is wide is shown as %g, where a region begins at %g", last, wide.Calibration.MapScale)
 	}
-	fine, lifted := mapOf(t, plain), mapOf(t, wide)
+	fine, lifted := measureWith(t, plain), measureWith(t, wide)
 	r := rand.New(rand.NewPCG(8, 8))
 	var in, out, inWide, outWide []float64
 	for range 30 {
@@ -126,8 +77,8 @@ func TestFaintShadeTintsTheMap(t *testing.T) {
 			}
 		}
 		p = withMeans(p)
-		d, m := fine(p)
-		e, n := lifted(p)
+		d, m := fine(p[:2]...)
+		e, n := lifted(p...)
 		if d != e {
 			t.Fatalf("scored %+v, without a wide map %+v", e, d)
 		}
