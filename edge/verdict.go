@@ -112,6 +112,7 @@ type Verdict struct {
 	Regions  []Region // at most MaxRegions, largest share first
 	Heatmap  Heatmap
 	Missing  float64         // share of the frame that held no picture, 0..1: dead pixels and lines, which are bridged, or lost rows
+	Wide     float64         // share of the part that is wide and faint as only one in 128 places of good parts is, 0..1
 	Shift    image.Point     // by which registration found the part right and down of its place, in pixels of the frame; it was judged there
 	Judged   image.Rectangle // the part of the frame that was looked at, in its pixels
 	Nearest  Nearest         // of rejected and unsure parts whose package knows its taught parts

@@ -71,6 +71,10 @@ func (v *Verdict) whyScored() string {
 	return s
 }
 
+// muchWide is the share of a part that is told as faintly unlike good ones: of a good part it
+// is a hundredth.
+const muchWide = 0.05
+
 // whyPlace is about the largest region. A region below 1 is no deviation of its
 // own: it is only where the strongest is.
 func (v *Verdict) whyPlace() string {
@@ -79,7 +83,11 @@ func (v *Verdict) whyPlace() string {
 	}
 	r := &v.Regions[0]
 	if r.Score <= 1 {
-		return fmt.Sprintf("No single place deviates more than in good parts; the strongest, %s, reaches %.2f times that.", Where(r.Box, v.Judged), r.Score)
+		s := fmt.Sprintf("No single place deviates more than in good parts; the strongest, %s, reaches %.2f times that", Where(r.Box, v.Judged), r.Score)
+		if v.Wide >= muchWide {
+			s += fmt.Sprintf(", but %.0f %% of the part is faintly unlike good ones", 100*v.Wide)
+		}
+		return s + "."
 	}
 	s := fmt.Sprintf("Deviation %s, %dx%d px, %.1f times the most that good parts show", Where(r.Box, v.Judged), r.Box.Dx(), r.Box.Dy(), r.Score)
 	if n := len(v.Regions) - 1; n > 0 {

@@ -235,7 +235,7 @@ func (j *Judge) score(s *edge.Score) error {
 // reject. A frame with any flag is never judged.
 func (j *Judge) Judge(f *edge.Frame, v *edge.Verdict) error {
 	v.Decision, v.Reason, v.Model = edge.Unknown, edge.ReasonFault, j.pkg.ShortDigest()
-	v.Nearest, v.Missing, v.Shift = edge.Nearest{}, 0, image.Point{}
+	v.Nearest, v.Missing, v.Wide, v.Shift = edge.Nearest{}, 0, 0, image.Point{}
 	j.taught.forget()
 	if f.Flags != 0 {
 		v.Decision, v.Reason = edge.Reject, edge.ReasonBadFrame
@@ -294,6 +294,7 @@ func (j *Judge) explain(f *edge.Frame, v *edge.Verdict) {
 	dx, dy, beyond := j.pre.Shift()
 	v.Shift = image.Pt(dx*(x1-x0)/w, dy*(y1-y0)/h)
 	v.Judged = image.Rect(x0, y0, x1, y1)
+	v.Wide = j.scorer.wideShare()
 	if v.Decision != edge.Accept {
 		v.Nearest = j.taught.find(j.scorer.along)
 	}

@@ -106,6 +106,23 @@ func (c *Scorer) Shade() (bits []float64, h, w int) {
 	return c.wide.shade, c.s.Grid[0], c.s.Grid[1]
 }
 
+// WideFrom is the surprise in bits from which a place is told, and shown, as wide and faint.
+const WideFrom = 7
+
+// wideShare is the share of the last part's places that are wide and faint.
+func (c *Scorer) wideShare() float64 {
+	if c.wide == nil {
+		return 0
+	}
+	n := 0
+	for _, bits := range c.wide.shade {
+		if bits > WideFrom {
+			n++
+		}
+	}
+	return float64(n) / float64(len(c.wide.shade))
+}
+
 // Grid is the height and width of Map.
 func (c *Scorer) Grid() (h, w int) {
 	if m := c.s.Local; m != nil {

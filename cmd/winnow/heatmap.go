@@ -102,10 +102,10 @@ func tint(c color.RGBA, heat float64) color.RGBA {
 	return color.RGBA{mix(c.R, 255), mix(c.G, green), mix(c.B, 0), 255}
 }
 
-// wash blends c towards blue where what is wide and faint is seldom in good parts: from 7 bits
-// on, one in 128 of their places.
+// wash blends c towards blue where what is wide and faint is seldom in good parts: from
+// infer.WideFrom on, in full one bit above.
 func wash(c color.RGBA, bits float64) color.RGBA {
-	a := 0.35 * min(max(bits-7, 0), 1)
+	a := 0.35 * min(max(bits-infer.WideFrom, 0), 1)
 	mix := func(from uint8, to float64) uint8 { return uint8(float64(from)*(1-a) + to*a) }
 	return color.RGBA{mix(c.R, 40), mix(c.G, 110), mix(c.B, 255), 255}
 }

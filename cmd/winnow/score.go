@@ -59,6 +59,7 @@ type scored struct {
 	Score    edge.Score    `json:"score"`
 	Shift    image.Point   `json:"shift"`   // by which registration found the part right and down of its place, pixels
 	Missing  float64       `json:"missing"` // share of the frame that held no picture
+	Wide     float64       `json:"wide"`    // share of the part that is faintly unlike good ones
 	Regions  []edge.Region `json:"regions"`
 	Nearest  *edge.Nearest `json:"nearest"` // taught part; null for an accepted part
 }
@@ -82,7 +83,7 @@ func scorePictures(ctx context.Context, j *infer.Judge, paths []string, heatmap 
 				return err
 			}
 		}
-		r := scored{Picture: path, Decision: v.Decision, Why: v.Why(), Score: v.Score, Regions: v.Regions, Missing: v.Missing, Shift: v.Shift}
+		r := scored{Picture: path, Decision: v.Decision, Why: v.Why(), Score: v.Score, Regions: v.Regions, Missing: v.Missing, Wide: v.Wide, Shift: v.Shift}
 		if v.Nearest.Part != "" {
 			r.Nearest = &v.Nearest
 		}

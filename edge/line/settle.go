@@ -66,7 +66,7 @@ func (s *slot) tally(j *Job) {
 	if first || v.Score.Fused > s.worst {
 		s.worst = v.Score.Fused
 		s.v.Score, s.v.Heatmap, s.v.Judged, s.v.Nearest = v.Score, v.Heatmap, v.Judged, v.Nearest
-		s.v.Missing, s.v.Shift = v.Missing, v.Shift
+		s.v.Missing, s.v.Wide, s.v.Shift = v.Missing, v.Wide, v.Shift
 		s.v.Regions = append(s.v.Regions[:0], v.Regions[:min(len(v.Regions), edge.MaxRegions)]...)
 	}
 	s.v.Scored = j.Done
