@@ -178,8 +178,8 @@ func rawWith(t *testing.T, res *fit.Result) func(inputs ...[]byte) infer.Deviati
 	}
 }
 
-// measureWith is rawWith and the anomaly map, which is valid until the next call.
-func measureWith(t *testing.T, res *fit.Result) func(inputs ...[]byte) (infer.Deviations, []float64) {
+// measureWith is rawWith and the scorer that measured, which holds the maps.
+func measureWith(t *testing.T, res *fit.Result) func(inputs ...[]byte) (infer.Deviations, *infer.Scorer) {
 	t.Helper()
 	b, err := res.Graph.Marshal()
 	if err != nil {
@@ -191,7 +191,7 @@ func measureWith(t *testing.T, res *fit.Result) func(inputs ...[]byte) (infer.De
 	}
 	t.Cleanup(func() { s.Close() })
 	scorer := infer.NewScorer(res.Statistics)
-	return func(inputs ...[]byte) (infer.Deviations, []float64) {
+	return func(inputs ...[]byte) (infer.Deviations, *infer.Scorer) {
 		for i, in := range inputs {
 			copy(s.Input(i), in)
 		}
@@ -206,6 +206,6 @@ func measureWith(t *testing.T, res *fit.Result) func(inputs ...[]byte) (infer.De
 		if err != nil {
 			t.Fatal(err)
 		}
-		return raw, scorer.Map()
+		return raw, scorer
 	}
 }
