@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"sync"
 
 	mochi "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/listeners"
@@ -40,7 +41,7 @@ func Start(address string, log *slog.Logger) (*Broker, error) {
 	if err := s.AddHook(new(allowAll), nil); err != nil {
 		return nil, fmt.Errorf("embedded broker: %w", err)
 	}
-	tcp := &listener{listeners.NewTCP(listeners.Config{ID: "loopback", Address: address}), s}
+	tcp := &listener{TCP: listeners.NewTCP(listeners.Config{ID: "loopback", Address: address}), server: s}
 	if err := s.AddListener(tcp); err != nil {
 		return nil, fmt.Errorf("embedded broker: %w (if another broker is running, name it in mqtt.broker, or choose another mqtt.listen)", err)
 	}
@@ -52,16 +53,52 @@ func Start(address string, log *slog.Logger) (*Broker, error) {
 	return b, nil
 }
 
-// listener is mochi's, but for how it finds the clients that it disconnects: the server
-// takes a read lock for that while it holds it already, and waits for ever if a client
-// leaves in between (Clients.GetByListener of v2.7.9).
+// listener is mochi's, but for how it ends. The server takes a read lock to find the clients
+// that it disconnects while it holds it already, and waits for ever if a client leaves in between
+// (Clients.GetByListener of v2.7.9); and it counts a client only some time after it was accepted,
+// so that one that comes while it closes is neither waited for nor disconnected.
 type listener struct {
 	*listeners.TCP
 	server *mochi.Server
+
+	mu      sync.Mutex
+	closing bool
+	begun   sync.WaitGroup // clients that were accepted and that the server does not count yet
+}
+
+// Serve has the server establish every client that is accepted before Close.
+func (l *listener) Serve(establish listeners.EstablishFn) {
+	l.TCP.Serve(func(id string, c net.Conn) error {
+		l.mu.Lock()
+		if l.closing {
+			l.mu.Unlock()
+			return c.Close()
+		}
+		l.begun.Add(1)
+		l.mu.Unlock()
+		b := &begun{c, sync.OnceFunc(l.begun.Done)}
+		defer b.counted()
+		return establish(id, b)
+	})
+}
+
+// begun is a connection that says when the server counts it, which it does before it reads.
+type begun struct {
+	net.Conn
+	counted func()
+}
+
+func (b *begun) Read(p []byte) (int, error) {
+	b.counted()
+	return b.Conn.Read(p)
 }
 
 // Close accepts no more clients and disconnects those that are there.
 func (l *listener) Close(listeners.CloseFn) {
+	l.mu.Lock()
+	l.closing = true
+	l.mu.Unlock()
+	l.begun.Wait()
 	l.TCP.Close(func(id string) {
 		for _, c := range l.server.Clients.GetAll() {
 			if c.Net.Listener == id && !c.Closed() {

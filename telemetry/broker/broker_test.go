@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -75,6 +76,35 @@ func TestRetainedStateAndTally(t *testing.T) {
 }
 
 // TestHugePacketIsCutOff announces 256 MiB: the broker must hang up, not allocate.
+// TestBrokerClosesWhileConnectionsBegin: under the race detector, which knows no sockets, every
+// connection that has begun is known to whoever closes.
+func TestBrokerClosesWhileConnectionsBegin(t *testing.T) {
+	for range 100 {
+		b, err := broker.Start("127.0.0.1:0", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var dialled sync.WaitGroup
+		for range 4 {
+			dialled.Go(func() {
+				conn, err := net.Dial("tcp", strings.TrimPrefix(b.URL(), "mqtt://"))
+				if err != nil {
+					return // it has closed already
+				}
+				defer conn.Close()
+				conn.SetDeadline(time.Now().Add(100 * time.Millisecond)) // what is accepted last is dropped without a word
+				if _, err := conn.Write([]byte{0x10, 0xff, 0xff, 0xff, 0x7f}); err == nil {
+					conn.Read(make([]byte, 16))
+				}
+			})
+		}
+		if err := b.Close(); err != nil {
+			t.Fatal(err)
+		}
+		dialled.Wait()
+	}
+}
+
 func TestHugePacketIsCutOff(t *testing.T) {
 	b := start(t)
 	conn, err := net.Dial("tcp", strings.TrimPrefix(b.URL(), "mqtt://"))
