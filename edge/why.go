@@ -71,18 +71,23 @@ func (v *Verdict) whyScored() string {
 	return s
 }
 
-// muchWide is the share of a part that is told as faintly unlike good ones: of a good part it
-// is a hundredth.
+// muchWide is the share of a part that is told as faintly unlike good ones: of good parts
+// it is less than a hundredth on average.
 const muchWide = 0.05
 
-// whyPlace is about the largest region. A region below 1 is no deviation of its
-// own: it is only where the strongest is.
+// whyPlace is about the largest region, or, where none is a deviation of its own, which
+// is above 1, about the strongest.
 func (v *Verdict) whyPlace() string {
 	if len(v.Regions) == 0 {
 		return "No single place deviates; the part as a whole does."
 	}
 	r := &v.Regions[0]
 	if r.Score <= 1 {
+		for i := range v.Regions {
+			if v.Regions[i].Score > r.Score {
+				r = &v.Regions[i]
+			}
+		}
 		s := fmt.Sprintf("No single place deviates more than in good parts; the strongest, %s, reaches %.2f times that", Where(r.Box, v.Judged), r.Score)
 		if v.Wide >= muchWide {
 			s += fmt.Sprintf(", but %.0f %% of the part is faintly unlike good ones", 100*v.Wide)

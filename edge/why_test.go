@@ -46,11 +46,15 @@ func TestWhy(t *testing.T) {
 		{"one region, no exemplars", change(func(v *edge.Verdict) { v.Regions, v.Nearest = v.Regions[:1], edge.Nearest{} }),
 			"Deviation at the upper left, 14x9 px, 3.2 times the most that good parts show. Score 7.25, threshold 4.50, p 0.0083. Evidence: 82 % local, 18 % latent."},
 		{"no place of its own", change(func(v *edge.Verdict) {
-			v.Regions[0].Score, v.Regions[0].Box, v.Score.LatentShare = 0.9, image.Rect(140, 140, 160, 160), 0.96
+			v.Regions[0].Score, v.Regions[0].Box, v.Regions[1].Score, v.Score.LatentShare = 0.9, image.Rect(140, 140, 160, 160), 0.85, 0.96
 		}), "No single place deviates more than in good parts; the strongest, in the centre, reaches 0.90 times that. " +
 			"Score 7.25, threshold 4.50, p 0.0083. Evidence: 4 % local, 96 % latent. Nearest taught part: good-017.png, at 2.3 times the usual distance."},
+		{"the strongest of several", change(func(v *edge.Verdict) {
+			v.Regions[0].Score, v.Regions[1].Score, v.Nearest = 0.8, 0.95, edge.Nearest{}
+		}), "No single place deviates more than in good parts; the strongest, at the lower right, reaches 0.95 times that. " +
+			"Score 7.25, threshold 4.50, p 0.0083. Evidence: 82 % local, 18 % latent."},
 		{"no place of its own, but wide", change(func(v *edge.Verdict) {
-			v.Regions[0].Score, v.Regions[0].Box, v.Wide, v.Nearest = 0.9, image.Rect(140, 140, 160, 160), 0.314, edge.Nearest{}
+			v.Regions[0].Score, v.Regions[0].Box, v.Regions[1].Score, v.Wide, v.Nearest = 0.9, image.Rect(140, 140, 160, 160), 0.85, 0.314, edge.Nearest{}
 		}), "No single place deviates more than in good parts; the strongest, in the centre, reaches 0.90 times that, but 31 % of the part is faintly unlike good ones. " +
 			"Score 7.25, threshold 4.50, p 0.0083. Evidence: 82 % local, 18 % latent."},
 		{"unsure", change(func(v *edge.Verdict) {

@@ -47,19 +47,19 @@ type regionFinder struct {
 
 // find appends up to edge.MaxRegions regions of cells above scale, 8-connected,
 // largest share of the excess first. Where nothing is above it but atLeastOne
-// is asked for, the regions that come near the peak are given instead, that of the peak
-// first: a rejected part always has a place to look at.
+// is asked for, the region around the peak is given instead: a rejected part
+// always has a place to look at.
 func (f *regionFinder) find(dst []edge.Region, m []float64, scale float64, frame box, atLeastOne bool) []edge.Region {
 	peak := 0.0
 	for _, v := range m {
 		peak = max(peak, v)
 	}
-	limit, strongest := scale, false
+	limit := scale
 	if peak <= limit {
 		if !atLeastOne || peak == 0 {
 			return dst
 		}
-		limit, strongest = mul(peak, 0.8), true
+		limit = mul(peak, 0.8)
 	}
 	f.label = append(f.label[:0], make([]bool, len(m))...)
 	total := 0.0
@@ -74,12 +74,7 @@ func (f *regionFinder) find(dst []edge.Region, m []float64, scale float64, frame
 	for i := range dst {
 		dst[i].Share /= total
 	}
-	slices.SortStableFunc(dst, func(a, b edge.Region) int {
-		if strongest {
-			return cmp.Compare(b.Score, a.Score)
-		}
-		return cmp.Compare(b.Share, a.Share)
-	})
+	slices.SortStableFunc(dst, func(a, b edge.Region) int { return cmp.Compare(b.Share, a.Share) })
 	return dst[:min(len(dst), edge.MaxRegions)]
 }
 

@@ -15,8 +15,8 @@ import (
 // (Shannon's self-information); surprises of all levels add up, as the logarithms of
 // independent p-values do (Fisher, Statistical Methods for Research Workers, 1932). The sum is
 // shown as the value of the map that good parts exceed as seldom, but never as more than the
-// last of Map, so that what is wide tints a map and makes no region. A place that stands out by itself
-// explains what large cells around it leave: there the fine map alone is shown.
+// last of Map, so that what is wide tints a map and makes no region by itself. A place that
+// stands out explains what large cells around it leave: there the fine map alone is shown.
 type WideModel struct {
 	Step   float64     `json:"step"` // real value of one step of OutWide
 	Levels []WideLevel `json:"levels"`

@@ -131,19 +131,19 @@ func TestWideModelRefusesWhatCannotBe(t *testing.T) {
 	}
 }
 
-// TestStrongestRegionComesFirst: where no place is above the scale, the region with the
-// peak comes before a larger one that only comes near it.
-func TestStrongestRegionComesFirst(t *testing.T) {
-	m := make([]float64, 64)
-	m[0] = 0.95
-	for y := 4; y < 8; y++ {
-		for x := range 8 {
-			m[y*8+x] = 0.85
-		}
+// TestOutputsThatLackTheWideOneAreRefused: none, and one of another size, is an error, not a panic.
+func TestOutputsThatLackTheWideOneAreRefused(t *testing.T) {
+	s := &Statistics{Grid: [2]int{16, 16}, Channels: 2, ResidualScale: 1, PositionWeight: make([]float64, 256), Wide: wide(),
+		Latent: LatentModel{Mean: make([]float64, 4), Scale: []float64{1, 1, 1, 1}, Rest: 1}}
+	c, map2 := NewScorer(s), make([]byte, 512)
+	outputs := [][]byte{nil, map2, map2, make([]byte, s.Wide.Size())}
+	if _, err := c.Raw(outputs); err != nil {
+		t.Fatal(err)
 	}
-	f := regionFinder{h: 8, w: 8}
-	rs := f.find(nil, m, 1, box{0, 0, 80, 80}, true)
-	if len(rs) != 2 || rs[0].Score != 0.95 || rs[0].Box.Dx() != 10 || rs[1].Score != 0.85 {
-		t.Errorf("regions %+v", rs)
+	outputs[3] = outputs[3][1:]
+	for _, o := range [][][]byte{outputs, outputs[:3]} {
+		if _, err := c.Raw(o); err == nil {
+			t.Errorf("%d outputs are taken", len(o))
+		}
 	}
 }

@@ -440,7 +440,7 @@ func (ft *fitter) final(encoder *tflite.Model, m *normality) (*Result, error) {
 		outputs = append(outputs, ft.appendLocal(c, encoder.Outputs, m, stats))
 	}
 	if len(ft.wide.levels) > 0 {
-		wide, model, err := ft.wide.append(c, ft.features.Taps, encoder.Outputs)
+		wide, model, err := ft.wide.compose(c, ft.features.Taps, encoder.Outputs)
 		if err != nil {
 			return nil, err
 		}

@@ -159,9 +159,9 @@ func (w *wideFit) tail(c *composer, ms []levelModel, pooled []int) (int, error) 
 	return c.joined("wide", 1, out), nil
 }
 
-// append appends the wide levels behind the encoder's taps, and returns their output and what
+// compose appends the wide levels behind the encoder's taps, and returns their output and what
 // it is to mean, but for what good parts exceed all in all.
-func (w *wideFit) append(c *composer, taps []Tap, tensors []int) (int, *infer.WideModel, error) {
+func (w *wideFit) compose(c *composer, taps []Tap, tensors []int) (int, *infer.WideModel, error) {
 	m, ls := &infer.WideModel{Step: w.step}, make([]level, len(w.levels))
 	for i, l := range w.levels {
 		ls[i] = l.level
