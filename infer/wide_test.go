@@ -3,6 +3,8 @@ package infer
 import (
 	"math"
 	"testing"
+
+	"winnow/models"
 )
 
 // wide is a model of one level of 4x4 cells with two channels, over maps of 16x16.
@@ -145,5 +147,42 @@ func TestOutputsThatLackTheWideOneAreRefused(t *testing.T) {
 		if _, err := c.Raw(o); err == nil {
 			t.Errorf("%d outputs are taken", len(o))
 		}
+	}
+}
+
+// TestMapAndShadeLieWhereThePartWas: of a part that registration moved, both are moved back by
+// whole cells, and what lies beyond the edge is the edge's; of one too far away, neither is.
+func TestMapAndShadeLieWhereThePartWas(t *testing.T) {
+	c := NewScorer(&Statistics{Grid: [2]int{16, 16}, Channels: 1, PositionWeight: make([]float64, 256), Wide: wide()})
+	c.Map()[5*16+6], c.wide.shade[5*16+6] = 3, 8
+	c.wide.shade[0] = 7
+	p := &models.Package{Manifest: models.Manifest{Preprocess: models.Preprocess{Width: 64, Height: 32}}}
+	j := &Judge{pkg: p, scorer: c, pre: &Preprocessor{register: new(registrar)}}
+	j.finder.h, j.finder.w = c.Grid()
+	for _, s := range []struct {
+		dx, dy int // pixels, of which a cell holds 4 x 2
+		beyond bool
+		y, x   int
+	}{{0, 0, false, 5, 6}, {8, -4, false, 3, 8}, {9, 1, false, 6, 8}, {-13, 5, false, 8, 3}, {8, -4, true, 5, 6}} {
+		j.pre.register.dx, j.pre.register.dy, j.pre.register.beyond = s.dx, s.dy, s.beyond
+		j.place()
+		m, _, _ := j.Map()
+		bits, h, w := j.Shade()
+		if h != 16 || w != 16 || m[s.y*16+s.x] != 3 || bits[s.y*16+s.x] != 8 {
+			t.Errorf("moved by %+v: map %v, shade %v", s, m, bits)
+		}
+		n := 0
+		for i := range m {
+			if m[i] == 3 || bits[i] == 8 {
+				n++
+			}
+		}
+		if n != 1 {
+			t.Errorf("moved by %+v: %d places are marked", s, n)
+		}
+	}
+	j.pre.register.dx, j.pre.register.dy, j.pre.register.beyond = 8, 0, false
+	if bits, _, _ := j.Shade(); bits[0] != 7 || bits[2] != 7 || bits[3] != 0 {
+		t.Errorf("the first row moved two cells right is %v", bits[:4])
 	}
 }

@@ -2,6 +2,7 @@ package line
 
 import (
 	"errors"
+	"image"
 	"math"
 	"testing"
 	"time"
@@ -334,6 +335,36 @@ func TestRules(t *testing.T) {
 		}
 		if got := b.records[0].Decision; got != c.want || len(b.records) != 1 {
 			t.Errorf("%v of %v %v: %v, want %v", c.rule, c.frames, c.fused, got, c.want)
+		}
+		b.books()
+	}
+}
+
+// TestAPartShowsItsWorstFrame: what a verdict shows beside the decision is all of one frame, the
+// one with the highest score, wherever it came among the others.
+func TestAPartShowsItsWorstFrame(t *testing.T) {
+	for worst := range 3 {
+		b := newBench(t, Config{Frames: 3, Rule: Majority})
+		for range 3 {
+			b.Frame(b.frame(b.Now(), 0))
+		}
+		for i := range 3 {
+			b.answerWith(func(j *Job) {
+				v, n := &j.Verdict, i+1
+				v.Decision, v.Score.Threshold, v.Score.Fused = edge.Accept, 9, float64(n)
+				if i == worst {
+					v.Score.Fused = 7
+				}
+				v.Wide, v.Missing, v.Shift = 0.1*float64(n), 0.01*float64(n), image.Pt(n, -n)
+				v.Judged, v.Nearest.Distance = image.Rect(0, 0, n, n), float64(n)
+				v.Heatmap[0] = uint8(n)
+				v.Regions = append(v.Regions[:0], make([]edge.Region, n)...)
+			})
+		}
+		v, n := b.records[0], worst+1
+		if v.Wide != 0.1*float64(n) || v.Missing != 0.01*float64(n) || v.Shift != image.Pt(n, -n) ||
+			v.Judged != image.Rect(0, 0, n, n) || v.Nearest.Distance != float64(n) || v.Heatmap[0] != uint8(n) || len(v.Regions) != n {
+			t.Errorf("frame %d of 3 is the worst; the verdict shows %+v", n, v)
 		}
 		b.books()
 	}
