@@ -78,12 +78,12 @@ type Score struct {
 	Spread    float64 `json:"spread"`    // standard deviation of Fused between the members of an ensemble; 0 without one
 }
 
-// Region is one connected anomalous area.
+// Region is one peak of the anomaly map, and what is around it and nearly as high.
 type Region struct {
 	Box   image.Rectangle `json:"box"`   // pixels of the judged frame
 	Area  int             `json:"area"`  // pixels
-	Score float64         `json:"score"` // peak of the anomaly map inside it, in threshold units
-	Share float64         `json:"share"` // of the map's excess over the threshold, 0..1
+	Score float64         `json:"score"` // the peak, in threshold units
+	Share float64         `json:"share"` // of the map's excess over the threshold, with all that falls from the peak, 0..1
 }
 
 // Nearest is the taught part that is most like a judged one. The zero value is

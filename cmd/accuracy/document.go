@@ -35,6 +35,14 @@ func (r *row) figure(name string, n evaluate.Number) string {
 	return pc(n) + interval(iv)
 }
 
+// framed is how often the first frame lies on a defect, and how well.
+func (r *row) framed() string {
+	if !r.eval.Framed.Known() {
+		return "-"
+	}
+	return fmt.Sprintf("%s, IoU %.2f", pc(r.eval.Framed), float64(r.eval.FrameIoU))
+}
+
 // table writes Markdown.
 func table(w *strings.Builder, header string, rows [][]string) {
 	columns := strings.Split(header, "|")
@@ -74,18 +82,19 @@ func (b *bench) detection(w *strings.Builder) {
 }
 
 func (b *bench) threshold(w *strings.Builder) {
-	w.WriteString("\nAt the threshold that teach calibrated, which saw none of the judged parts; an unsure part is neither caught nor accepted. Seconds are processor time of the whole\n" +
-		"`winnow teach`, MiB its resident peak, ms the median of frame to verdict while judging.\n")
+	w.WriteString("\nAt the threshold that teach calibrated, which saw none of the judged parts; an unsure part is neither caught nor accepted. Framed: of defective parts that are not\n" +
+		"accepted, in how many the box of the first region has something marked in it, and the median intersection over union of that box with the defect's.\n" +
+		"Seconds are processor time of the whole `winnow teach`, MiB its resident peak, ms the median of frame to verdict while judging.\n")
 	var rows [][]string
 	for i := range b.rows {
 		r := &b.rows[i]
 		e := &r.eval
 		rows = append(rows, []string{
 			r.title, r.figure("false_reject_rate", e.FalseReject), fmt.Sprintf("%.1f from %d", 100*e.Certificate.Bound, e.Certificate.N), r.figure("escape_rate", e.Escape),
-			pc(e.Unsure), pc(e.UnsureBad), fmt.Sprintf("%.1f", r.cost.cpu.Seconds()), fmt.Sprintf("%.0f", float64(r.cost.peak)/(1<<20)), fmt.Sprintf("%.1f", float64(e.LatencyMS.P50)),
+			pc(e.Unsure), pc(e.UnsureBad), r.framed(), fmt.Sprintf("%.1f", r.cost.cpu.Seconds()), fmt.Sprintf("%.0f", float64(r.cost.peak)/(1<<20)), fmt.Sprintf("%.1f", float64(e.LatencyMS.P50)),
 		})
 	}
-	table(w, "set|false rejects|certified|escapes|unsure, good|unsure, defective|teach s|peak MiB|part ms", rows)
+	table(w, "set|false rejects|certified|escapes|unsure, good|unsure, defective|framed|teach s|peak MiB|part ms", rows)
 }
 
 func (b *bench) views(w *strings.Builder) {

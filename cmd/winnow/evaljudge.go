@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"image"
 	"path/filepath"
 	"time"
 
@@ -47,7 +48,7 @@ func (x *examiner) examine(ps []evaluate.Picture) (*evaluate.Evaluation, error) 
 		if err != nil {
 			return nil, err
 		}
-		part, _, err := x.part(f, pic)
+		part, v, err := x.part(f, pic)
 		if err != nil {
 			return nil, err
 		}
@@ -57,6 +58,7 @@ func (x *examiner) examine(ps []evaluate.Picture) (*evaluate.Evaluation, error) 
 			if part.Mask, err = readMask(pic.Mask, x.pkg.Manifest.Preprocess.ROI); err != nil {
 				return nil, err
 			}
+			part.Frame = framing(v)
 		}
 		e.Add(part)
 		x.bar.update("judging", i+1, len(ps))
@@ -79,6 +81,16 @@ func (x *examiner) part(f *edge.Frame, pic evaluate.Picture) (evaluate.Part, *ed
 		Score: v.Score.Fused, Latent: v.Score.Latent, Autoencoder: v.Score.Autoencoder,
 		Surroundings: v.Score.Surroundings, Reconstruction: v.Score.Reconstruction,
 	}, v, nil
+}
+
+// framing is the box of the first region of what is not accepted, in places of a mask.
+func framing(v *edge.Verdict) image.Rectangle {
+	if v.Decision == edge.Accept || len(v.Regions) == 0 || v.Judged.Empty() {
+		return image.Rectangle{}
+	}
+	const n = evaluate.PixelSide
+	b, w, h := v.Regions[0].Box.Sub(v.Judged.Min), v.Judged.Dx(), v.Judged.Dy()
+	return image.Rect(b.Min.X*n/w, b.Min.Y*n/h, (b.Max.X*n+w-1)/w, (b.Max.Y*n+h-1)/h)
 }
 
 // readMask brings what a mask says of the region of interest to

@@ -80,6 +80,9 @@ func printFigures(w io.Writer, r evaluate.Result) error {
 	row("escapes", "%s", between(&r, "escape_rate", r.Escape))
 	row("caught", "%s, F1 %s", between(&r, "caught_rate", r.Caught), percent(r.F1At))
 	row("unsure", "%s of good, %s of defective parts (neither caught nor accepted)", percent(r.Unsure), percent(r.UnsureBad))
+	if r.Framed.Known() {
+		row("the first frame is on a defect", "in %s of what is not accepted; median IoU %.2f", between(&r, "framed_rate", r.Framed), float64(r.FrameIoU))
+	}
 	row("certificate", "at most %.2g %% false rejects at %.0f %% confidence, from %d parts", 100*r.Certificate.Bound, 100*r.Certificate.Confidence, r.Certificate.N)
 	printSlices(w, &r)
 	_, err := fmt.Fprintf(w, "latency p50 %.1f ms, p99 %.1f ms\n", float64(r.LatencyMS.P50), float64(r.LatencyMS.P99))

@@ -7,6 +7,7 @@ import (
 	"image/draw"
 	"image/jpeg"
 	"image/png"
+	"slices"
 
 	scale "golang.org/x/image/draw"
 
@@ -64,6 +65,7 @@ func overlayAt(f *edge.Frame, j *infer.Judge, v *edge.Verdict, scale float64) *i
 	draw.Draw(out, image.Rect(0, 0, w, h), src, image.Point{}, draw.Src)
 	draw.Draw(out, image.Rect(w+4, 0, 2*w+4, h), src, image.Point{}, draw.Src)
 	m, mh, mw := j.Map()
+	hottest := slices.Max(m) / scale
 	bits, bh, bw := j.Shade()
 	for y := range h {
 		for x := range w {
@@ -72,7 +74,7 @@ func overlayAt(f *edge.Frame, j *infer.Judge, v *edge.Verdict, scale float64) *i
 			if bits != nil {
 				c = wash(c, bilinear(bits, bh, bw, ry, rx))
 			}
-			out.SetRGBA(w+4+x, y, tint(c, bilinear(m, mh, mw, ry, rx)/scale))
+			out.SetRGBA(w+4+x, y, tint(c, bilinear(m, mh, mw, ry, rx)/scale, hottest))
 		}
 	}
 	for _, r := range v.Regions {
@@ -93,12 +95,15 @@ func bilinear(m []float64, h, w int, y, x float64) float64 {
 	return top*(1-dy) + low*dy
 }
 
-// tint blends c towards yellow and red as heat goes from 0.8 to 1.6 times the
-// threshold.
-func tint(c color.RGBA, heat float64) color.RGBA {
-	a := min(max((heat-0.8)/0.8, 0), 1)
-	mix := func(from uint8, to float64) uint8 { return uint8(float64(from)*(1-0.7*a) + to*0.7*a) }
-	green := 255 * min(max((1.6-heat)/0.8, 0), 1)
+// tint blends c towards yellow and red as heat rises from 0.8 times the threshold: as strongly as
+// it will from 1.6 on, and to red where the part is hottest, at 1.6 or above, so that the middle of
+// what stands far out is told from its surroundings.
+func tint(c color.RGBA, heat, hottest float64) color.RGBA {
+	const faint, strong = 0.8, 1.6
+	a := 0.7 * min(max((heat-faint)/(strong-faint), 0), 1)
+	hottest = max(hottest, strong)
+	mix := func(from uint8, to float64) uint8 { return uint8(float64(from)*(1-a) + to*a) }
+	green := 255 * min(max((hottest-heat)/(hottest-faint), 0), 1)
 	return color.RGBA{mix(c.R, 255), mix(c.G, green), mix(c.B, 0), 255}
 }
 

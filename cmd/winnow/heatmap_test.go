@@ -16,10 +16,17 @@ func TestColoursOfAHeatmap(t *testing.T) {
 	if blue.B <= 140 || blue.R >= 90 {
 		t.Errorf("at 8 bits %v is not blue", blue)
 	}
-	if c := tint(blue, 0.5); c != blue {
+	if c := tint(blue, 0.5, 1.6); c != blue {
 		t.Errorf("well below the threshold %v turns %v", blue, c)
 	}
-	if c := tint(blue, 1.6); c.R <= 180 || c.G >= 60 || c.B >= 90 {
+	if c := tint(blue, 1.6, 1.2); c.R <= 180 || c.G >= 60 || c.B >= 90 {
 		t.Errorf("far above the threshold it is %v, not red", c)
+	}
+	skirt, core := tint(grey, 2, 6), tint(grey, 6, 6)
+	if skirt.R <= 180 || skirt.G <= 150 || skirt.B >= 90 {
+		t.Errorf("above the threshold, beside what is three times as strong, it is %v, not yellow", skirt)
+	}
+	if core.R <= 180 || core.G >= 60 || core.B >= 90 {
+		t.Errorf("the hottest place of a part is %v, not red", core)
 	}
 }

@@ -18,18 +18,28 @@ func someInputs(ctx context.Context, ps []evaluate.Picture, w, h int) ([][]byte,
 	pre := infer.NewPreprocessor(w, h, nil)
 	frame := new(edge.Frame)
 	var out [][]byte
+	var first error
 	n := min(len(ps), meanOf)
 	for i := range n {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		in := make([]byte, w*h*3)
-		if pixfmt.ReadImageInto(frame, ps[i*len(ps)/n].Path) == nil && pre.Run(frame, in) == nil {
-			out = append(out, in) // else it is named when it is taught
+		path := ps[i*len(ps)/n].Path
+		err := pixfmt.ReadImageInto(frame, path)
+		if err == nil {
+			if err = pre.Run(frame, in); err != nil {
+				err = fmt.Errorf("%s: %w", path, err)
+			}
+		}
+		if err == nil {
+			out = append(out, in)
+		} else if first == nil {
+			first = err // it is named when it is taught, if others are
 		}
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("none of %d pictures can be read for the mean picture", n)
+		return nil, fmt.Errorf("none of %d pictures can be taught; the first: %w", n, first)
 	}
 	return out, nil
 }

@@ -1,6 +1,7 @@
 package evaluate
 
 import (
+	"image"
 	"math"
 	"slices"
 	"time"
@@ -29,6 +30,9 @@ type Part struct {
 	// the same size. A bad part without a Mask is left out of pixel figures.
 	Map  []float32
 	Mask []bool
+	// Frame is the box of the region that its verdict gives most of the excess, in places of
+	// Mask; empty: it was accepted, or gives none.
+	Frame image.Rectangle
 }
 
 // Good reports whether nothing is wrong with the part.
@@ -38,6 +42,7 @@ func (p *Part) Good() bool { return p.Defect == "" }
 type kept struct {
 	Part
 	truth
+	framed
 	pixels bool // it counts in pixel figures
 }
 
@@ -66,6 +71,9 @@ func (e *Evaluation) Add(p Part) {
 	if len(p.Map) == PixelSide*PixelSide && p.Good() != marked {
 		k.pixels = true
 		k.truth = e.scratch.binned(p.Map, p.Mask, PixelSide, PixelSide)
+	}
+	if !p.Good() && marked {
+		k.framed = frame(p.Frame, p.Mask, PixelSide, PixelSide)
 	}
 	k.Map, k.Mask = nil, nil
 	e.parts = append(e.parts, k)

@@ -15,14 +15,14 @@ type figure struct {
 	slow bool
 }
 
-// image makes a figure of scores.
-func image(of func(good, bad []float64) float64) func(*Evaluation, []int, []int) float64 {
+// ofScores makes a figure of scores.
+func ofScores(of func(good, bad []float64) float64) func(*Evaluation, []int, []int) float64 {
 	return func(e *Evaluation, good, bad []int) float64 { return of(e.scores(good), e.scores(bad)) }
 }
 
 // caughtAt makes CaughtAt a figure.
 func caughtAt(rate float64) func(*Evaluation, []int, []int) float64 {
-	return image(func(good, bad []float64) float64 { return CaughtAt(good, bad, rate) })
+	return ofScores(func(good, bad []float64) float64 { return CaughtAt(good, bad, rate) })
 }
 
 // figures of every evaluation. Region AUROC is our own: one sample is one
@@ -30,11 +30,12 @@ func caughtAt(rate float64) func(*Evaluation, []int, []int) float64 {
 // one sample a good part with the largest value of its whole map. It asks, free
 // of how large a defect is, whether each single defect stands out over
 // everything that a good part shows (in the manner of free-response ROC:
-// Bunch et al. 1978).
+// Bunch et al. 1978). The framed rate is the pointing game of Zhang et al. (2016) with the box of
+// the first region instead of a point.
 var figures = []figure{
-	{"image_auroc", func(r *Result) *Number { return &r.ImageAUROC }, image(AUROC), false},
-	{"image_ap", func(r *Result) *Number { return &r.ImageAP }, image(AveragePrecision), false},
-	{"f1", func(r *Result) *Number { return &r.F1 }, image(BestF1), false},
+	{"image_auroc", func(r *Result) *Number { return &r.ImageAUROC }, ofScores(AUROC), false},
+	{"image_ap", func(r *Result) *Number { return &r.ImageAP }, ofScores(AveragePrecision), false},
+	{"f1", func(r *Result) *Number { return &r.F1 }, ofScores(BestF1), false},
 	{"caught_at_1pct", func(r *Result) *Number { return &r.CaughtAt1 }, caughtAt(0.01), false},
 	{"caught_at_none", func(r *Result) *Number { return &r.CaughtAt0 }, caughtAt(0), false},
 	{"f1_at_threshold", func(r *Result) *Number { return &r.F1At }, f1At, false},
@@ -44,6 +45,8 @@ var figures = []figure{
 	{"false_reject_rate", func(r *Result) *Number { return &r.FalseReject }, ofGood(edge.Reject, edge.Unknown), false},
 	{"unsure_rate", func(r *Result) *Number { return &r.Unsure }, ofGood(edge.Unsure), false},
 	{"region_auroc", func(r *Result) *Number { return &r.RegionAUROC }, regionAUROC, false},
+	{"framed_rate", func(r *Result) *Number { return &r.Framed }, framedRate, false},
+	{"frame_iou", func(r *Result) *Number { return &r.FrameIoU }, frameIoU, false},
 	{"pixel_auroc", func(r *Result) *Number { return &r.PixelAUROC }, (*Evaluation).pixelAUROC, true},
 	{"aupro", func(r *Result) *Number { return &r.AUPRO }, (*Evaluation).aupro, true},
 }

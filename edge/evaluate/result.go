@@ -136,6 +136,8 @@ type Result struct {
 	Unsure      Number           `json:"unsure_rate"`     // of good parts
 	UnsureBad   Number           `json:"unsure_bad_rate"` // of defective parts
 	F1At        Number           `json:"f1_at_threshold"`
+	Framed      Number           `json:"framed_rate"` // of defective parts that are not accepted: something marked lies in the box of the first region
+	FrameIoU    Number           `json:"frame_iou"`   // median of that box's intersection over union with the box of the defect that it fits best
 	Threshold   Number           `json:"threshold"`
 	Certificate edge.Certificate `json:"certificate"`
 
