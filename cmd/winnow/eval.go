@@ -121,6 +121,7 @@ func runEval(ctx context.Context, f evalFlags, out, log io.Writer) error {
 	bar.update("working out intervals", 0, 1)
 	r := e.Result(1)
 	r.Certificate, r.Engine, r.Model = x.pkg.Calibration.Certificate, x.engine.Name(), x.pkg.Digest()
+	r.SharedGroups = ds.SharedGroups()
 	r.Threshold, r.Condition = evaluate.Number(x.pkg.Calibration.Threshold), column
 	if f.corrupt {
 		if r.Corruptions, err = x.corruptions(ds.Test, f.corruptParts); err != nil {

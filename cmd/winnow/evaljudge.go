@@ -80,6 +80,7 @@ func (x *examiner) part(f *edge.Frame, pic evaluate.Picture) (evaluate.Part, *ed
 		Path: pic.Path, Defect: pic.Defect, Group: pic.Group, Condition: pic.Condition, Decision: v.Decision, Latency: time.Since(start),
 		Score: v.Score.Fused, Latent: v.Score.Latent, Autoencoder: v.Score.Autoencoder,
 		Surroundings: v.Score.Surroundings, Reconstruction: v.Score.Reconstruction,
+		Taught: x.pkg.Manifest.Taught.Has(models.InputDigest(x.judge.Picture())),
 	}, v, nil
 }
 

@@ -61,6 +61,9 @@ func printFigures(w io.Writer, r evaluate.Result) error {
 		fmt.Fprintf(w, "  %-32s "+format+"\n", append([]any{name}, a...)...)
 	}
 	fmt.Fprintf(w, "%d good and %d defective parts in %d groups, engine %s; in brackets 95 %% intervals\n", r.Good, r.Bad, r.Groups, r.Engine)
+	for _, f := range r.Flattery() {
+		fmt.Fprintf(w, "these figures flatter: %s\n", f)
+	}
 	row("image AUROC", "%s", between(&r, "image_auroc", r.ImageAUROC))
 	row("  of the latent view alone", "%s", percent(r.Views.Latent))
 	row("  of the autoencoder alone", "%s", percent(r.Views.Autoencoder))

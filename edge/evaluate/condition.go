@@ -1,10 +1,8 @@
 package evaluate
 
 import (
-	"encoding/csv"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 )
@@ -14,16 +12,12 @@ import (
 // column condition, or else its last column is taken. It returns that column's name.
 // A row about none of ps is passed over; a file that knows none of them is an error.
 func LabelConditions(ps []Picture, dir, path string) (column string, err error) {
-	f, err := os.Open(path)
+	t, err := openTable(path, "path,condition")
 	if err != nil {
 		return "", err
 	}
-	defer f.Close()
-	r := csv.NewReader(f)
-	header, err := r.Read()
-	if err != nil {
-		return "", fmt.Errorf("%s: the first line must name the columns path,condition: %w", path, err)
-	}
+	defer t.close()
+	header := t.columns
 	from := max(slices.Index(header, "path"), slices.Index(header, "file"))
 	col := slices.Index(header, "condition")
 	if col < 0 {
@@ -38,12 +32,12 @@ func LabelConditions(ps []Picture, dir, path string) (column string, err error) 
 	}
 	found := 0
 	for {
-		rec, err := r.Read()
+		rec, _, err := t.next()
 		if err == io.EOF {
 			break
 		}
 		if err != nil {
-			return "", fmt.Errorf("%s: %w", path, err)
+			return "", err
 		}
 		if i, ok := at[filepath.Join(dir, filepath.FromSlash(rec[from]))]; ok {
 			ps[i].Condition = rec[col]

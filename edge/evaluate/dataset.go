@@ -1,7 +1,6 @@
 package evaluate
 
 import (
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -122,42 +121,51 @@ func listTest(dir string) ([]Picture, error) {
 
 // readSplit reads a split file; every fault names its line.
 func readSplit(dir, path string) (*Dataset, error) {
-	f, err := os.Open(path)
+	t, err := openTable(path, "path,split,group")
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	r := csv.NewReader(f)
-	r.FieldsPerRecord = -1
-	header, err := r.Read()
-	if err != nil {
-		return nil, fmt.Errorf("%s: the first line must name the columns path,split,group: %w", path, err)
-	}
-	pathCol, splitCol, groupCol := slices.Index(header, "path"), slices.Index(header, "split"), slices.Index(header, "group")
+	defer t.close()
+	pathCol, splitCol, groupCol := slices.Index(t.columns, "path"), slices.Index(t.columns, "split"), slices.Index(t.columns, "group")
 	if pathCol < 0 || splitCol < 0 {
-		return nil, fmt.Errorf("%s:1: columns %q; path and split are needed, group is optional", path, header)
+		return nil, fmt.Errorf("%s:1: columns %q; path and split are needed, group is optional", path, t.columns)
 	}
-	d := new(Dataset)
+	d, first := new(Dataset), map[string]int{}
 	for {
-		rec, err := r.Read()
+		rec, line, err := t.next()
 		if err == io.EOF {
-			break
+			return d, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
+			return nil, err
 		}
-		line, _ := r.FieldPos(0)
+		if at := first[filepath.Clean(rec[pathCol])]; at > 0 {
+			return nil, fmt.Errorf("%s:%d: %s stands on line %d as well: a picture is taught or tested, once", path, line, rec[pathCol], at)
+		}
+		first[filepath.Clean(rec[pathCol])] = line
 		if err := d.addRow(dir, rec, pathCol, splitCol, groupCol); err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", path, line, err)
 		}
 	}
-	return d, nil
+}
+
+// SharedGroups are the groups that have parts in Teach and in Test, in the order of Test: what is
+// seen of their test parts flatters who was taught the others.
+func (d *Dataset) SharedGroups() []string {
+	groups := []string{}
+	taught := map[string]bool{}
+	for _, p := range d.Teach {
+		taught[p.Group] = true
+	}
+	for _, p := range d.Test {
+		if p.Group != "" && taught[p.Group] {
+			groups, taught[p.Group] = append(groups, p.Group), false
+		}
+	}
+	return groups
 }
 
 func (d *Dataset) addRow(dir string, rec []string, pathCol, splitCol, groupCol int) error {
-	if len(rec) <= max(pathCol, splitCol, groupCol) {
-		return fmt.Errorf("%d columns, the first line has more", len(rec))
-	}
 	rel := filepath.FromSlash(rec[pathCol])
 	if !filepath.IsLocal(rel) {
 		return fmt.Errorf("path %q leaves the folder", rec[pathCol])

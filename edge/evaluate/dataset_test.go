@@ -48,11 +48,12 @@ func TestPlainFolderIsTaught(t *testing.T) {
 }
 
 func TestSplitFaultsNameTheirLine(t *testing.T) {
-	dir := folder(t, "train/good/a.png", "test/crack/d.png")
+	dir := folder(t, "train/good/a.png", "train/good/b.png", "test/crack/d.png")
 	for name, c := range map[string]struct{ csv, want string }{
 		"columns":  {"file,split\n", ":1:"},
 		"missing":  {"path,split\ntrain/good/none.png,teach\n", ":2:"},
-		"word":     {"path,split\ntrain/good/a.png,teach\ntrain/good/a.png,learn\n", ":3:"},
+		"word":     {"path,split\ntrain/good/a.png,teach\ntrain/good/b.png,learn\n", ":3: split \"learn\""},
+		"twice":    {"path,split\ntrain/good/a.png,teach\ntrain/good/./a.png,test\n", ":3: train/good/./a.png stands on line 2"},
 		"defect":   {"path,split\ntest/crack/d.png,teach\n", "good parts only"},
 		"escape":   {"path,split\n../a.png,teach\n", "leaves the folder"},
 		"short":    {"path,split,group\ntrain/good/a.png,teach\n", ":2:"},
@@ -64,6 +65,30 @@ func TestSplitFaultsNameTheirLine(t *testing.T) {
 		}
 		if _, err := OpenDataset(dir, f); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want one with %q", name, err, c.want)
+		}
+	}
+}
+
+// TestSplitsAsSpreadsheetsWriteThem: with a byte order mark, semicolons or tabs, carriage returns, and
+// names of columns in capitals.
+func TestSplitsAsSpreadsheetsWriteThem(t *testing.T) {
+	dir := folder(t, "train/good/a.png", "train/good/b,c.png", "test/crack/d.png")
+	for _, text := range []string{
+		"\ufeffpath,split,group\r\ntrain/good/a.png,teach,1\r\n\"train/good/b,c.png\",test,1\r\ntest/crack/d.png,test,\r\n",
+		"Path;Split;Group\ntrain/good/a.png;teach;1\ntrain/good/b,c.png;test;1\ntest/crack/d.png;test;\n",
+		"\ufeffpath\tsplit \tgroup\ntrain/good/a.png\tteach\t1\ntrain/good/b,c.png\ttest\t1\ntest/crack/d.png\ttest\t\n",
+	} {
+		f := filepath.Join(t.TempDir(), "split.csv")
+		if err := os.WriteFile(f, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		d, err := OpenDataset(dir, f)
+		if err != nil || len(d.Teach) != 1 || len(d.Test) != 2 || filepath.Base(d.Test[0].Path) != "b,c.png" || d.Test[1].Defect != "crack" {
+			t.Errorf("%q: %+v, %v", text, d, err)
+			continue
+		}
+		if g := d.SharedGroups(); len(g) != 1 || g[0] != "1" {
+			t.Errorf("%q: shared groups %q, want 1", text, g)
 		}
 	}
 }

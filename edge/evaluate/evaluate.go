@@ -19,6 +19,8 @@ type Part struct {
 	Group     string // parts of one group are not independent; "" = a group of its own
 	Condition string // slice that it belongs to; "" = none
 
+	Taught bool // the judge's package was taught this very picture
+
 	Score          float64 // fused of the three views
 	Latent         float64
 	Autoencoder    float64
@@ -94,6 +96,7 @@ func (e *Evaluation) Result(seed uint64) Result {
 	r := Result{
 		Good: len(good), Bad: len(bad), Groups: e.groups(), EmptyMasks: e.empty,
 		LatencyMS: e.latency(), PerDefect: map[string]Defect{},
+		Taught: len(e.where(func(p *Part) bool { return p.Taught })),
 	}
 	if e.masks == 0 {
 		r.EmptyMasks = 0 // the set has no masks at all: nothing was left out

@@ -1,8 +1,10 @@
 package evaluate
 
 import (
+	"fmt"
 	"math"
 	"strconv"
+	"strings"
 
 	"winnow/edge"
 )
@@ -141,13 +143,34 @@ type Result struct {
 	Threshold   Number           `json:"threshold"`
 	Certificate edge.Certificate `json:"certificate"`
 
-	LatencyMS   Percentiles `json:"latency_ms"`
-	Engine      string      `json:"engine"`
-	Model       string      `json:"model"`
-	Good        int         `json:"good"`
-	Bad         int         `json:"bad"`
-	Groups      int         `json:"groups"`
+	LatencyMS Percentiles `json:"latency_ms"`
+	Engine    string      `json:"engine"`
+	Model     string      `json:"model"`
+	Good      int         `json:"good"`
+	Bad       int         `json:"bad"`
+	Groups    int         `json:"groups"`
+	// What flatters: test pictures that the package was taught, and groups that the split has
+	// parts of in both of its halves.
+	Taught       int      `json:"taught_pictures"`
+	SharedGroups []string `json:"shared_groups"`
+
 	EmptyMasks  int         `json:"empty_masks"` // defective pictures left out of pixel figures
 	Corruptions []Corrupted `json:"corruptions"`
 	CrossDomain []Crossed   `json:"cross_domain"`
+}
+
+// Flattery says in sentences what makes the figures better than fresh parts would.
+func (r *Result) Flattery() (says []string) {
+	if r.Taught > 0 {
+		says = append(says, fmt.Sprintf("%d of %d test pictures are among those that the package was taught: test others", r.Taught, r.Good+r.Bad))
+	}
+	if n := len(r.SharedGroups); n > 0 {
+		const named = 3
+		some := strings.Join(r.SharedGroups[:min(n, named)], ", ")
+		if n > named {
+			some += fmt.Sprintf(" and %d others", n-named)
+		}
+		says = append(says, fmt.Sprintf("groups that the split has on both sides, taught and tested: %s; keep each on one", some))
+	}
+	return says
 }

@@ -175,7 +175,8 @@ func TestLabelConditions(t *testing.T) {
 		"picture,exposure\n":         "path (or file)",
 		"path\ntest/good/a.png\n":    "path (or file)",
 		"path,lamp\nnone.png,1\n":    "such as test/",
-		"path,lamp\ntest/good/a.png": "wrong number of fields",
+		"path,lamp\ntest/good/a.png": "c.csv:2: 1 columns",
+		"\xff\xfe":                   "path (or file)",
 		"":                           "first line",
 	} {
 		if _, err := LabelConditions(d.Test, dir, write(text)); err == nil || !strings.Contains(err.Error(), want) {
