@@ -18,8 +18,9 @@ type Gate struct {
 	Width   time.Duration
 	Window  time.Duration // how long the part is before the actuator; 0: as long as the pulse
 	// Lane, if not empty, is where on the frame (pixels) a region's centre must
-	// lie for this gate to be the one that acts. The first gate acts on whatever
-	// no lane takes: it must catch every part.
+	// lie for this gate to act. The first gate acts where a region lies in no lane, or
+	// there is none: it must catch every part. Where a verdict has more regions than it can
+	// name, every gate acts.
 	Lane image.Rectangle
 }
 
@@ -140,21 +141,24 @@ func (c *RejectConfig) takes(i int, v *edge.Verdict) bool {
 	if v.Decision == edge.Unsure {
 		return i == c.UnsureGate
 	}
-	if i > 0 {
-		return c.inLane(i, v.Regions)
+	if len(v.Regions) == 0 {
+		return i == 0
 	}
-	for j := 1; j < len(c.Gates); j++ {
-		if c.inLane(j, v.Regions) {
-			return false
+	shares := 0.0
+	for _, r := range v.Regions {
+		centre := r.Box.Min.Add(r.Box.Max).Div(2)
+		if i > 0 && centre.In(c.Gates[i].Lane) || i == 0 && !c.inAnyLane(centre) {
+			return true
 		}
+		shares += r.Share
 	}
-	return true
+	const all = 0.999 // of the shares, up to rounding
+	return len(v.Regions) == edge.MaxRegions && shares < all
 }
 
-func (c *RejectConfig) inLane(i int, regions []edge.Region) bool {
-	for _, r := range regions {
-		centre := r.Box.Min.Add(r.Box.Max).Div(2)
-		if centre.In(c.Gates[i].Lane) {
+func (c *RejectConfig) inAnyLane(p image.Point) bool {
+	for _, g := range c.Gates[1:] {
+		if p.In(g.Lane) {
 			return true
 		}
 	}

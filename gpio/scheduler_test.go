@@ -5,6 +5,7 @@ import (
 	"errors"
 	"image"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -307,6 +308,54 @@ func TestRejectorTimesAndLanes(t *testing.T) {
 		switch {
 		case c.want == 0 && len(r.records) != 0, c.want != 0 && (len(r.records) != 1 || r.records[0].At != at(c.want)):
 			t.Errorf("%+v: %+v, want %v ms", c.v.Decision, r.records, c.want)
+		}
+	}
+}
+
+// TestEveryDefectHasItsGate: each lane in which a region lies, the first gate for a region in no
+// lane, whatever else the lanes take, and all of them where there are more regions than a verdict names.
+func TestEveryDefectHasItsGate(t *testing.T) {
+	r := newRig(t, gpio.ChannelConfig{})
+	cfg := gpio.RejectConfig{Deadline: ms(50), Gates: []gpio.Gate{
+		{Travel: ms(200), Width: ms(20)},
+		{Travel: ms(300), Width: ms(20), Lane: image.Rect(0, 0, 10, 10)},
+		{Travel: ms(400), Width: ms(20), Lane: image.Rect(10, 0, 20, 10)},
+	}}
+	rej, err := gpio.NewRejector(cfg, r.Scheduler, r.clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at0 := func(x, n int, share float64) (out []edge.Region) {
+		for range n {
+			out = append(out, edge.Region{Box: image.Rect(x, 2, x+4, 6), Share: share})
+		}
+		return out
+	}
+	for _, c := range []struct {
+		what    string
+		regions []edge.Region
+		want    []float64
+	}{
+		{"nothing is named", nil, []float64{200}},
+		{"one lane", at0(2, 1, 1), []float64{300}},
+		{"two lanes", append(at0(2, 1, 0.6), at0(12, 1, 0.4)...), []float64{300, 400}},
+		{"a lane and none", append(at0(2, 1, 0.6), at0(40, 1, 0.4)...), []float64{200, 300}},
+		{"five in a lane, and that is all", at0(2, 5, 0.2), []float64{300}},
+		{"five in a lane, of more", at0(2, 5, 0.19), []float64{200, 300, 400}},
+	} {
+		r.clock.now, r.records = at(2), nil
+		rej.Act(&edge.Verdict{Decision: edge.Reject, Regions: c.regions})
+		r.runTo(at(1000))
+		var got []float64
+		for _, x := range r.records {
+			for _, w := range []float64{200, 300, 400} {
+				if x.At == at(w) {
+					got = append(got, w)
+				}
+			}
+		}
+		if !slices.Equal(got, c.want) || len(r.records) != len(c.want) {
+			t.Errorf("%s: fired %v ms (%+v), want %v", c.what, got, r.records, c.want)
 		}
 	}
 }
