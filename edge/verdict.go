@@ -110,6 +110,7 @@ type Verdict struct {
 	Reason   Reason
 	Score    Score
 	Regions  []Region // at most MaxRegions, largest share first
+	Unnamed  bool     // there is more than Regions name: further places, or other frames of the part that were not accepted
 	Heatmap  Heatmap
 	Missing  float64         // share of the frame that held no picture, 0..1: dead pixels and lines, which are bridged, or lost rows
 	Wide     float64         // share of the part that is wide and faint as only one in 128 places of good parts is, 0..1

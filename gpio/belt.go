@@ -38,7 +38,7 @@ type BeltConfig struct {
 // Check returns all that is wrong with c.
 func (c BeltConfig) Check() error {
 	var errs []error
-	if len(c.Gates) == 0 || len(c.Gates) > 32 {
+	if len(c.Gates) == 0 || len(c.Gates) > maxGates {
 		errs = append(errs, fmt.Errorf("%d gates: 1 to 32", len(c.Gates)))
 	} else if !c.Gates[0].Lane.Empty() {
 		errs = append(errs, errors.New("gate 0: has a lane; it must catch every part"))
@@ -81,11 +81,13 @@ type beltPart struct {
 	seq     uint64
 	pos     int64 // encoder count at its trigger
 	decided bool
-	gates   uint32       // that fire at it
-	passed  uint32       // that it is beyond
-	begun   uint32       // that have fired at it
-	again   edge.Instant // when a gate that has begun may fire again
+	gates   uint32                 // that fire at it
+	passed  uint32                 // that it is beyond
+	begun   uint32                 // that have fired at it
+	again   [maxGates]edge.Instant // when a gate that has begun may fire again
 }
+
+const maxGates = 32
 
 // BeltStats count what went wrong; the line should be stopped for any of it.
 type BeltStats struct {
@@ -142,8 +144,14 @@ func (b *Belt) Count() int64 {
 func (b *Belt) Announce(seq uint64, trigger edge.Instant) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.enter(seq, trigger) != nil {
-		b.open[seq] = struct{}{}
+	p := b.enter(seq, trigger)
+	if p == nil {
+		return
+	}
+	b.open[seq] = struct{}{}
+	if p.passed&1 != 0 { // it cannot be fired at any more for want of a verdict
+		b.stats.TooLate++
+		b.lost(seq, errBehind)
 	}
 }
 
@@ -253,9 +261,9 @@ func (b *Belt) advance(p *beltPart, at edge.Instant, speed float64) {
 			p.decided, p.gates = true, 1
 			b.stats.Undecided++
 		}
-		if p.gates&bit != 0 && (p.begun&bit == 0 || !p.again.After(at)) {
+		if p.gates&bit != 0 && (p.begun&bit == 0 || !p.again[i].After(at)) {
 			p.begun |= bit
-			p.again = at.Add(g.Width / 2)
+			p.again[i] = at.Add(g.Width / 2)
 			b.fire(g, p.seq, at)
 		}
 		if b.track.Count() > target+slack {

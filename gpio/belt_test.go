@@ -1,6 +1,7 @@
 package gpio_test
 
 import (
+	"image"
 	"testing"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 
 	"winnow/edge"
 	"winnow/gpio"
+	"winnow/gpio/sim"
 )
 
 // conveyor moves a belt by counts in virtual time.
@@ -215,5 +217,58 @@ func TestQuadrature(t *testing.T) {
 	q.Step(!phases[1][0], !phases[1][1])
 	if q.Errors != 1 || q.Count != -3 {
 		t.Errorf("lost edge: %d, %d errors", q.Count, q.Errors)
+	}
+}
+
+// TestTwoGatesSideBySideBothFireWhileThePartStands: what stands before both is fired at by both, for as long as it does.
+func TestTwoGatesSideBySideBothFireWhileThePartStands(t *testing.T) {
+	clock := &hand{}
+	chip := sim.NewChip(clock)
+	var chans []gpio.ChannelConfig
+	for i := range 2 {
+		out, err := gpio.NewOutput(chip.Line(i), gpio.Polarity{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		chans = append(chans, gpio.ChannelConfig{Output: out, Merge: true, MaxLate: ms(3)})
+	}
+	s, err := gpio.NewScheduler(clock, chans, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{Scheduler: s, clock: clock, pin: chip.Line(1)}
+	b, err := gpio.NewBelt(gpio.BeltConfig{Gates: []gpio.BeltGate{
+		{Channel: 0, Distance: 100, Advance: ms(10), Width: ms(20)},
+		{Channel: 1, Distance: 100, Advance: ms(10), Width: ms(20), Lane: image.Rect(0, 0, 10, 10)},
+	}}, s, clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &conveyor{rig: r, belt: b}
+	b.Announce(1, clock.now)
+	b.Act(&edge.Verdict{ID: edge.EventID{Seq: 1}, Decision: edge.Reject, Regions: []edge.Region{
+		{Box: image.Rect(2, 2, 6, 6), Share: 0.5}, {Box: image.Rect(50, 50, 60, 60), Share: 0.5}}})
+	c.run(95, ms(1))                         // both gates have begun
+	c.runTo(clock.now.Add(10 * time.Second)) // the belt stands
+	c.run(5, ms(1))                          // and goes on
+	for i := range 2 {
+		if chip.Line(i).Read() != pgpio.High {
+			t.Errorf("the part passes gate %d unharmed", i)
+		}
+	}
+}
+
+// TestBeltSaysSoOfAnAnnouncedPartBeyondItsGate: news of a trigger that comes behind the gate stops the line.
+func TestBeltSaysSoOfAnAnnouncedPartBeyondItsGate(t *testing.T) {
+	c := newConveyor(t)
+	c.run(10, ms(1))
+	seen := c.clock.now
+	c.run(150, ms(1))
+	c.belt.Announce(1, seen)
+	c.run(1, ms(1))
+	c.verdict(1, edge.Reject)
+	c.run(150, ms(1))
+	if s := c.belt.Stats(); s.TooLate != 1 || c.pin.Rises(pgpio.High) != 0 {
+		t.Errorf("%+v, %d pulses: the part has escaped and nobody says so", s, c.pin.Rises(pgpio.High))
 	}
 }

@@ -29,6 +29,18 @@ func (s *Scheduler) take(c *channel, now edge.Instant) (p Pulse, start edge.Inst
 	return p, start, true
 }
 
+// overdue takes the first pulse off the queue if it is too late for it.
+func (s *Scheduler) overdue(c *channel, now edge.Instant) (Pulse, bool) {
+	LockSoon(&s.mu)
+	defer s.mu.Unlock()
+	if c.Shift || len(c.queue) == 0 || now.Sub(c.queue[0].At) <= c.tolerance(c.queue[0]) {
+		return Pulse{}, false
+	}
+	p := c.queue[0]
+	c.remove(0)
+	return p, true
+}
+
 // remove takes the i-th pulse out of the queue.
 func (c *channel) remove(i int) { c.queue = append(c.queue[:i], c.queue[i+1:]...) }
 

@@ -19,8 +19,8 @@ type Gate struct {
 	Window  time.Duration // how long the part is before the actuator; 0: as long as the pulse
 	// Lane, if not empty, is where on the frame (pixels) a region's centre must
 	// lie for this gate to act. The first gate acts where a region lies in no lane, or
-	// there is none: it must catch every part. Where a verdict has more regions than it can
-	// name, every gate acts.
+	// there is none: it must catch every part. Where there is more than a verdict's regions name,
+	// all of these gates act.
 	Lane image.Rectangle
 }
 
@@ -94,10 +94,11 @@ func NewRejector(c RejectConfig, s *Scheduler, clock edge.Clock) (*Rejector, err
 
 // Announce has the first gate fire at a part unless its verdict says otherwise.
 func (r *Rejector) Announce(seq uint64, trigger edge.Instant) {
-	r.mu.Lock()
-	r.announced[seq] = struct{}{}
-	r.mu.Unlock()
-	r.fire(0, seq, trigger, trigger.Add(r.cfg.Deadline))
+	if r.fire(0, seq, trigger, trigger.Add(r.cfg.Deadline)) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.announced[seq] = struct{}{}
+	}
 }
 
 // Forget lets a part pass that was announced.
@@ -129,7 +130,9 @@ func (r *Rejector) Act(v *edge.Verdict) {
 		case i == 0 && announced && takes:
 			r.sched.Decide(g.Channel, seq)
 		case i == 0 && announced:
-			r.sched.Withdraw(g.Channel, seq)
+			if !r.sched.Withdraw(g.Channel, seq) && !fires { // it has been fired at
+				v.Decision, v.Reason = edge.Reject, edge.ReasonLate
+			}
 		case takes:
 			r.fire(i, seq, v.Trigger, 0)
 		}
@@ -141,19 +144,29 @@ func (c *RejectConfig) takes(i int, v *edge.Verdict) bool {
 	if v.Decision == edge.Unsure {
 		return i == c.UnsureGate
 	}
-	if len(v.Regions) == 0 {
+	if len(v.Regions) == 0 || !named(v.Reason) {
 		return i == 0
 	}
-	shares := 0.0
+	if v.Unnamed && (i == 0 || !c.Gates[i].Lane.Empty()) {
+		return true
+	}
 	for _, r := range v.Regions {
 		centre := r.Box.Min.Add(r.Box.Max).Div(2)
 		if i > 0 && centre.In(c.Gates[i].Lane) || i == 0 && !c.inAnyLane(centre) {
 			return true
 		}
-		shares += r.Share
 	}
-	const all = 0.999 // of the shares, up to rounding
-	return len(v.Regions) == edge.MaxRegions && shares < all
+	return false
+}
+
+// named reports whether regions name all that a part is rejected for: they say
+// nothing of what was not looked at.
+func named(r edge.Reason) bool {
+	switch r {
+	case edge.ReasonLate, edge.ReasonNoFrame, edge.ReasonBadFrame, edge.ReasonFault, edge.ReasonOverrun, edge.ReasonMoved:
+		return false
+	}
+	return true
 }
 
 func (c *RejectConfig) inAnyLane(p image.Point) bool {
@@ -166,11 +179,11 @@ func (c *RejectConfig) inAnyLane(p image.Point) bool {
 }
 
 // fire schedules the pulse of gate i, which may be withdrawn until then; zero: not.
-func (r *Rejector) fire(i int, seq uint64, trigger, until edge.Instant) {
+func (r *Rejector) fire(i int, seq uint64, trigger, until edge.Instant) bool {
 	g := r.cfg.Gates[i]
 	err := r.sched.Schedule(g.Channel, Pulse{ID: seq, At: trigger.Add(g.Travel - g.Advance), Width: g.Width, Window: g.Window, Until: until})
 	if err == nil {
-		return
+		return true
 	}
 	r.mu.Lock()
 	r.lost++
@@ -178,6 +191,7 @@ func (r *Rejector) fire(i int, seq uint64, trigger, until edge.Instant) {
 	if r.cfg.Lost != nil {
 		r.cfg.Lost(seq, err)
 	}
+	return false
 }
 
 // Lost counts pulses that the scheduler had no room for; the line must be

@@ -293,11 +293,24 @@ func (s *Scheduler) step(i int) edge.Instant {
 			return s.sooner(c, c.ends)
 		}
 		if err := c.Output.Set(false); err != nil && !errors.Is(err, ErrClosed) {
+			s.giveUp(i, now)
 			return now.Add(retryAfter)
 		}
 		c.on, c.used, c.last = false, true, s.clock.Now()
 		c.current.End = c.last
 		s.report(c.current)
+	}
+}
+
+// giveUp reports the pulses as missed that an output which does not switch off has
+// kept from starting until it was too late.
+func (s *Scheduler) giveUp(i int, now edge.Instant) {
+	for {
+		p, ok := s.overdue(&s.channels[i], now)
+		if !ok {
+			return
+		}
+		s.report(Record{Pulse: p, Channel: i, Outcome: Missed})
 	}
 }
 
@@ -412,6 +425,8 @@ func (s *Scheduler) safe() {
 	s.Cancel()
 	for i := range s.channels {
 		s.channels[i].Output.Safe() // a closed output is safe already
+	}
+	for i := range s.channels {
 		if c := &s.channels[i]; c.on {
 			c.on = false
 			c.current.Outcome, c.current.End = Cancelled, s.clock.Now()

@@ -325,26 +325,27 @@ func TestEveryDefectHasItsGate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at0 := func(x, n int, share float64) (out []edge.Region) {
-		for range n {
-			out = append(out, edge.Region{Box: image.Rect(x, 2, x+4, 6), Share: share})
+	regions := func(xs ...int) (out []edge.Region) {
+		for _, x := range xs {
+			out = append(out, edge.Region{Box: image.Rect(x, 2, x+4, 6)})
 		}
 		return out
 	}
 	for _, c := range []struct {
 		what    string
 		regions []edge.Region
+		unnamed bool
 		want    []float64
 	}{
-		{"nothing is named", nil, []float64{200}},
-		{"one lane", at0(2, 1, 1), []float64{300}},
-		{"two lanes", append(at0(2, 1, 0.6), at0(12, 1, 0.4)...), []float64{300, 400}},
-		{"a lane and none", append(at0(2, 1, 0.6), at0(40, 1, 0.4)...), []float64{200, 300}},
-		{"five in a lane, and that is all", at0(2, 5, 0.2), []float64{300}},
-		{"five in a lane, of more", at0(2, 5, 0.19), []float64{200, 300, 400}},
+		{"nothing is named", nil, false, []float64{200}},
+		{"one lane", regions(2), false, []float64{300}},
+		{"two lanes", regions(2, 12), false, []float64{300, 400}},
+		{"a lane and none", regions(2, 40), false, []float64{200, 300}},
+		{"five in a lane, and that is all", regions(2, 2, 3, 3, 4), false, []float64{300}},
+		{"one in a lane, of more", regions(2), true, []float64{200, 300, 400}},
 	} {
 		r.clock.now, r.records = at(2), nil
-		rej.Act(&edge.Verdict{Decision: edge.Reject, Regions: c.regions})
+		rej.Act(&edge.Verdict{Decision: edge.Reject, Regions: c.regions, Unnamed: c.unnamed})
 		r.runTo(at(1000))
 		var got []float64
 		for _, x := range r.records {
@@ -375,5 +376,98 @@ func TestRejectConfigCheck(t *testing.T) {
 	}
 	if err := (gpio.RejectConfig{Deadline: ms(100), Pitch: ms(30), Gates: []gpio.Gate{good}}).Check(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestUnsureGateStaysStillForARejectOfManyRegions: an unsure gate has no lane, and takes no reject, whatever it names.
+func TestUnsureGateStaysStillForARejectOfManyRegions(t *testing.T) {
+	r := newRig(t, gpio.ChannelConfig{})
+	rej, err := gpio.NewRejector(gpio.RejectConfig{Deadline: ms(50), UnsureGate: 1, Gates: []gpio.Gate{
+		{Travel: ms(400), Width: ms(20)}, {Travel: ms(200), Width: ms(20)},
+	}}, r.Scheduler, r.clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	some := []edge.Region{{Box: image.Rect(2, 2, 6, 6)}}
+	rej.Act(&edge.Verdict{Decision: edge.Reject, Reason: edge.ReasonScore, Regions: some, Unnamed: true})
+	r.runTo(at(1000))
+	if len(r.records) != 1 || r.records[0].At != at(400) {
+		t.Errorf("fired %+v, want the reject gate alone", r.records)
+	}
+}
+
+// TestPartWithoutAResultGoesToTheFirstGate: regions of a part that was not judged in whole name not all of it.
+func TestPartWithoutAResultGoesToTheFirstGate(t *testing.T) {
+	r := newRig(t, gpio.ChannelConfig{})
+	rej, err := gpio.NewRejector(gpio.RejectConfig{Deadline: ms(50), Gates: []gpio.Gate{
+		{Travel: ms(200), Width: ms(20)}, {Travel: ms(400), Width: ms(20), Lane: image.Rect(0, 0, 10, 10)},
+	}}, r.Scheduler, r.clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rej.Announce(1, 0)
+	rej.Act(&edge.Verdict{ID: edge.EventID{Seq: 1}, Decision: edge.Reject, Reason: edge.ReasonBadFrame, Regions: []edge.Region{{Box: image.Rect(2, 2, 6, 6), Share: 1}}})
+	r.runTo(at(1000))
+	for _, x := range r.records {
+		if x.At == at(200) {
+			return
+		}
+	}
+	t.Errorf("%+v", r.records)
+}
+
+// TestPartsBehindAnOutputThatDoesNotSwitchOffAreMissed: pulses that wait for an output that is stuck on are reported as missed when their parts have passed.
+func TestPartsBehindAnOutputThatDoesNotSwitchOffAreMissed(t *testing.T) {
+	r := newRig(t, gpio.ChannelConfig{Merge: true, MinPeriod: ms(50)})
+	for i := range 10 {
+		_ = r.Schedule(0, gpio.Pulse{ID: uint64(i), At: at(100 + 100*float64(i)), Width: ms(20)})
+	}
+	r.runTo(at(110))
+	r.pin.Fail(errors.New("unplugged"))
+	r.runTo(at(10_000))
+	if n := len(r.records); n < 9 {
+		t.Errorf("%d records of 10 pulses: %+v; %d wait", n, r.Stats(), r.Pending())
+	}
+}
+
+// TestEveryOutputIsSafeAfterAPanicOfTell: whoever is told may fail; no output stays on for it.
+func TestEveryOutputIsSafeAfterAPanicOfTell(t *testing.T) {
+	clock := &hand{}
+	chip := sim.NewChip(clock)
+	var chans []gpio.ChannelConfig
+	for i := range 2 {
+		out, _ := gpio.NewOutput(chip.Line(i), gpio.Polarity{})
+		chans = append(chans, gpio.ChannelConfig{Output: out, Merge: true})
+	}
+	s, _ := gpio.NewScheduler(clock, chans, func(r gpio.Record) { panic("tell") })
+	_ = s.Schedule(0, gpio.Pulse{At: 0, Width: ms(20)})
+	_ = s.Schedule(1, gpio.Pulse{At: 0, Width: ms(20)})
+	_ = s.Schedule(1, gpio.Pulse{At: 1, Width: ms(20)})
+	func() {
+		defer func() { recover() }()
+		_ = s.Run(t.Context())
+	}()
+	for i := range 2 {
+		if chip.Line(i).Read() {
+			t.Errorf("line %d is left on", i)
+		}
+	}
+}
+
+// TestVerdictAtItsDueThatWasMergedIsLate: a part whose pulse can not be withdrawn any more is booked as what happens to it.
+func TestVerdictAtItsDueThatWasMergedIsLate(t *testing.T) {
+	r := newRig(t, gpio.ChannelConfig{Merge: true, MinPeriod: ms(50)})
+	rej, err := gpio.NewRejector(gpio.RejectConfig{Deadline: ms(150), Gates: []gpio.Gate{{Travel: ms(160), Width: ms(20)}}}, r.Scheduler, r.clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rej.Announce(0, at(100))
+	rej.Announce(1, at(115)) // pulse 275, due 265
+	r.runTo(at(265))
+	v := verdict(1, 115, edge.Accept)
+	rej.Act(v)
+	r.runTo(at(1000))
+	if v.Decision == edge.Accept {
+		t.Errorf("booked as accepted, but %+v", r.records)
 	}
 }

@@ -235,7 +235,7 @@ func (j *Judge) score(s *edge.Score) error {
 // reject. A frame with any flag is never judged.
 func (j *Judge) Judge(f *edge.Frame, v *edge.Verdict) error {
 	v.Decision, v.Reason, v.Model = edge.Unknown, edge.ReasonFault, j.pkg.ShortDigest()
-	v.Nearest, v.Missing, v.Wide, v.Shift = edge.Nearest{}, 0, 0, image.Point{}
+	v.Nearest, v.Missing, v.Wide, v.Shift, v.Unnamed = edge.Nearest{}, 0, 0, image.Point{}, false
 	j.taught.forget()
 	if f.Flags != 0 {
 		v.Decision, v.Reason = edge.Reject, edge.ReasonBadFrame
@@ -299,6 +299,7 @@ func (j *Judge) explain(f *edge.Frame, v *edge.Verdict) {
 		v.Nearest = j.taught.find(j.scorer.along)
 	}
 	v.Regions = j.finder.find(v.Regions[:0], j.scorer.Map(), scale, box{x0, y0, x1, y1}, v.Decision != edge.Accept)
+	v.Unnamed = len(j.finder.hills) > len(v.Regions)
 	for i := range v.Regions {
 		if b := &v.Regions[i].Box; !beyond && v.Shift != (image.Point{}) {
 			if moved := b.Add(v.Shift).Intersect(v.Judged); !moved.Empty() {

@@ -72,6 +72,7 @@ func (f *regionFinder) find(dst []edge.Region, m []float64, scale float64, frame
 	for _, v := range m {
 		peak = max(peak, v)
 	}
+	f.hills = f.hills[:0]
 	limit := scale
 	if peak <= limit {
 		if !atLeastOne || peak == 0 {
@@ -94,7 +95,7 @@ func (f *regionFinder) find(dst []edge.Region, m []float64, scale float64, frame
 // divide gives every cell of m above limit to a hill, from the highest cell down.
 func (f *regionFinder) divide(m []float64, limit float64) {
 	f.owner = append(f.owner[:0], make([]int32, len(m))...)
-	f.hills, f.order = f.hills[:0], f.order[:0]
+	f.order = f.order[:0]
 	for i, v := range m {
 		if v > limit {
 			f.order = append(f.order, int32(i))

@@ -111,7 +111,7 @@ func TestHillsAgainstTheirDefinition(t *testing.T) {
 			m[i] = math.Exp(1.2 * r.NormFloat64())
 		}
 		f := regionFinder{h: h, w: w}
-		f.divide(m, 1)
+		f.divide(m, 1) // of a finder that has none yet
 		want, sum := 0, 0.0
 		for i := range m {
 			if m[i] > 1 {

@@ -94,3 +94,28 @@ func TestCurveCountsWhatOtherThresholdsWouldReject(t *testing.T) {
 		}
 	}
 }
+
+// TestLowerBoundAgainstItsDefinition: at the bound, as many hits or more are seen with a probability of
+// one less the confidence; and the bound of a day's million parts is had at once.
+func TestLowerBoundAgainstItsDefinition(t *testing.T) {
+	tail := func(n, k uint64, p float64) (sum float64) {
+		for i := k; i <= n; i++ {
+			term := 1.0
+			for j := range i { // n over i times p^i, factor by factor
+				term *= float64(n-j) / float64(j+1) * p
+			}
+			sum += term * math.Pow(1-p, float64(n-i))
+		}
+		return sum
+	}
+	for n := uint64(1); n <= 60; n++ {
+		for k := uint64(1); k <= n; k++ {
+			if p := LowerBound(k, n, 0.95); math.Abs(tail(n, k, p)-0.05) > 1e-9 || p <= 0 || p >= float64(k)/float64(n) {
+				t.Errorf("%d of %d: at %g as many or more have a probability of %g", k, n, p, tail(n, k, p))
+			}
+		}
+	}
+	if p := LowerBound(10_000, 1_000_000, 0.95); math.Abs(p-0.009837) > 2e-6 {
+		t.Errorf("10 000 of a million: at least %g", p)
+	}
+}

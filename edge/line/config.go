@@ -63,6 +63,9 @@ type Config struct {
 	// earlier belong to the part before. Slightly negative allows for clocks
 	// that disagree.
 	FrameDelay time.Duration
+	// TriggerNews is how long after it a trigger may be heard of, for its debounce
+	// time. A frame that may show a part not heard of yet is not judged before.
+	TriggerNews time.Duration
 	// FrameTimeout is the time from trigger until all frames must be in hand; 0: Deadline.
 	FrameTimeout time.Duration
 	Frames       int // a part, at most 64; 0: 1
@@ -114,6 +117,7 @@ func (c Config) Check() error {
 	refuse(c.Deadline <= 0, "deadline %v: give the time from trigger to verdict, above 0", c.Deadline)
 	refuse(c.FrameTimeout < 0 || c.FrameTimeout > c.Deadline, "frame timeout %v is not within 0 and the deadline %v", c.FrameTimeout, c.Deadline)
 	refuse(c.FrameDelay >= c.FrameTimeout || c.FrameDelay <= -c.Deadline, "frame delay %v leaves no time before the frame timeout %v", c.FrameDelay, c.FrameTimeout)
+	refuse(c.TriggerNews < 0 || c.TriggerNews > c.Deadline, "news of a trigger after %v is not within 0 and the deadline %v", c.TriggerNews, c.Deadline)
 	refuse(c.Frames < 1 || c.Frames > 64, "%d frames a part: 1 to 64", c.Frames)
 	refuse(c.Rule > Mean, "unknown frame rule %v", c.Rule)
 	refuse(c.InFlight < 1 || c.InFlight > 4096, "%d parts in flight: 1 to 4096", c.InFlight)

@@ -60,11 +60,12 @@ type Point struct {
 // reject costs perReject, in whatever money it is given.
 func (c *Curve) Points(perReject float64) []Point {
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	total, at := c.n, c.at
+	c.mu.Unlock() // the line must not wait for the arithmetic
 	var out []Point
 	for tenth := 5; tenth <= 30; tenth++ {
-		p := Point{Threshold: float64(tenth) / 10, N: c.n}
-		for _, n := range c.at[tenth*curveUnit/10:] {
+		p := Point{Threshold: float64(tenth) / 10, N: total}
+		for _, n := range at[tenth*curveUnit/10:] {
 			p.Rejects += n
 		}
 		p.Low = LowerBound(p.Rejects, p.N, 0.95)

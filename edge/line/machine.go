@@ -3,6 +3,7 @@ package line
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -112,6 +113,7 @@ func (m *Machine) announce(t edge.Instant) *slot {
 	}
 	if m.n > 0 && m.at(m.n-1).until == 0 {
 		m.at(m.n - 1).until = t
+		m.takeBack(m.at(m.n - 1))
 	}
 	if m.n == len(m.ring) {
 		m.overrun(t)
@@ -213,6 +215,25 @@ func (m *Machine) takeEarly(s *slot) {
 	m.early = m.early[:0]
 }
 
+// takeBack takes frames from s that turn out to be of a part behind it.
+func (m *Machine) takeBack(s *slot) {
+	for i := s.asked; m.cfg.Triggered && !s.settled && i < s.got; i++ {
+		if !m.shows(s, s.frames[i].At) {
+			m.early = slices.Insert(m.early, 0, s.frames[i:s.got]...)
+			clear(s.frames[i:s.got])
+			s.got = i
+		}
+	}
+}
+
+// ripe is when it is known whether s shows its next frame; zero: it is.
+func (m *Machine) ripe(s *slot) edge.Instant {
+	if !m.cfg.Triggered || m.cfg.TriggerNews == 0 || s.until != 0 || s.asked == s.got {
+		return 0
+	}
+	return s.frames[s.asked].At.Add(m.cfg.TriggerNews - m.cfg.FrameDelay)
+}
+
 // shows reports whether a frame exposed at t is one of s and not of a part
 // before or after it.
 func (m *Machine) shows(s *slot, t edge.Instant) bool {
@@ -276,7 +297,7 @@ func (m *Machine) Next() *Job {
 	}
 	for i := range m.n {
 		s := m.at(i)
-		if s.settled || s.asked == s.got || m.cond.teaching {
+		if s.settled || s.asked == s.got || m.cond.teaching || m.ripe(s).After(m.deps.Clock.Now()) {
 			continue
 		}
 		regions := m.job.Verdict.Regions[:0]
@@ -306,7 +327,9 @@ func (m *Machine) Judged(j *Job) {
 		m.settle(s, edge.Reject, edge.ReasonFault)
 	default:
 		s.tally(j)
-		if d, r, done := s.fuse(m.cfg.Rule); done {
+		if j.Verdict.Decision == edge.Reject && unjudged(j.Verdict.Reason) {
+			m.settle(s, edge.Reject, j.Verdict.Reason) // no other frame outvotes that
+		} else if d, r, done := s.fuse(m.cfg.Rule); done {
 			m.settle(s, d, r)
 		}
 	}
@@ -315,6 +338,11 @@ func (m *Machine) Judged(j *Job) {
 	}
 	m.pop()
 	m.publish()
+}
+
+// unjudged reports whether a judge rejects a frame since it cannot be judged.
+func unjudged(r edge.Reason) bool {
+	return r == edge.ReasonBadFrame || r == edge.ReasonMoved || r == edge.ReasonFault
 }
 
 func decided(d edge.Decision) bool { return d == edge.Accept || d == edge.Reject || d == edge.Unsure }
@@ -356,6 +384,9 @@ func (m *Machine) Wake() edge.Instant {
 			continue
 		}
 		sooner(s.v.Due + 1)
+		if t := m.ripe(s); !m.busy && t.After(m.deps.Clock.Now()) {
+			sooner(t)
+		}
 		if s.wants() {
 			sooner(s.v.Trigger.Add(m.cfg.FrameTimeout) + 1)
 		}

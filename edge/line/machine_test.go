@@ -95,7 +95,7 @@ func (b *bench) books() {
 	if c := b.Counts(); !c.Balanced() {
 		b.t.Errorf("ledger %+v does not balance", c)
 	}
-	if b.Machine.n == 0 && len(b.released) != b.lent {
+	if b.Machine.n == 0 && len(b.released)+len(b.early) != b.lent {
 		b.t.Errorf("%d of %d frames came back", len(b.released), b.lent)
 	}
 	for _, n := range b.released {
@@ -358,10 +358,13 @@ func TestAPartShowsItsWorstFrame(t *testing.T) {
 				v.Wide, v.Missing, v.Shift = 0.1*float64(n), 0.01*float64(n), image.Pt(n, -n)
 				v.Judged, v.Nearest.Distance = image.Rect(0, 0, n, n), float64(n)
 				v.Heatmap[0] = uint8(n)
-				v.Regions = append(v.Regions[:0], make([]edge.Region, n)...)
+				v.Regions, v.Unnamed = append(v.Regions[:0], make([]edge.Region, n)...), i == 1
 			})
 		}
 		v, n := b.records[0], worst+1
+		if v.Unnamed != (worst == 1) {
+			t.Errorf("frame %d of 3 is the worst; more than it names: %v", n, v.Unnamed)
+		}
 		if v.Wide != 0.1*float64(n) || v.Missing != 0.01*float64(n) || v.Shift != image.Pt(n, -n) ||
 			v.Judged != image.Rect(0, 0, n, n) || v.Nearest.Distance != float64(n) || v.Heatmap[0] != uint8(n) || len(v.Regions) != n {
 			t.Errorf("frame %d of 3 is the worst; the verdict shows %+v", n, v)
@@ -586,4 +589,57 @@ func TestFramesThatComeBeforeTheirTriggerAreKeptForIt(t *testing.T) {
 	if c, x := b.Counts(), b.Extra(); c.Accept != 1 || x.Strays != 1 {
 		t.Errorf("%+v %+v", c, x)
 	}
+}
+
+// TestFrameThatCannotBeJudgedIsNotOutvoted: the judge itself may find that a frame cannot be judged.
+func TestFrameThatCannotBeJudgedIsNotOutvoted(t *testing.T) {
+	for _, rule := range []Rule{Majority, Mean} {
+		for _, why := range []edge.Reason{edge.ReasonBadFrame, edge.ReasonMoved} {
+			b := newBench(t, Config{Frames: 3, Rule: rule})
+			for range 3 {
+				b.Frame(b.frame(b.Now(), 0))
+			}
+			for i := 0; b.Open() > 0; i++ {
+				b.answerWith(func(j *Job) {
+					j.Verdict.Decision, j.Verdict.Score.Threshold = edge.Accept, 3
+					if i == 0 {
+						j.Verdict.Decision, j.Verdict.Reason = edge.Reject, why
+					}
+				})
+			}
+			if v := b.records[0]; v.Decision == edge.Accept {
+				t.Errorf("%v, one frame of three %q: %v", rule, why, v.Decision)
+			}
+		}
+	}
+}
+
+// TestAPartIsNotJudgedByTheNextOnesFrame: a frame whose own trigger may still be in its debounce time waits, and is given back if it was.
+func TestAPartIsNotJudgedByTheNextOnesFrame(t *testing.T) {
+	b := newBench(t, Config{Triggered: true, TriggerNews: 10 * time.Millisecond})
+	t0 := b.Now()
+	b.Trigger(t0) // its frame is lost
+	b.Set(t0 + 35*ms)
+	b.Frame(b.frame(t0+32*ms, 0)) // shows the part triggered at 30, which is heard of at 40, debounced
+	if b.Next() != nil {
+		t.Fatal("judged before it is known whose it is")
+	}
+	if w := b.Wake(); w != t0+42*ms {
+		t.Errorf("wakes at %v", w-t0)
+	}
+	b.Set(t0 + 40*ms)
+	b.Trigger(t0 + 30*ms)
+	b.Set(t0 + 42*ms)
+	b.Tick()
+	b.Set(t0 + 52*ms)
+	b.answer(edge.Accept)
+	b.Set(t0 + 400*ms)
+	b.Tick()
+	for _, v := range b.records {
+		t.Log(v.ID.Seq, v.Decision, v.Reason, v.Frame)
+		if v.ID.Seq == 1 && v.Decision == edge.Accept {
+			t.Errorf("part 1 of %v was accepted by the picture of %v, which shows part 2", v.Trigger, v.Frame)
+		}
+	}
+	b.books()
 }

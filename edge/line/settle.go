@@ -50,7 +50,8 @@ func (s *slot) release(put func(*edge.Frame)) {
 	}
 }
 
-// tally adds one judged frame; the verdict shows the worst one.
+// tally adds one judged frame; the verdict shows the worst one, and says if others were not
+// accepted either.
 func (s *slot) tally(j *Job) {
 	v := &j.Verdict
 	switch v.Decision {
@@ -66,9 +67,10 @@ func (s *slot) tally(j *Job) {
 	if first || v.Score.Fused > s.worst {
 		s.worst = v.Score.Fused
 		s.v.Score, s.v.Heatmap, s.v.Judged, s.v.Nearest = v.Score, v.Heatmap, v.Judged, v.Nearest
-		s.v.Missing, s.v.Wide, s.v.Shift = v.Missing, v.Wide, v.Shift
+		s.v.Missing, s.v.Wide, s.v.Shift, s.v.Unnamed = v.Missing, v.Wide, v.Shift, v.Unnamed
 		s.v.Regions = append(s.v.Regions[:0], v.Regions[:min(len(v.Regions), edge.MaxRegions)]...)
 	}
+	s.v.Unnamed = s.v.Unnamed || s.rejects+s.unsures > 1 // regions are those of one frame
 	s.v.Scored = j.Done
 	if v.Decision == edge.Reject || s.anyReason == "" {
 		s.anyReason = v.Reason

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"slices"
 	"time"
 
 	"winnow/edge"
@@ -49,6 +50,52 @@ type outputs struct {
 	sched *gpio.Scheduler
 	gates line.Actuator // gpio.Rejector, gpio.Belt or nobody
 	belt  *gpio.Belt    // nil without an encoder
+	turns turns
+}
+
+// turns bring results into the order in which parts passed the trigger: a part may
+// have its verdict before an older one, and the PLC's lines bear no number. It is
+// for the line's goroutine alone.
+type turns []turn
+
+// mostTurns is more than can be under way: a part that should never be heard of again must
+// not keep all behind it from the PLC.
+const mostTurns = 8192
+
+type turn struct {
+	seq      uint64
+	decided  bool
+	decision edge.Decision
+}
+
+// of returns a part's turn, a new one if it was not announced.
+func (t *turns) of(seq uint64) *turn {
+	i := len(*t)
+	for i > 0 && (*t)[i-1].seq >= seq {
+		i--
+	}
+	if i == len(*t) || (*t)[i].seq != seq {
+		*t = slices.Insert(*t, i, turn{seq: seq})
+	}
+	if len(*t) > mostTurns && i > 0 {
+		*t = slices.Delete(*t, 0, 1)
+		i--
+	}
+	return &(*t)[i]
+}
+
+// forget takes a part out that gets no result.
+func (t *turns) forget(seq uint64) {
+	*t = slices.DeleteFunc(*t, func(p turn) bool { return p.seq == seq })
+}
+
+// tell tells what no older part is in front of any more.
+func (t *turns) tell(fn func(edge.Decision)) {
+	n := 0
+	for ; n < len(*t) && (*t)[n].decided; n++ {
+		fn((*t)[n].decision)
+	}
+	*t = slices.Delete(*t, 0, n)
 }
 
 // capacity is how many pulses may wait for one actuator, and parts on the belt.
@@ -177,11 +224,14 @@ func (o *outputs) Act(v *edge.Verdict) {
 	o.s.times.acted(v)
 	o.gates.Act(v)
 	o.s.times.decided(v)
-	o.s.plc.result(v.Decision)
+	p := o.turns.of(v.ID.Seq)
+	p.decided, p.decision = true, v.Decision
+	o.turns.tell(o.s.plc.result)
 }
 
 // Announce has a part rejected unless its verdict says otherwise.
 func (o *outputs) Announce(seq uint64, trigger edge.Instant) {
+	o.turns.of(seq)
 	if a, ok := o.gates.(line.Announcer); ok {
 		a.Announce(seq, trigger)
 	}
@@ -192,6 +242,8 @@ func (o *outputs) Forget(seq uint64) {
 	if a, ok := o.gates.(line.Announcer); ok {
 		a.Forget(seq)
 	}
+	o.turns.forget(seq)
+	o.turns.tell(o.s.plc.result)
 }
 
 // lost stops the line for a part that no pulse will reach.
