@@ -62,6 +62,10 @@ func (c *Checker) Check(f *edge.Frame) edge.FrameFlags {
 	return f.Flags
 }
 
+// Skip notes a frame that came and could not be read: the one behind it follows it
+// without a gap.
+func (c *Checker) Skip(seq uint64) { c.lastSeq = seq }
+
 // Reset forgets the frame before, as after a source was opened again.
 func (c *Checker) Reset() { c.seen, c.lively = false, 0 }
 

@@ -1,6 +1,7 @@
 package gpio_test
 
 import (
+	"cmp"
 	"errors"
 	"math/rand/v2"
 	"slices"
@@ -132,7 +133,7 @@ func passParts(r *rig, rej *gpio.Rejector, rnd *rand.Rand, stall time.Duration) 
 			}})
 		}
 	}
-	slices.SortFunc(events, func(a, b event) int { return int(a.at - b.at) })
+	slices.SortFunc(events, func(a, b event) int { return cmp.Compare(a.at, b.at) })
 	for _, e := range events {
 		r.runTo(e.at)
 		if rnd.IntN(10) == 0 {

@@ -159,7 +159,7 @@ func (a *hill) region(h, w int, scale, total float64, frame box) edge.Region {
 	return edge.Region{
 		Box: image.Rect(frame.x0+a.x0*fw/w, frame.y0+a.y0*fh/h,
 			frame.x0+(a.x1*fw+w-1)/w, frame.y0+(a.y1*fh+h-1)/h),
-		Area:  a.core * fw * fh / (w * h),
+		Area:  int(int64(a.core) * int64(fw) * int64(fh) / int64(w*h)), // more than 32 bits in between
 		Score: a.peak / scale,
 		Share: a.excess / total,
 	}

@@ -171,3 +171,16 @@ func TestFindingRegionsTakesNoMemory(t *testing.T) {
 		t.Errorf("%g allocations", n)
 	}
 }
+
+// TestAreaOfALargeRegion: the product of cells and pixels has more than 32 bits (GOARCH=386 go test ./infer -run AreaOf).
+func TestAreaOfALargeRegion(t *testing.T) {
+	const h, w = 64, 64
+	m := make([]float64, h*w)
+	for i := range m {
+		m[i] = 2
+	}
+	f := regionFinder{h: h, w: w}
+	if r := f.find(nil, m, 1, box{0, 0, 1920, 1080}, true); r[0].Area != 1920*1080 {
+		t.Errorf("area %d, want %d", r[0].Area, 1920*1080)
+	}
+}

@@ -462,3 +462,30 @@ func TestJudgeRejectsWhatIsMissing(t *testing.T) {
 		t.Errorf("a cut frame: %v %q, %g missing, %v", v.Decision, v.Reason, v.Missing, err)
 	}
 }
+
+// noisy is a frame of noise, 64 grey values wide.
+func noisy(seed uint64, w, h int) *edge.Frame {
+	f := &edge.Frame{Width: w, Height: h, Stride: w, Pix: make([]byte, w*h)}
+	r := rand.New(rand.NewPCG(seed, 1))
+	for i := range f.Pix {
+		f.Pix[i] = byte(100 + r.IntN(64))
+	}
+	return f
+}
+
+// TestTinyPicturesSayNothingOfTheCamera: a picture that is too small to be taught is none of its frames.
+func TestTinyPicturesSayNothingOfTheCamera(t *testing.T) {
+	for _, tiny := range []*edge.Frame{noisy(99, 64, 1), noisy(99, 1, 1)} {
+		var l SensorLearner
+		for i := range uint64(20) {
+			l.Add(noisy(i, 64, 64))
+		}
+		l.Add(tiny)
+		s := l.Sensor()
+		cut := noisy(50, 64, 64)
+		clear(cut.Pix[32*64:]) // the lower half never came
+		if lost := s.lost(cut); lost != 0.5 || s.Width != 64 {
+			t.Errorf("%dx%d among them: %g of a cut frame is lost, want 0.5; size %d known", tiny.Width, tiny.Height, lost, s.Width)
+		}
+	}
+}

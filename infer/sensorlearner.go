@@ -23,7 +23,7 @@ type SensorLearner struct {
 
 // Add looks at one frame, which stays the caller's.
 func (l *SensorLearner) Add(f *edge.Frame) {
-	if f.Check() != nil || f.Flags != 0 {
+	if f.Check() != nil || f.Flags != 0 || f.Width < MinSide || f.Height < MinSide {
 		return
 	}
 	if l.frames++; l.frames == 1 {

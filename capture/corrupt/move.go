@@ -66,9 +66,9 @@ const unit = 1 << 14
 // shift moves the picture in a direction of its own.
 func (w *work) shift() {
 	a := 2 * math.Pi * float64(w.picture.IntN(360)) / 360
-	by := w.f.Width * w.v * unit / 1000
-	dx, dy := fixed(math.Cos(a)), fixed(math.Sin(a))
-	sx, sy := by*dx/unit, by*dy/unit
+	by := int64(w.f.Width) * int64(w.v) * unit / 1000
+	dx, dy := int64(fixed(math.Cos(a))), int64(fixed(math.Sin(a)))
+	sx, sy := int(by*dx/unit), int(by*dy/unit)
 	w.move(func(x, y int) (int, int) { return x*unit - sx, y*unit - sy })
 }
 
@@ -104,7 +104,7 @@ func (w *work) move(from func(x, y int) (int, int)) {
 			for c := range bpp {
 				a := int(top[x0*bpp+c])*(unit-fx) + int(top[x1*bpp+c])*fx
 				b := int(low[x0*bpp+c])*(unit-fx) + int(low[x1*bpp+c])*fx
-				row[x*bpp+c] = byte((a*(unit-fy) + b*fy + unit*unit/2) / (unit * unit))
+				row[x*bpp+c] = byte((int64(a)*int64(unit-fy) + int64(b)*int64(fy) + unit*unit/2) / (unit * unit))
 			}
 		}
 	}

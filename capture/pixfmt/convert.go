@@ -143,6 +143,9 @@ func fromYUV(out, ys, us, vs []byte, steps yuvSteps, x0 int, grey bool, m matrix
 		m.pixel(out, ys[x*steps.luma], us[c], vs[c])
 		out, x = out[3:], x+1
 	}
+	if len(out) < 3 { // x may lie behind the row
+		return
+	}
 	ys, us, vs = ys[x*steps.luma:], us[x/2*steps.chroma:], vs[x/2*steps.chroma:]
 	for ; len(out) >= 6; out = out[6:] {
 		u, v := int32(us[0])-128, int32(vs[0])-128

@@ -284,3 +284,14 @@ func BenchmarkConvert1080p(b *testing.B) {
 		})
 	}
 }
+
+// TestLastColumnAlone: a region of interest may be the odd column at the very end.
+func TestLastColumnAlone(t *testing.T) {
+	for _, c := range []pixfmt.FourCC{pixfmt.YUYV, pixfmt.UYVY, pixfmt.NV12} {
+		l := pixfmt.Layout{Format: c, Width: 8, Height: 4, ROI: image.Rect(7, 0, 8, 4)}
+		f := edge.Frame{Format: edge.RGB24}
+		if err := new(pixfmt.Decoder).Convert(&f, make([]byte, l.Size()), l); err != nil {
+			t.Error(err)
+		}
+	}
+}

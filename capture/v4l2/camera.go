@@ -309,11 +309,12 @@ func (c *Camera) fill(f *edge.Frame, sh shot) {
 	if f.At == 0 {
 		f.At = c.heard
 	}
-	if err := c.decoder.Convert(f, sh.data, c.layout); err != nil {
-		return // Convert set the flag that says so
-	}
 	c.checker.Gaps = c.excused == 0
 	c.excused = max(c.excused-1, 0)
+	if err := c.decoder.Convert(f, sh.data, c.layout); err != nil {
+		c.checker.Skip(f.Seq)
+		return // Convert set the flag that says so
+	}
 	c.checker.Check(f)
 }
 

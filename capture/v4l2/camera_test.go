@@ -339,3 +339,18 @@ func TestFullRangeIsTakenFromTheDriver(t *testing.T) {
 		}
 	}
 }
+
+// TestFrameBehindABadOneIsNotLost: a frame that cannot be read came all the same.
+func TestFrameBehindABadOneIsNotLost(t *testing.T) {
+	c := open(t, newFake(exposure{seq: 1, value: 1}, exposure{seq: 2, value: 2, used: 63}, exposure{seq: 3, value: 3}, exposure{seq: 5, value: 4}), Config{})
+	for i, want := range []edge.FrameFlags{0, edge.FrameShort, 0, edge.FrameLost} {
+		f, err := c.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Release(f)
+		if f.Flags != want {
+			t.Errorf("frame %d: flags %b, want %b", i+1, f.Flags, want)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package station
 
 import (
 	"bytes"
+	"cmp"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -148,7 +149,7 @@ func (v *virtual) button(ms, until, input int, do func(on bool)) {
 // run turns everything until an instant.
 func (v *virtual) run(until edge.Instant) {
 	v.outs.sched.Step()
-	slices.SortStableFunc(v.plans, func(a, b plan) int { return int(a.at - b.at) })
+	slices.SortStableFunc(v.plans, func(a, b plan) int { return cmp.Compare(a.at, b.at) })
 	for {
 		next := v.next()
 		if next.After(until) {
