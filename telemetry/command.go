@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -62,12 +63,19 @@ type Gate struct {
 	clock edge.Clock
 	boot  string
 	mu    sync.Mutex
-	seen  map[string]edge.Instant // id to the instant at which it has expired
+	seen  map[string]used
+}
+
+// used is until when an id is remembered: by both clocks, since the wall clock
+// may be set.
+type used struct {
+	end     edge.Instant
+	expires time.Time
 }
 
 // NewGate returns the gate of one boot.
 func NewGate(clock edge.Clock, boot string) *Gate {
-	return &Gate{clock: clock, boot: boot, seen: map[string]edge.Instant{}}
+	return &Gate{clock: clock, boot: boot, seen: map[string]used{}}
 }
 
 // Admit parses a command. An error is the reason for refusing it; the Command
@@ -91,26 +99,27 @@ func (g *Gate) Admit(verb string, payload []byte) (Command, error) {
 	case left > MaxCommandLifetime:
 		return cmd, fmt.Errorf("expires in %v: at most %v is allowed", left.Round(time.Second), MaxCommandLifetime)
 	}
-	return cmd, g.remember(cmd.ID, g.clock.Now(), left)
+	return cmd, g.remember(cmd, g.clock.Now(), wall.Time, left)
 }
 
 // remember refuses an id that it knows, and forgets ids of twice the longest
-// lifetime ago, so that setting the wall clock back revives none.
-func (g *Gate) remember(id string, now edge.Instant, left time.Duration) error {
+// lifetime ago that the wall clock calls expired too, so that setting it back
+// revives none.
+func (g *Gate) remember(cmd Command, now edge.Instant, wall time.Time, left time.Duration) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for k, end := range g.seen {
-		if now.After(end) {
+	for k, u := range g.seen {
+		if now.After(u.end) && wall.After(u.expires) {
 			delete(g.seen, k)
 		}
 	}
-	if _, again := g.seen[id]; again {
-		return fmt.Errorf("id %s was used before", id)
+	if _, again := g.seen[cmd.ID]; again {
+		return fmt.Errorf("id %s was used before", cmd.ID)
 	}
 	if len(g.seen) >= maxRemembered {
 		return fmt.Errorf("more than %d commands in %v: ask again later", maxRemembered, 2*MaxCommandLifetime)
 	}
-	g.seen[id] = now.Add(left + MaxCommandLifetime)
+	g.seen[cmd.ID] = used{now.Add(left + MaxCommandLifetime), cmd.Expires}
 	return nil
 }
 
@@ -122,18 +131,63 @@ func parseCommand(verb string, payload []byte) (Command, error) {
 	dec := json.NewDecoder(bytes.NewReader(payload))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&cmd); err != nil {
-		return Command{Verb: verb}, fmt.Errorf("not a command: %v", err)
+		return Command{Verb: verb, ID: RequestID(payload)}, fmt.Errorf("not a command: %v", err)
 	}
 	if _, err := dec.Token(); err != io.EOF {
-		return Command{Verb: verb}, fmt.Errorf("not a command: something follows the JSON object")
+		return Command{Verb: verb, ID: RequestID(payload)}, fmt.Errorf("not a command: something follows the JSON object")
 	}
 	if err := CheckID("id", cmd.ID); err != nil {
 		return Command{Verb: verb}, err
+	}
+	if err := exactKeys(payload); err != nil {
+		return Command{Verb: verb, ID: cmd.ID}, fmt.Errorf("not a command: %v", err)
 	}
 	if cmd.Schema != Version {
 		return cmd, fmt.Errorf("schema %d: this device speaks %d", cmd.Schema, Version)
 	}
 	return cmd, nil
+}
+
+// exactKeys refuses keys that encoding/json takes for one of a Command's though
+// they are written otherwise, and keys that come twice.
+func exactKeys(payload []byte) error {
+	dec := json.NewDecoder(bytes.NewReader(payload))
+	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
+		return errors.New("no JSON object")
+	}
+	seen := map[string]bool{}
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return err
+		}
+		name, _ := key.(string)
+		if !slices.Contains([]string{"schema", "id", "expires", "boot", "args"}, name) {
+			return fmt.Errorf("unknown field %q", name)
+		}
+		if seen[name] {
+			return fmt.Errorf("%q comes twice", name)
+		}
+		seen[name] = true
+		var v json.RawMessage
+		if err := dec.Decode(&v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// RequestID is the id of a command that may be wrong otherwise, for its answer;
+// "" if it has none that can be read.
+func RequestID(payload []byte) string {
+	var cmd struct {
+		ID string `json:"id"`
+	}
+	_ = json.NewDecoder(bytes.NewReader(payload)).Decode(&cmd) // what was read until then counts
+	if CheckID("id", cmd.ID) != nil {
+		return ""
+	}
+	return cmd.ID
 }
 
 // ErrRefused marks an error of a command that was not tried.

@@ -19,13 +19,14 @@ var settings = [...]string{"journal_mode(WAL)", "synchronous(FULL)", "busy_timeo
 var ErrDamaged = errors.New("damaged")
 
 // OpenDB opens or makes a SQLite database with one connection, hence one
-// writer. A file that is no healthy database is an error that wraps ErrDamaged.
-func OpenDB(path string) (*sql.DB, error) {
+// writer; more are settings of this one. A file that is no healthy database is
+// an error that wraps ErrDamaged.
+func OpenDB(path string, more ...string) (*sql.DB, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("database: %w", err)
 	}
 	query := url.Values{}
-	for _, s := range settings {
+	for _, s := range append(settings[:], more...) {
 		query.Add("_pragma", s)
 	}
 	db, err := sql.Open("sqlite", "file:"+url.PathEscape(path)+"?"+query.Encode())

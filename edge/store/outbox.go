@@ -45,7 +45,7 @@ func OpenOutbox(path string) (*Outbox, error) {
 }
 
 func openOutbox(path string) (*Outbox, error) {
-	db, err := OpenDB(path)
+	db, err := OpenDB(path, "locking_mode(EXCLUSIVE)") // two would give one number to two records
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func openOutbox(path string) (*Outbox, error) {
 }
 
 func (o *Outbox) load() error {
-	if _, err := o.db.Exec(outboxSchema); err != nil {
+	if _, err := o.db.Exec(outboxSchema + "BEGIN IMMEDIATE; COMMIT;"); err != nil { // takes the lock
 		return err
 	}
 	row := o.db.QueryRow(`SELECT COUNT(*), COALESCE(SUM(length(CAST(topic AS BLOB)) + length(payload)), 0),

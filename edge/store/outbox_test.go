@@ -106,3 +106,24 @@ func TestTornOutboxIsPutAside(t *testing.T) {
 		t.Errorf("%d records, damaged %q", n, o.Damaged())
 	}
 }
+
+// TestOutboxIsHeldOnce: two that number records would give one number to two of them.
+func TestOutboxIsHeldOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "outbox.db")
+	a, err := store.OpenOutbox(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := store.OpenOutbox(path); err == nil {
+		b.Close()
+		t.Error("held twice")
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b, err := store.OpenOutbox(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Close()
+}

@@ -40,10 +40,11 @@ type Pictures struct {
 	free chan *shot
 	full chan *shot
 
-	mu      sync.Mutex
-	kept    []picture // oldest first
+	next uint64 // Run's alone
+
+	mu      sync.Mutex // guards kept and bytes; never held while the disk works
+	kept    []picture  // oldest first
 	bytes   int64
-	next    uint64
 	dropped atomic.Uint64
 	failing atomic.Pointer[string]
 }
@@ -75,8 +76,6 @@ func OpenPictures(dir string, limits PictureLimits, fs FS, log *slog.Logger) (*P
 	if err := p.scan(); err != nil {
 		return nil, fmt.Errorf("pictures: %w", err)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.evict(0)
 	return p, nil
 }
@@ -152,8 +151,6 @@ func (p *Pictures) write(s *shot) error {
 	if err != nil {
 		return err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	stem := stemOf(p.next, s.verdict.ID)
 	about, err := s.describe(stem+".png", DigestBytes(picturePNG))
 	if err != nil {
@@ -165,13 +162,17 @@ func (p *Pictures) write(s *shot) error {
 	}
 	p.next++
 	p.evict(size)
-	if err := p.atomic.WriteFile(p.path(stem+".png"), picturePNG, 0o644); err != nil {
-		return err
+	err = p.atomic.WriteFile(p.path(stem+".png"), picturePNG, 0o644)
+	if err == nil {
+		err = p.atomic.WriteFile(p.path(stem+".json"), about, 0o644)
 	}
-	if err := p.atomic.WriteFile(p.path(stem+".json"), about, 0o644); err != nil {
+	if err != nil { // either may be there all the same, where the folder cannot be synced
+		p.atomic.FS.Remove(p.path(stem + ".json"))
 		p.atomic.FS.Remove(p.path(stem + ".png"))
 		return err
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.kept = append(p.kept, picture{number: p.next - 1, stem: stem, bytes: size})
 	p.bytes += size
 	return nil
@@ -190,8 +191,6 @@ func (p *Pictures) evict(more int64) {
 }
 
 func (p *Pictures) giveUpOldest() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	if len(p.kept) == 0 {
 		return false
 	}
@@ -203,8 +202,10 @@ func (p *Pictures) giveUpOldest() bool {
 // the next start removes what is left.
 func (p *Pictures) removeOldest() {
 	old := p.kept[0]
+	p.mu.Lock()
 	p.kept = p.kept[1:]
 	p.bytes -= old.bytes
+	p.mu.Unlock()
 	for _, ext := range []string{".json", ".png"} {
 		if err := p.atomic.FS.Remove(p.path(old.stem + ext)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			p.log.Warn("an old picture was not removed", "err", err)

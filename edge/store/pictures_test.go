@@ -9,7 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"winnow/edge"
 	"winnow/edge/store"
@@ -197,5 +199,64 @@ func TestPartWithoutFrame(t *testing.T) {
 	p.Run(ctx)
 	if s := p.Stats(); s.Dropped != 2 || s.Kept != 0 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// stalled is a disk whose writes take until it is released.
+type stalled struct {
+	store.OS
+	entered chan struct{}
+	release chan struct{}
+}
+
+func (s stalled) CreateTemp(dir, pattern string, perm os.FileMode) (store.File, error) {
+	select {
+	case s.entered <- struct{}{}:
+	default:
+	}
+	<-s.release
+	return s.OS.CreateTemp(dir, pattern, perm)
+}
+
+// TestStatsDoNotWaitForTheDisk: who tells of the station asks for them, and a disk may hang.
+func TestStatsDoNotWaitForTheDisk(t *testing.T) {
+	fs := stalled{entered: make(chan struct{}, 1), release: make(chan struct{})}
+	p, err := store.OpenPictures(t.TempDir(), store.PictureLimits{Count: 9, Bytes: 1 << 20}, fs, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { p.Run(ctx); close(ended) }()
+	p.Offer(verdict(1), frame(4, 4, edge.Gray8))
+	<-fs.entered
+	told := make(chan struct{})
+	go func() { p.Stats(); close(told) }()
+	select {
+	case <-told:
+	case <-time.After(2 * time.Second):
+		t.Error("Stats waits for the disk")
+	}
+	close(fs.release)
+	stop()
+	<-ended
+}
+
+// nosync is a folder that cannot be synced, as on some network file systems.
+type nosync struct{ store.OS }
+
+func (nosync) SyncDir(string) error { return syscall.EINVAL }
+
+// TestFolderThatCannotBeSynced: pictures that were written all the same are not kept beyond the quota.
+func TestFolderThatCannotBeSynced(t *testing.T) {
+	dir := t.TempDir()
+	p, err := store.OpenPictures(dir, store.PictureLimits{Count: 2, Bytes: 1 << 20}, nosync{}, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	offerAll(t, p, 1, 50)
+	entries, _ := os.ReadDir(dir)
+	if len(entries) > 2*2 {
+		t.Errorf("%d files in a folder of at most 2 pictures", len(entries))
 	}
 }

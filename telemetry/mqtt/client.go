@@ -66,7 +66,7 @@ func New(cfg Config, station *telemetry.Station, outbox *telemetry.Outbox, log *
 	}
 	return &Client{
 		cfg: cfg, station: station, outbox: outbox, log: log,
-		gate:     telemetry.NewGate(station.Clock(), station.Boot()),
+		gate:     cmp.Or(cfg.Gate, telemetry.NewGate(station.Clock(), station.Boot())),
 		board:    newBoard(),
 		messages: make(chan message, messageDepth),
 		commands: make(chan message, commandDepth),

@@ -10,13 +10,13 @@ import (
 // hear takes a command off the network's goroutine.
 func (s *session) hear(m message) {
 	if m.retained {
-		s.answer(m, "", telemetry.ResultRefused, "retained commands are refused: they would be repeated on every connect")
+		s.answer(m, telemetry.RequestID(m.payload), telemetry.ResultRefused, "retained commands are refused: they would be repeated on every connect")
 		return
 	}
 	select {
 	case s.commands <- m:
 	default:
-		s.answer(m, "", telemetry.ResultRefused, "too many commands at once: ask again later")
+		s.answer(m, telemetry.RequestID(m.payload), telemetry.ResultRefused, "too many commands at once: ask again later")
 	}
 }
 

@@ -28,7 +28,7 @@ type Config struct {
 	TLS      TLS
 
 	InFlight   int           // default and at most MaxInFlight
-	MaxPacket  int           // of incoming messages, in bytes; default 128 KiB
+	MaxPacket  int           // of incoming messages, in bytes: larger ones are left out; default 128 KiB
 	KeepAlive  time.Duration // default 20 s
 	Timeout    time.Duration // of one attempt to connect and of one write; default 10 s
 	BackoffMin time.Duration // default 0.5 s
@@ -37,6 +37,7 @@ type Config struct {
 	// Handle obeys commands, one at a time; nil takes none. An error that
 	// wraps telemetry.ErrRefused is answered with refused, any other with failed.
 	Handle func(ctx context.Context, cmd telemetry.Command) error
+	Gate   *telemetry.Gate // that commands by other ways pass too; default: one of its own
 }
 
 // TLS is how a mqtts broker is trusted and convinced. Files are read on every

@@ -20,37 +20,49 @@ const (
 // the library: it allocates up to 256 MiB from five bytes of header, indexes
 // past the subscriptions of a long SUBACK, and keeps messages of QoS 2 for ever.
 type framer struct {
-	max    int // largest remaining length of a PUBLISH
+	max    int // largest remaining length of a PUBLISH; larger ones are left out
 	head   byte
 	length int
 	digits int // bytes of the length seen so far
 	left   int // bytes of the body to come
 	inHead bool
+	held   [5]byte // of the head, until it is judged
+	skip   bool    // the body to come is left out
 }
 
-// feed returns an error as soon as b completes a header that is refused.
-func (f *framer) feed(b []byte) error {
+// feed appends to dst what of b the library may see. It returns an error as soon
+// as b completes a header that is refused.
+func (f *framer) feed(dst, b []byte) ([]byte, error) {
 	for len(b) > 0 {
 		switch {
 		case f.left > 0:
 			n := min(f.left, len(b))
+			if !f.skip {
+				dst = append(dst, b[:n]...)
+			}
 			f.left -= n
 			b = b[n:]
 		case !f.inHead:
 			f.head, f.length, f.digits, f.inHead = b[0], 0, 0, true
+			f.held[0] = b[0]
 			b = b[1:]
 		default:
+			f.held[1+f.digits] = b[0]
 			done, err := f.lengthByte(b[0])
 			if err != nil {
-				return err
+				return dst, err
 			}
 			if done {
 				f.left, f.inHead = f.length, false
+				f.skip = f.head>>4 == packetPublish && f.length > f.max
+				if !f.skip {
+					dst = append(dst, f.held[:1+f.digits]...)
+				}
 			}
 			b = b[1:]
 		}
 	}
-	return nil
+	return dst, nil
 }
 
 // lengthByte adds one byte of the variable-length number (section 2.2.3).
@@ -75,9 +87,6 @@ func (f *framer) judge() error {
 		if qos > 1 {
 			return fmt.Errorf("the broker sent a message of QoS %d, which was not asked for", qos)
 		}
-		if f.length > f.max {
-			return fmt.Errorf("the broker sent a message of %d bytes: at most %d are taken", f.length, f.max)
-		}
 		return nil
 	case packetConnack, packetPuback, packetUnsuback:
 	case packetSuback:
@@ -94,10 +103,15 @@ func (f *framer) judge() error {
 }
 
 // guard is a connection whose incoming packets pass a framer. The first
-// refusal closes it.
+// refusal closes it. A message that is too large is only left out: it may lie
+// retained on the broker, and would end every connection to come.
 type guard struct {
 	net.Conn
 	framer framer
+	in     [4096]byte
+	buf    []byte // of passed
+	passed []byte // not yet read
+	err    error  // of the packet that was refused
 }
 
 func newGuard(conn net.Conn, maxPacket int) *guard {
@@ -106,10 +120,22 @@ func newGuard(conn net.Conn, maxPacket int) *guard {
 
 // Read implements net.Conn. It is called by one goroutine at a time.
 func (g *guard) Read(p []byte) (int, error) {
-	n, err := g.Conn.Read(p)
-	if bad := g.framer.feed(p[:n]); bad != nil {
-		g.Conn.Close()
-		return 0, bad
+	for len(g.passed) == 0 {
+		if g.err != nil {
+			return 0, g.err
+		}
+		n, err := g.Conn.Read(g.in[:])
+		var bad error
+		switch g.buf, bad = g.framer.feed(g.buf[:0], g.in[:n]); {
+		case bad != nil:
+			g.Conn.Close()
+			g.err = bad // after what came before it
+		case err != nil && len(g.buf) == 0:
+			return 0, err
+		}
+		g.passed = g.buf
 	}
-	return n, err
+	n := copy(p, g.passed)
+	g.passed = g.passed[n:]
+	return n, nil
 }

@@ -17,18 +17,27 @@ func TestFramerTakesAnyPieces(t *testing.T) {
 	honest = append(honest, make([]byte, 129)...)
 	honest = append(honest, 0x40, 2, 0, 1, 0xd0, 0, 0xb0, 2, 0, 1)
 	for size := 1; size <= len(honest); size++ {
-		f := framer{max: 129}
+		f, passed := framer{max: 129}, []byte(nil)
 		for rest := honest; len(rest) > 0; {
 			n := min(size, len(rest))
-			if err := f.feed(rest[:n]); err != nil {
+			var err error
+			if passed, err = f.feed(passed, rest[:n]); err != nil {
 				t.Fatalf("pieces of %d: %v", size, err)
 			}
 			rest = rest[n:]
 		}
-	}
-	f := framer{max: 128}
-	if f.feed(honest) == nil {
-		t.Error("a message of 129 bytes passed a limit of 128")
+		if !bytes.Equal(passed, honest) {
+			t.Fatalf("pieces of %d: %x passed", size, passed)
+		}
+		f, passed = framer{max: 128}, nil
+		for rest := honest; len(rest) > 0; {
+			n := min(size, len(rest))
+			passed, _ = f.feed(passed, rest[:n])
+			rest = rest[n:]
+		}
+		if len(passed) != len(honest)-3-129 || bytes.Contains(passed, make([]byte, 9)) {
+			t.Fatalf("a message of 129 bytes passed a limit of 128: %x", passed)
+		}
 	}
 }
 
@@ -40,7 +49,8 @@ func FuzzGuardedPackets(f *testing.F) {
 	f.Add([]byte{0x32, 0x80, 0x00, 0x20, 2, 0, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		fr := framer{max: 64}
-		if fr.feed(b) != nil {
+		b, err := fr.feed(nil, b)
+		if err != nil {
 			return
 		}
 		for r := bytes.NewReader(b); r.Len() > 0; {

@@ -17,6 +17,10 @@ type session struct {
 	flying  int             // publishes of QoS 1 without acknowledgement
 	sent    uint64          // the latest record that was started
 	starved bool            // the outbox may have more than was taken
+
+	taken   []telemetry.Record      // read from the outbox, not yet started
+	reading bool                    // the outbox is being read
+	read    chan []telemetry.Record // what was read; one at a time
 	wg      sync.WaitGroup
 }
 
@@ -38,7 +42,7 @@ func (c *Client) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s := &session{Client: c, link: link, settled: make(chan settlement, MaxInFlight), starved: true}
+	s := &session{Client: c, link: link, settled: make(chan settlement, MaxInFlight), starved: true, read: make(chan []telemetry.Record, 1)}
 	defer s.wg.Wait()
 	defer link.close()
 	s.begin(ctx)
@@ -97,6 +101,9 @@ func (s *session) loop(ctx context.Context) error {
 		case <-s.board.wake:
 		case <-s.outbox.Wake():
 			s.starved = true
+		case s.taken = <-s.read:
+			s.reading = false
+			s.starved = s.starved || len(s.taken) > 0
 		case d := <-s.settled:
 			s.settle(ctx, d)
 		}
@@ -129,21 +136,29 @@ func (s *session) sendRetained() bool {
 	return ok
 }
 
-// sendRecords starts as many records as may be in flight.
+// sendRecords starts a record that was read, or has more read if there are none.
 func (s *session) sendRecords() bool {
-	if !s.starved {
-		return false
+	if len(s.taken) > 0 {
+		r := s.taken[0]
+		s.taken = s.taken[1:]
+		s.start(r.Topic, false, r.Payload, r.Seq)
+		s.sent = r.Seq
+		return true
 	}
-	records, err := s.outbox.Next(s.sent, s.cfg.InFlight-s.flying)
+	if s.starved && !s.reading {
+		s.starved, s.reading = false, true
+		go s.readOutbox(s.sent, s.cfg.InFlight)
+	}
+	return false
+}
+
+// readOutbox may wait for the disk, which alarms and states do not.
+func (s *session) readOutbox(after uint64, limit int) {
+	records, err := s.outbox.Next(after, limit)
 	if err != nil {
 		s.log.Error("read the outbox", "err", err)
 	}
-	for _, r := range records {
-		s.start(r.Topic, false, r.Payload, r.Seq)
-		s.sent = r.Seq
-	}
-	s.starved = len(records) > 0
-	return len(records) > 0
+	s.read <- records // has room
 }
 
 // start begins a publish of QoS 1.

@@ -275,3 +275,20 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// TestFullDiskGetsNoFiles: a disk that takes names but no bytes is not given a file for each frame.
+func TestFullDiskGetsNoFiles(t *testing.T) {
+	dir := t.TempDir()
+	w := create(t, dir, nil)
+	for i := 1; i <= 50; i++ {
+		if err := w.open(); err != nil {
+			t.Fatal(err)
+		}
+		_ = w.file.Close() // the first write fails
+		w.Offer(frame(i, 8, 8), verdict(i), nil)
+		w.keep(<-w.full)
+	}
+	if entries, _ := os.ReadDir(dir); len(entries) > 1 || len(w.kept) > 0 { // the package
+		t.Errorf("%d files, %d segments", len(entries), len(w.kept))
+	}
+}

@@ -164,7 +164,7 @@ func (w *Writer) Run(ctx context.Context) error {
 // full disk the oldest segment is given up, once.
 func (w *Writer) keep(s *shot) {
 	err := w.write(s)
-	if errors.Is(err, syscall.ENOSPC) && len(w.kept) > 1 {
+	if errors.Is(err, syscall.ENOSPC) && len(w.kept) > 0 {
 		w.removeOldest()
 		err = w.write(s)
 	}
@@ -198,13 +198,14 @@ func (w *Writer) write(s *shot) error {
 	}
 	err := w.entry(tagPart, &s.part, s.pix)
 	if err == nil {
-		w.parts++
 		err = w.buf.Flush()
 	}
 	if err != nil {
-		w.abandon()
+		w.giveUp()
+		return err
 	}
-	return err
+	w.parts++
+	return nil
 }
 
 // open begins the next segment, for which it makes room first.
@@ -227,7 +228,7 @@ func (w *Writer) open() error {
 	h := w.o.Head
 	h.Segment, h.At = n, w.o.Clock.Wall()
 	if err := w.entry(tagHead, h, nil); err != nil {
-		w.abandon()
+		w.giveUp()
 		return err
 	}
 	return nil
@@ -268,6 +269,18 @@ func (w *Writer) close() error {
 	}
 	w.abandon()
 	return err
+}
+
+// giveUp closes the open segment after a fault. One without a whole part goes:
+// else a full disk would get a file for each frame that it refuses.
+func (w *Writer) giveUp() {
+	w.abandon()
+	last := w.kept[len(w.kept)-1]
+	if w.parts > 0 || os.Remove(filepath.Join(w.o.Dir, segmentName(last.number))) != nil {
+		return
+	}
+	w.kept = w.kept[:len(w.kept)-1]
+	w.bytes -= last.bytes
 }
 
 // abandon closes the open segment as it is.

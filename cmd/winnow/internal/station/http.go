@@ -94,14 +94,13 @@ func (s *Station) pages(token string) (http.Handler, error) {
 	mux.HandleFunc("GET /ledger", s.showLedger)
 	mux.HandleFunc("GET /parts", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, s.Parts()) })
 	mux.Handle("GET /metrics", scrape)
-	gate := telemetry.NewGate(s.clock, s.boot)
 	mux.HandleFunc("POST /cmd/{verb}", func(w http.ResponseWriter, r *http.Request) {
 		given, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		if subtle.ConstantTimeCompare([]byte(given), []byte(token)) != 1 {
 			reply(w, http.StatusUnauthorized, answer{Result: telemetry.ResultRefused, Reason: "give the token of http.token_file: Authorization: Bearer TOKEN"})
 			return
 		}
-		s.command(gate, w, r)
+		s.command(w, r)
 	})
 	return onlyLocal(mux), nil
 }
@@ -131,7 +130,7 @@ type answer struct {
 
 // command carries out one command: the payload is that of cmd/<verb> over MQTT,
 // or nothing, for whoever types it and needs neither expiry nor arguments.
-func (s *Station) command(gate *telemetry.Gate, w http.ResponseWriter, r *http.Request) {
+func (s *Station) command(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, telemetry.MaxCommandBytes))
 	if err != nil {
 		reply(w, http.StatusRequestEntityTooLarge, answer{Result: telemetry.ResultRefused, Reason: err.Error()})
@@ -139,7 +138,7 @@ func (s *Station) command(gate *telemetry.Gate, w http.ResponseWriter, r *http.R
 	}
 	cmd := telemetry.Command{Verb: r.PathValue("verb"), ID: "http"}
 	if len(body) > 0 {
-		if cmd, err = gate.Admit(r.PathValue("verb"), body); err != nil {
+		if cmd, err = s.gate.Admit(r.PathValue("verb"), body); err != nil {
 			reply(w, http.StatusConflict, answer{cmd.ID, telemetry.ResultRefused, err.Error()})
 			return
 		}

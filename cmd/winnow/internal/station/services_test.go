@@ -1,6 +1,7 @@
 package station
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 	"winnow/edge"
 	"winnow/edge/store"
 	"winnow/telemetry"
+	"winnow/telemetry/mqtt"
 )
 
 // freeAddress is a loopback address that nobody listens on.
@@ -325,5 +327,28 @@ func TestAPageOfSomebodyElseIsRefused(t *testing.T) {
 	defer r.Body.Close()
 	if r.StatusCode != http.StatusForbidden {
 		t.Errorf("%d", r.StatusCode)
+	}
+}
+
+// TestACommandIsObeyedOnceWhicheverWayItComes: over MQTT first, and then over HTTP.
+func TestACommandIsObeyedOnceWhicheverWayItComes(t *testing.T) {
+	p := software(t, "", oddIsBad)
+	acks := make(chan string, 9)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	sub, err := mqtt.Subscribe(ctx, mqtt.Config{Broker: p.teller.cfg.Broker}, "rev", p.teller.topics.Prefix()+"/cmd/+/ack", func(_ string, b []byte, _ bool) { acks <- string(b) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sub.Close()
+	p.until("connected", func() bool { return p.teller.client.Stats().Connected })
+	cmd := withArgs("once", "{}")
+	topic, _ := p.teller.topics.Command("reset")
+	if err := sub.Publish(ctx, topic, false, []byte(cmd)); err != nil {
+		t.Fatal(err)
+	}
+	<-acks
+	if code, a := p.post("reset", p.token, cmd); code == 200 {
+		t.Errorf("obeyed again: %d %+v", code, a)
 	}
 }

@@ -73,6 +73,7 @@ type Station struct {
 	triggers  *triggers
 	triggered bool // parts are announced by triggers, not by frames
 	modes     *modes
+	gate      *telemetry.Gate // of commands, whichever way they come
 	times     *times
 	health    *health.Tracker
 
@@ -109,6 +110,7 @@ func Open(o Options) (*Station, error) {
 		s.chip = sim.NewChip(o.Clock)
 	}
 	s.health = health.New(o.Clock, s.unwell)
+	s.gate = telemetry.NewGate(o.Clock, s.boot)
 	s.modes = &modes{s: s, mode: o.Config.Recipe.Mode}
 	if err := s.openLines(); err != nil {
 		s.Close()
@@ -179,8 +181,8 @@ func (s *Station) tellAndInspect(ctx context.Context) error {
 	who := telemetry.Identity{Site: s.cfg.Device.Site, Line: s.cfg.Device.Line, Device: s.cfg.Device.ID, Boot: s.boot, Version: s.version}
 	s.teller, err = StartVoice(ctx, who, s.clock, mqtt.Config{
 		Broker: m.Broker, User: m.User, Password: m.Password, InFlight: m.InFlight,
-		Handle: s.handler(),
-		TLS:    mqtt.TLS{CAFile: m.CAFile, CertFile: m.CertFile, KeyFile: m.KeyFile, ServerName: m.ServerName},
+		Handle: s.handler(), Gate: s.gate,
+		TLS: mqtt.TLS{CAFile: m.CAFile, CertFile: m.CertFile, KeyFile: m.KeyFile, ServerName: m.ServerName},
 	}, m.Listen, outbox, telemetry.Limits{Records: m.OutboxRecords, Bytes: int64(m.OutboxMB) << 20}, s.log)
 	if err != nil {
 		return err

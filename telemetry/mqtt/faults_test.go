@@ -1,0 +1,96 @@
+package mqtt_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"winnow/telemetry"
+	"winnow/telemetry/mqtt"
+)
+
+// TestLargeRetainedMessage: one that is too large, retained where the station listens, does not keep
+// its records from the broker.
+func TestLargeRetainedMessage(t *testing.T) {
+	withServers(t, func(t *testing.T, s server) {
+		s.Start(t)
+		e := listen(t, s.URL(), "winnow/v1/s/l/d/cmd/+/ack")
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := e.Publish(ctx, "winnow/v1/s/l/d/cmd/recipe", true, []byte(strings.Repeat("x", 200<<10))); err != nil {
+			t.Fatal(err)
+		}
+		st := start(t, s.URL(), func(c *mqtt.Config) {
+			c.Handle = func(context.Context, telemetry.Command) error { return nil }
+		})
+		for seq := range uint64(1000) {
+			st.part(seq + 1)
+			time.Sleep(time.Millisecond)
+		}
+		wait, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := st.outbox.Drained(wait); err != nil {
+			t.Errorf("%v: %+v %+v", err, st.outbox.Stats(), st.Stats())
+		}
+	})
+}
+
+// TestTooManyCommandsAreAnsweredByID: those that are refused unread as well.
+func TestTooManyCommandsAreAnsweredByID(t *testing.T) {
+	s := &embedded{addr: freeAddress(t)}
+	s.Start(t)
+	defer s.Stop()
+	e := listen(t, s.URL(), "winnow/v1/s/l/d/cmd/+/ack")
+	release := make(chan struct{})
+	defer close(release)
+	st := start(t, s.URL(), func(c *mqtt.Config) {
+		c.Handle = func(context.Context, telemetry.Command) error { <-release; return nil }
+	})
+	await(t, "connected", func() bool { return st.Stats().Connected })
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for range 30 {
+		p := `{"schema":1,"id":"mine","expires":"` + time.Now().Add(time.Minute).UTC().Format(time.RFC3339) + `"}`
+		if err := e.Publish(ctx, "winnow/v1/s/l/d/cmd/teach", false, []byte(p)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if h := e.until("/ack", "too many"); !strings.Contains(h.payload, `"request":"mine"`) {
+		t.Error(h.payload)
+	}
+}
+
+// hung is an outbox on a disk that does not answer.
+type hung struct {
+	telemetry.MemStore
+	release chan struct{}
+}
+
+func (h *hung) Next(uint64, int) ([]telemetry.Record, error) { <-h.release; return nil, nil }
+
+// TestStateIsToldWhileTheDiskHangs: retained topics do not wait for records.
+func TestStateIsToldWhileTheDiskHangs(t *testing.T) {
+	s := &embedded{addr: freeAddress(t)}
+	s.Start(t)
+	defer s.Stop()
+	e := listen(t, s.URL(), "winnow/#")
+	who := telemetry.Identity{Site: "s", Line: "l", Device: "d", Boot: "b"}
+	st, _ := telemetry.NewStation(who, newClock())
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	h := &hung{release: make(chan struct{})}
+	defer close(h.release)
+	o := telemetry.NewOutbox(h, telemetry.Limits{}, log)
+	c, err := mqtt.New(mqtt.Config{Broker: s.URL()}, st, o, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go c.Run(ctx)
+	e.until("/status", "online")
+	telemetry.NewReporter(st, c, o).State(telemetry.Fault, "", "", nil)
+	e.until("/state", "FAULT")
+}
