@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -78,7 +79,7 @@ func benchCommand() *cobra.Command {
 			if f.line {
 				return benchTheLine(c, f)
 			}
-			r, err := bench(f)
+			r, err := bench(c.Context(), f)
 			if err != nil {
 				return err
 			}
@@ -100,7 +101,7 @@ func benchCommand() *cobra.Command {
 }
 
 // bench loads the model and times it.
-func bench(f benchFlags) (*benchReport, error) {
+func bench(ctx context.Context, f benchFlags) (*benchReport, error) {
 	dropStartCode()
 	r := &benchReport{Model: f.model, Threads: judgeThreads(f.threads), Runs: f.runs, Of: "graph", Layers: []benchLayer{}}
 	start := time.Now()
@@ -120,7 +121,7 @@ func bench(f benchFlags) (*benchReport, error) {
 		defer j.Close()
 		r.Of, e, s, once, graph = "part", engine, j.Session(), onePart(j), p.Graph
 	} else {
-		b, err := os.ReadFile(f.model)
+		b, err := models.ReadLimited(f.model)
 		if err != nil {
 			return nil, err
 		}
@@ -132,6 +133,13 @@ func bench(f benchFlags) (*benchReport, error) {
 		once = s.Run
 	}
 	r.LoadMS = milliseconds(time.Since(start))
+	run := once
+	once = func() error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return run()
+	}
 	var err error
 	if f.part {
 		r.MS, r.Encoder, err = benchBeside(graph, s, e, r.Threads, f.runs, once)
@@ -239,7 +247,7 @@ func (r *benchReport) count(model string) error {
 	if len(r.Layers) > 0 {
 		return nil
 	}
-	b, err := os.ReadFile(model)
+	b, err := models.ReadLimited(model)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -69,8 +70,8 @@ func (f *calibrateFlags) check() error {
 		return usagef("--from is needed: a folder of fresh pictures of good parts")
 	case f.out == "":
 		return usagef("--out is needed: the model package to write; it may be the one of --model")
-	case !(f.falseReject > 0 && f.falseReject < 1):
-		return usagef("--false-reject %g is not between 0 and 1", f.falseReject)
+	case !fit.CanAsk(f.falseReject):
+		return usagef("--false-reject %g is not between %g and 1", f.falseReject, fit.LeastRate)
 	case f.threads < 0:
 		return usagef("--threads %d is negative", f.threads)
 	case f.condition != "" && f.only == "":
@@ -92,6 +93,7 @@ type calibratedReport struct {
 	alike
 	dead
 	Skipped     []string         `json:"skipped"`
+	Suspect     string           `json:"suspect"` // picture that scores far above all the others; "" = none
 	Before      float64          `json:"threshold_before"`
 	Threshold   float64          `json:"threshold"`
 	Above       int              `json:"above_old_threshold"` // of the fresh good parts
@@ -139,7 +141,7 @@ func runCalibrate(ctx context.Context, f calibrateFlags, out, log io.Writer) err
 	}
 	bar := newProgress(log)
 	defer bar.finish()
-	skipped, err := takePictures(ctx, c, j, ds.Teach, bar)
+	taken, skipped, err := takePictures(ctx, c, j, ds.Teach, bar)
 	if err != nil {
 		return err
 	}
@@ -156,6 +158,9 @@ func runCalibrate(ctx context.Context, f calibrateFlags, out, log io.Writer) err
 	}
 	r := calibrated(f.out, p, c, n, skipped)
 	r.Condition = f.only
+	if n := c.Outlier(); n > 0 {
+		r.Suspect = taken[n-1]
+	}
 	return r.print(out, f.json)
 }
 
@@ -178,28 +183,34 @@ func renewSensor(ctx context.Context, p *models.Package, ps []evaluate.Picture) 
 }
 
 // takePictures judges files; those that cannot be used are named and left out.
-func takePictures(ctx context.Context, c *recalibrate.Collector, j *infer.Judge, ps []evaluate.Picture, bar *progress) (skipped []string, err error) {
+func takePictures(ctx context.Context, c *recalibrate.Collector, j *infer.Judge, ps []evaluate.Picture, bar *progress) (taken, skipped []string, err error) {
 	groups := evaluate.GroupNumbers(ps)
 	frame := new(edge.Frame)
 	skipped = []string{}
 	for i, p := range ps {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		var v edge.Verdict
 		err := pixfmt.ReadImageInto(frame, p.Path)
 		if err == nil {
 			err = j.Judge(frame, &v)
 		}
+		if err == nil && (v.Reason == edge.ReasonBadFrame || v.Reason == edge.ReasonMoved) {
+			err = errors.New(v.Why()) // rejected whatever it scores: its score is no good part's
+		}
 		if err == nil {
 			err = c.Take(v.Score.Fused, groups[i])
+		}
+		if err == nil {
+			taken = append(taken, p.Path)
 		}
 		if err != nil {
 			skipped = append(skipped, fmt.Sprintf("%s: %s", p.Path, explain(err)))
 		}
 		bar.update("judging fresh good parts", i+1, len(ps))
 	}
-	return skipped, nil
+	return taken, skipped, nil
 }
 
 func calibrated(path string, old *models.Package, c *recalibrate.Collector, n *recalibrate.Result, skipped []string) *calibratedReport {
@@ -230,6 +241,9 @@ func (r *calibratedReport) print(w io.Writer, asJSON bool) error {
 	}
 	fmt.Fprintf(w, "calibrated on %d fresh good parts%s in %d groups: %s\n", r.Parts, of, r.Groups, r.Model)
 	fmt.Fprintf(w, "threshold %.3f, was %.3f; %d of these parts lay above it\n", r.Threshold, r.Before, r.Above)
+	if r.Suspect != "" {
+		fmt.Fprintf(w, "look at %s again, and calibrate without it if it is not good: it scores far above all the others, and the threshold with it\n", r.Suspect)
+	}
 	r.dead.print(w)
 	_, err := fmt.Fprintf(w, "%s\n", r.Promise)
 	return err

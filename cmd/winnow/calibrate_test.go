@@ -183,3 +183,66 @@ func TestCalibrateCountsIndependentParts(t *testing.T) {
 		t.Error("a failed calibration left a file")
 	}
 }
+
+// TestCalibrateTakesNoRejectsForGood: a frame that the judge finds unfit has no score of a good part,
+// and a part that scores far above all the others is named.
+func TestCalibrateTakesNoRejectsForGood(t *testing.T) {
+	t.Parallel()
+	model, _ := taughtOnScene(t, 16)
+	fresh := drawScene(t, t.TempDir(), 100, 20, scene.Conditions{})
+	calibrated := func() (r calibratedReport, text string) {
+		out := filepath.Join(t.TempDir(), "again.tflite")
+		code, text, errs := winnow(t, "calibrate", "--model", model, "--from", fresh, "--out", out, "--json")
+		if err := json.Unmarshal([]byte(text), &r); code != 0 || err != nil {
+			t.Fatalf("exit %d, %v: %s", code, err, errs)
+		}
+		_, text, _ = winnow(t, "calibrate", "--model", model, "--from", fresh, "--out", out)
+		return r, text
+	}
+	plain, text := calibrated()
+	if len(plain.Skipped) != 0 || plain.Suspect != "" || strings.Contains(text, "look at") {
+		t.Fatalf("of good parts %q are skipped and %q is suspect: %s", plain.Skipped, plain.Suspect, text)
+	}
+	some, err := filepath.Glob(filepath.Join(fresh, "*.png"))
+	if err != nil || len(some) != 20 {
+		t.Fatal(some, err)
+	}
+	f, err := pixfmt.ReadImage(some[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(name string, spoil func(row []byte, y int)) string {
+		g := *f
+		g.Pix = slices.Clone(f.Pix)
+		for y := range g.Height {
+			spoil(g.Row(y), y)
+		}
+		path := filepath.Join(fresh, name)
+		if err := pixfmt.WritePNG(path, &g); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	cut := write("cut.png", func(row []byte, y int) {
+		if y >= 72 {
+			clear(row)
+		}
+	})
+	r, _ := calibrated()
+	if len(r.Skipped) != 1 || !strings.HasPrefix(r.Skipped[0], cut) || !strings.Contains(r.Skipped[0], "is missing") || r.Parts != 20 || r.Threshold != plain.Threshold {
+		t.Errorf("with a frame that was cut off: %q skipped, %d parts, threshold %g, was %g", r.Skipped, r.Parts, r.Threshold, plain.Threshold)
+	}
+	if err := os.Remove(cut); err != nil {
+		t.Fatal(err)
+	}
+	bad := write("spoilt.png", func(row []byte, y int) {
+		for x := range row {
+			if (x/9+y/3)%2 == 0 {
+				row[x] = 255 - row[x]
+			}
+		}
+	})
+	if r, text := calibrated(); r.Suspect != bad || !strings.Contains(text, "look at "+bad+" again") {
+		t.Errorf("with a spoilt part %q is suspect, at a threshold of %g: %s", r.Suspect, r.Threshold, text)
+	}
+}

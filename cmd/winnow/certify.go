@@ -77,8 +77,8 @@ func (f *certifyFlags) check() error {
 		return usagef("--pool %d is too small for %d parts a draw", f.pool, f.teach+f.calibrate+f.tested)
 	case f.side < 32 || f.side%32 != 0:
 		return usagef("--side %d is no multiple of 32", f.side)
-	case !(f.falseReject > 0 && f.falseReject < 1):
-		return usagef("--false-reject %g is not between 0 and 1", f.falseReject)
+	case !fit.CanAsk(f.falseReject):
+		return usagef("--false-reject %g is not between %g and 1", f.falseReject, fit.LeastRate)
 	case f.threads < 0:
 		return usagef("--threads must not be negative")
 	}

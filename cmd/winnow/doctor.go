@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"runtime"
@@ -58,7 +59,7 @@ func doctorCommand() *cobra.Command {
 			if drill {
 				return drillStation(c, labOptions{model: model, library: library, config: cfg}, asJSON)
 			}
-			r := examine(model, library)
+			r := examine(c.Context(), model, library)
 			if asJSON {
 				return writeJSON(c.OutOrStdout(), r)
 			}
@@ -92,7 +93,7 @@ func drillStation(c *cobra.Command, o labOptions, asJSON bool) error {
 }
 
 // examine looks at everything; what is missing is a finding, not an error.
-func examine(model, library string) *doctorReport {
+func examine(ctx context.Context, model, library string) *doctorReport {
 	r := &doctorReport{Version: version, System: runtime.GOOS + "/" + runtime.GOARCH, CPU: cpuFeatures(), MS: map[string]float64{}}
 	for _, s := range kernel.Sets() {
 		r.Kernels = append(r.Kernels, s.Name())
@@ -112,7 +113,7 @@ func examine(model, library string) *doctorReport {
 		if name != engineNative && !r.Findings[1].OK {
 			continue
 		}
-		b, err := bench(benchFlags{model: model, engine: name, threads: 0, runs: 10})
+		b, err := bench(ctx, benchFlags{model: model, engine: name, threads: 0, runs: 10})
 		if err != nil {
 			r.Findings = append(r.Findings, finding{model + " on " + name, false, err.Error()})
 			continue

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -64,6 +66,16 @@ func (f *evalFlags) check() error {
 		return usagef("%d --split for %d --data", len(f.splits), len(f.data))
 	case f.threads < 0 || f.corruptParts < 0:
 		return usagef("--threads and --corrupt-parts must not be negative")
+	case f.html == "-":
+		return usagef("--html takes a file, such as report.html")
+	}
+	for _, path := range []string{f.html, f.json} { // judging may take long: what cannot be written is told before
+		if path == "" || path == "-" {
+			continue
+		}
+		if st, err := os.Stat(filepath.Dir(path)); err != nil || !st.IsDir() {
+			return fmt.Errorf("%s cannot be written: there is no folder %s", path, filepath.Dir(path))
+		}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"image"
 	"os"
 	"path/filepath"
 	"strings"
@@ -96,12 +97,19 @@ func TestFineMasksAreNotLost(t *testing.T) {
 	if err := pixfmt.WritePNG(path, f); err != nil {
 		t.Fatal(err)
 	}
-	m, err := readMask(path, nil)
+	over := image.Pt(side, side)
+	m, err := readMask(path, over, nil)
 	if err != nil || !m[1] || m[0] {
 		t.Errorf("marked %v %v, %v", m[0], m[1], err)
 	}
-	if m, err = readMask(path, &[4]int{0, 0, 8, 8}); err != nil || !m[2*32*evaluate.PixelSide+6*32] {
+	if m, err = readMask(path, over, &[4]int{0, 0, 8, 8}); err != nil || !m[2*32*evaluate.PixelSide+6*32] {
 		t.Errorf("a region of interest moves the mask with it: %v", err)
+	}
+	if m, err = readMask(path, over.Mul(2), &[4]int{0, 0, 16, 16}); err != nil || !m[2*32*evaluate.PixelSide+6*32] {
+		t.Errorf("a mask of half the picture's size: %v", err)
+	}
+	if _, err = readMask(path, image.Pt(side, side/2), nil); err == nil || !strings.Contains(err.Error(), "mask.png is 1024x1024, its picture 1024x512") {
+		t.Errorf("a mask of another shape: %v", err)
 	}
 }
 

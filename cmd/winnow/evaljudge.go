@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"image"
+	"math"
 	"path/filepath"
 	"time"
 
@@ -55,7 +56,7 @@ func (x *examiner) examine(ps []evaluate.Picture) (*evaluate.Evaluation, error) 
 		m, h, w := x.judge.Map()
 		part.Map = evaluate.Enlarge(m, h, w)
 		if pic.Mask != "" {
-			if part.Mask, err = readMask(pic.Mask, x.pkg.Manifest.Preprocess.ROI); err != nil {
+			if part.Mask, err = readMask(pic.Mask, image.Pt(f.Width, f.Height), x.pkg.Manifest.Preprocess.ROI); err != nil {
 				return nil, err
 			}
 			part.Frame = framing(v)
@@ -96,15 +97,21 @@ func framing(v *edge.Verdict) image.Rectangle {
 
 // readMask brings what a mask says of the region of interest to
 // evaluate.PixelSide squared, nearest pixel; bright is defective. A defect so
-// fine that nearest pixels miss all of it marks every place it touches.
-func readMask(path string, roi *[4]int) ([]bool, error) {
+// fine that nearest pixels miss all of it marks every place it touches. The mask may be of
+// another size than the picture, but not of another shape.
+func readMask(path string, picture image.Point, roi *[4]int) ([]bool, error) {
 	f, err := pixfmt.ReadImage(path)
 	if err != nil {
 		return nil, err
 	}
+	across, down := float64(f.Width)/float64(picture.X), float64(f.Height)/float64(picture.Y)
+	if math.Abs(across/down-1) > maskAspect {
+		return nil, fmt.Errorf("%s is %dx%d, its picture %dx%d: a mask lies over the picture", path, f.Width, f.Height, picture.X, picture.Y)
+	}
 	x0, y0, x1, y1 := 0, 0, f.Width, f.Height
 	if roi != nil {
-		x0, y0, x1, y1 = min(roi[0], x1-1), min(roi[1], y1-1), min(roi[2], x1), min(roi[3], y1)
+		x0, x1 = min(int(float64(roi[0])*across), x1-1), min(int(math.Ceil(float64(roi[2])*across)), x1)
+		y0, y1 = min(int(float64(roi[1])*down), y1-1), min(int(math.Ceil(float64(roi[3])*down)), y1)
 	}
 	const n = evaluate.PixelSide
 	mask, touched := make([]bool, n*n), make([]bool, n*n)

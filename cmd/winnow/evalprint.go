@@ -69,7 +69,9 @@ func printFigures(w io.Writer, r evaluate.Result) error {
 	row("  of the autoencoder alone", "%s", percent(r.Views.Autoencoder))
 	row("  of the surroundings alone", "%s", percent(r.Views.Surroundings))
 	gain := r.Views.GainInterval
-	row("  fused above the best of them", "%+.1f points (%+.1f to %+.1f)", 100*float64(r.Views.Gain), 100*float64(gain[0]), 100*float64(gain[1]))
+	if r.Views.Gain.Known() {
+		row("  fused above the best of them", "%+.1f points (%+.1f to %+.1f)", 100*float64(r.Views.Gain), 100*float64(gain[0]), 100*float64(gain[1]))
+	}
 	row("average precision, best F1", "%s, %s", percent(r.ImageAP), percent(r.F1))
 	row("caught at 1 % false rejects", "%s; at none %s", between(&r, "caught_at_1pct", r.CaughtAt1), percent(r.CaughtAt0))
 	row("pixel AUROC", "%s", between(&r, "pixel_auroc", r.PixelAUROC))
@@ -122,6 +124,10 @@ func printSlices(w io.Writer, r *evaluate.Result) {
 		fmt.Fprintf(w, "%-16s %-16s %26s %12s %14s %8s\n", "taught on", "judged on", "image AUROC", "caught 1 %", "false rejects", "escapes")
 	}
 	for _, c := range r.CrossDomain {
-		fmt.Fprintf(w, "%-16s %-16s %12s (%4.1f to %4.1f) %12s %14s %8s\n", c.Taught, c.Judged, percent(c.ImageAUROC), 100*float64(c.Interval[0]), 100*float64(c.Interval[1]), percent(c.CaughtAt1), percent(c.FalseReject), percent(c.Escape))
+		auroc := percent(c.ImageAUROC)
+		if c.ImageAUROC.Known() {
+			auroc += fmt.Sprintf(" (%4.1f to %4.1f)", 100*float64(c.Interval[0]), 100*float64(c.Interval[1]))
+		}
+		fmt.Fprintf(w, "%-16s %-16s %26s %12s %14s %8s\n", c.Taught, c.Judged, auroc, percent(c.CaughtAt1), percent(c.FalseReject), percent(c.Escape))
 	}
 }

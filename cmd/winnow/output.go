@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -76,5 +77,14 @@ func (p *progress) finish() {
 }
 
 // writeAtomic writes data so that a reader of path sees the old file or the new
-// one, never half of one.
-func writeAtomic(path string, data []byte) error { return store.WriteFile(path, data, 0o644) }
+// one, never half of one. A link stays one, and what is no file, such as /dev/null, is
+// written to and never replaced.
+func writeAtomic(path string, data []byte) error {
+	if to, err := filepath.EvalSymlinks(path); err == nil {
+		path = to
+	}
+	if st, err := os.Stat(path); err == nil && !st.IsDir() && !st.Mode().IsRegular() {
+		return os.WriteFile(path, data, 0o644)
+	}
+	return store.WriteFile(path, data, 0o644)
+}

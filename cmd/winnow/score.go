@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -42,6 +43,9 @@ func scoreCommand() *cobra.Command {
 			if err := h.open(len(paths)); err != nil {
 				return err
 			}
+			if err := h.spare(paths); err != nil {
+				return err
+			}
 			p, err := models.ReadFile(model)
 			if err != nil {
 				return err
@@ -72,7 +76,7 @@ func picturesOf(args []string) (paths []string, err error) {
 			continue
 		}
 		n := len(paths)
-		err := filepath.WalkDir(arg, func(path string, e fs.DirEntry, err error) error {
+		err := filepath.WalkDir(arg+string(filepath.Separator), func(path string, e fs.DirEntry, err error) error {
 			if err == nil && !e.IsDir() && edge.HasPictureName(path) {
 				paths = append(paths, path)
 			}
@@ -104,6 +108,28 @@ func (h *heatmaps) open(pictures int) error {
 		return os.MkdirAll(h.to, 0o755)
 	case h.to != "" && pictures > 1:
 		return usagef("--heatmap %s takes one picture; name a folder for the heatmaps of %d: --heatmap %s/", h.to, pictures, strings.TrimSuffix(h.to, ".png"))
+	}
+	return nil
+}
+
+// spare refuses to write a heatmap over one of the pictures.
+func (h *heatmaps) spare(pictures []string) error {
+	if h.to == "" {
+		return nil
+	}
+	var stats []fs.FileInfo
+	for _, p := range pictures {
+		if st, err := os.Stat(p); err == nil {
+			stats = append(stats, st)
+		}
+	}
+	dry := heatmaps{to: h.to, folder: h.folder, taken: map[string]bool{}}
+	for _, p := range pictures {
+		to := dry.path(p)
+		st, err := os.Stat(to)
+		if err == nil && slices.ContainsFunc(stats, func(s fs.FileInfo) bool { return os.SameFile(s, st) }) {
+			return usagef("--heatmap %s would be written over the picture %s: name another place", h.to, to)
+		}
 	}
 	return nil
 }
@@ -177,8 +203,8 @@ func (s *scorer) run(ctx context.Context, paths []string) error {
 		if s.json {
 			results = append(results, *r)
 			s.bar.update("judging", i+1, len(paths))
-		} else {
-			r.print(s.out)
+		} else if err := r.print(s.out); err != nil {
+			return err
 		}
 	}
 	s.bar.finish()
@@ -220,14 +246,15 @@ func (s *scorer) draw(path string) error {
 }
 
 // print writes what people read.
-func (r *scored) print(out io.Writer) {
+func (r *scored) print(out io.Writer) error {
 	if r.Error != "" {
-		fmt.Fprintf(out, "%-7s %s\n", r.Decision, r.Error)
-		return
+		_, err := fmt.Fprintf(out, "%-7s %s\n", r.Decision, r.Error)
+		return err
 	}
-	fmt.Fprintf(out, "%-7s %8.3f ± %.3f (threshold %.3f, p %.4f, latent share %2.0f %%)  %s\n",
+	_, err := fmt.Fprintf(out, "%-7s %8.3f ± %.3f (threshold %.3f, p %.4f, latent share %2.0f %%)  %s\n",
 		r.Decision, r.Score.Fused, r.Score.Spread, r.Score.Threshold, r.Score.PValue, 100*r.Score.LatentShare, r.Picture)
 	if r.Why != "" {
-		fmt.Fprintf(out, "        %s\n", r.Why)
+		_, err = fmt.Fprintf(out, "        %s\n", r.Why)
 	}
+	return err
 }

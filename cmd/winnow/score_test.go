@@ -82,3 +82,26 @@ func TestScoreRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestScoreSparesItsPictures: a heatmap is never written over a picture that is judged.
+func TestScoreSparesItsPictures(t *testing.T) {
+	t.Parallel()
+	model, data := taught(t)
+	good := filepath.Join(data, "test", "good")
+	a := filepath.Join(good, "paa.png")
+	before, err := os.ReadFile(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	linked := filepath.Join(t.TempDir(), "linked")
+	if err := os.Symlink(good, linked); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"--heatmap", a, a}, {"--heatmap", good, good}, {"--heatmap", good + "/", linked}} {
+		code, _, errs := winnow(t, append([]string{"score", "--model", model}, args...)...)
+		after, err := os.ReadFile(a)
+		if code != 2 || !strings.Contains(errs, "would be written over the picture") || err != nil || !slices.Equal(before, after) {
+			t.Errorf("%q: exit %d: %s", args, code, errs)
+		}
+	}
+}

@@ -277,6 +277,9 @@ func inverted(in []byte) []byte {
 // Fit makes the package. Its golden vectors are the first part and its negative.
 func (t *teacher) Fit(ctx context.Context, o fit.Options) (*models.Package, *fit.Result, error) {
 	t.joinAlike()
+	if n := len(slices.Compact(slices.Sorted(slices.Values(t.inputs)))); n < fit.MinParts {
+		return nil, nil, fmt.Errorf("%d pictures of good parts, of which %d differ, are too few to learn from: at least %d that differ are needed", len(t.inputs), n, fit.MinParts)
+	}
 	r, err := fit.Fit(ctx, t.encoder, t.features, t.eng, t.options(o))
 	if err != nil {
 		return nil, nil, err

@@ -9,6 +9,19 @@ import (
 	"testing"
 )
 
+// TestTeachWantsPicturesThatDiffer: copies of a few are those few.
+func TestTeachWantsPicturesThatDiffer(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for i := range 20 {
+		movedPart(t, filepath.Join(dir, fmt.Sprintf("%02d.png", i)), uint64(i%3), 0, 0, false)
+	}
+	code, _, errs := winnow(t, "teach", "--from", dir, "--out", filepath.Join(t.TempDir(), "x.tflite"), "--input", "96x96", "--register=off")
+	if code != 1 || !strings.Contains(errs, "of which 3 differ, are too few to learn from: at least 8") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+}
+
 // TestTeachSaysWhyNoPictureWillDo: where none can be taught, the first one's fault is told.
 func TestTeachSaysWhyNoPictureWillDo(t *testing.T) {
 	t.Parallel()

@@ -204,8 +204,8 @@ func (f *trainFlags) check() error {
 		return usagef("--from is needed: a folder of pictures of good parts")
 	case f.out == "" && !f.dryRun:
 		return usagef("--out is needed: the model package to write, such as part.tflite")
-	case !(f.falseReject > 0 && f.falseReject < 1):
-		return usagef("--false-reject %g is not between 0 and 1", f.falseReject)
+	case !fit.CanAsk(f.falseReject):
+		return usagef("--false-reject %g is not between %g and 1", f.falseReject, fit.LeastRate)
 	case f.threads < 0:
 		return usagef("--threads %d is negative", f.threads)
 	}

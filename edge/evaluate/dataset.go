@@ -103,7 +103,7 @@ func listTest(dir string) ([]Picture, error) {
 	}
 	var out []Picture
 	for _, k := range kinds {
-		if !k.IsDir() {
+		if !isDir(filepath.Join(dir, "test", k.Name())) { // a link to a folder is one
 			continue
 		}
 		defect := k.Name()

@@ -69,6 +69,17 @@ func TestSplitFaultsNameTheirLine(t *testing.T) {
 	}
 }
 
+// TestLinkedKindsAreTested: a folder of test may stand elsewhere.
+func TestLinkedKindsAreTested(t *testing.T) {
+	dir, elsewhere := folder(t, "test/good/a.png"), folder(t, "crack/d.png", "crack/e.png")
+	if err := os.Symlink(filepath.Join(elsewhere, "crack"), filepath.Join(dir, "test", "crack")); err != nil {
+		t.Fatal(err)
+	}
+	if d, err := OpenDataset(dir, ""); err != nil || len(d.Test) != 3 {
+		t.Errorf("%+v, %v", d, err)
+	}
+}
+
 // TestSplitsAsSpreadsheetsWriteThem: with a byte order mark, semicolons or tabs, carriage returns, and
 // names of columns in capitals.
 func TestSplitsAsSpreadsheetsWriteThem(t *testing.T) {

@@ -18,6 +18,13 @@ const unsureBand = 0.5
 // Confidence of every certificate.
 const Confidence = 0.95
 
+// LeastRate is the smallest false-reject rate that can be asked for: it takes three million parts
+// to prove it.
+const LeastRate = 1e-6
+
+// CanAsk reports whether a false-reject rate can be asked for.
+func CanAsk(rate float64) bool { return rate >= LeastRate && rate < 1 }
+
 // Rank is which of n held-out scores, the largest being the first, is the threshold for
 // an asked false-reject rate.
 func Rank(rate float64, n int) int { return max(1, int(math.Floor(rate*float64(n+1)))) }
@@ -41,8 +48,8 @@ func Calibrate(scores []float64, groups []int, rate float64, method string, seed
 	if len(scores) == 0 || len(groups) != len(scores) {
 		return c, fmt.Errorf("calibration needs held-out good parts: %d scores, %d groups", len(scores), len(groups))
 	}
-	if !(rate > 0 && rate < 1) {
-		return c, fmt.Errorf("a false-reject rate of %g cannot be asked for: it lies between 0 and 1", rate)
+	if !CanAsk(rate) {
+		return c, fmt.Errorf("a false-reject rate of %g cannot be asked for: it lies between %g and 1", rate, LeastRate)
 	}
 	for i, s := range scores {
 		if math.IsNaN(s) || math.IsInf(s, 0) {
@@ -125,11 +132,26 @@ func Promise(c models.Calibration) string {
 	if cert.Method == "cross" {
 		s += " (cross-fitted: each was judged by a model that had not seen it)"
 	}
-	if best := UpperBound(0, cert.N, cert.Confidence); best > c.FalseReject {
-		s += fmt.Sprintf("; %.2g %% was asked for: %d good parts can prove that, %d prove %.2g %% at best",
-			100*c.FalseReject, PartsFor(c.FalseReject, cert.Confidence), cert.N, 100*best)
+	if cert.Bound <= c.FalseReject {
+		return s
 	}
-	return s
+	s += fmt.Sprintf("; %.2g %% was asked for: ", 100*c.FalseReject)
+	if best := UpperBound(0, cert.N, cert.Confidence); best > c.FalseReject {
+		n := PartsFor(c.FalseReject, cert.Confidence)
+		return s + fmt.Sprintf("%d good parts can prove that, drawn with --false-reject %.3g; %d prove %.2g %% at best",
+			n, provingRate(c.FalseReject, n, cert.Confidence), cert.N, 100*best)
+	}
+	return s + fmt.Sprintf("drawn with --false-reject %.3g these parts would prove that", provingRate(c.FalseReject, cert.N, cert.Confidence))
+}
+
+// provingRate is what a threshold must be drawn for so that n good parts prove a rate: as
+// many of them may exceed it as the certificate bears.
+func provingRate(rate float64, n int, confidence float64) float64 {
+	k := 1
+	for k < n && UpperBound(k, n, confidence) <= rate {
+		k++
+	}
+	return (float64(k) + 0.5) / float64(n+1)
 }
 
 // view fits the log-domain standardization of one raw score: median and

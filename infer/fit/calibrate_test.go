@@ -1,9 +1,13 @@
 package fit
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
+
+	"winnow/models"
 )
 
 // Figures of the design notes: threshold at the largest of n.
@@ -99,5 +103,53 @@ func TestFoldsKeepGroups(t *testing.T) {
 	}
 	if _, n := folds([]int{1, 1, 2}, 5, 3); n != 2 {
 		t.Errorf("two groups make %d folds", n)
+	}
+}
+
+// TestPromiseSaysHow: where a rate is not proven, as many parts as it says prove it, drawn as it says.
+func TestPromiseSaysHow(t *testing.T) {
+	calibrated := func(n int, rate float64) models.Calibration {
+		scores, groups := make([]float64, n), make([]int, n)
+		for i := range scores {
+			scores[i], groups[i] = float64(i), i
+		}
+		c, err := Calibrate(scores, groups, rate, "split", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	for _, rate := range []float64{0.2, 0.05, 0.01, 0.003} {
+		for _, n := range []int{8, 40, 59, 120, 299, 1000, 3000} {
+			c := calibrated(n, rate)
+			said := Promise(c)
+			if c.Certificate.Bound <= rate {
+				if strings.Contains(said, "asked for") {
+					t.Errorf("%d parts prove %g: %s", n, rate, said)
+				}
+				continue
+			}
+			needed := max(n, PartsFor(rate, Confidence))
+			i := strings.Index(said, "drawn with --false-reject ")
+			var drawn float64
+			if i < 0 {
+				t.Fatalf("%d parts, %g: %s", n, rate, said)
+			}
+			if _, err := fmt.Sscanf(said[i:], "drawn with --false-reject %g", &drawn); err != nil {
+				t.Fatal(err)
+			}
+			if b := calibrated(needed, drawn).Certificate.Bound; b > rate {
+				t.Errorf("%d parts, %g: %s; but drawn so %d parts prove %g", n, rate, said, needed, b)
+			}
+		}
+	}
+}
+
+// TestRatesThatNobodyCanProveAreRefused.
+func TestRatesThatNobodyCanProveAreRefused(t *testing.T) {
+	for _, rate := range []float64{0, -1, 1, 2, 1e-300, math.NaN(), math.Inf(1)} {
+		if _, err := Calibrate([]float64{1, 2}, []int{0, 1}, rate, "split", 1); err == nil || CanAsk(rate) {
+			t.Errorf("%g can be asked for", rate)
+		}
 	}
 }

@@ -130,7 +130,7 @@ func (w *Watch) Judge(f *edge.Frame, v *edge.Verdict) error {
 		w.rec.Offer(f, v, err)
 	}
 	w.watchCamera(f, v.Decision == edge.Accept)
-	if err == nil && v.Reason != edge.ReasonBadFrame && !math.IsNaN(v.Score.Fused) {
+	if err == nil && v.Reason != edge.ReasonBadFrame && v.Reason != edge.ReasonMoved && !math.IsNaN(v.Score.Fused) {
 		w.observe(v.Score.Fused)
 		if c := w.collect.Load(); c != nil {
 			w.take(c, v.Score.Fused)
