@@ -22,9 +22,11 @@ type ExportOptions struct {
 // Export writes pictures in the layout of the MVTec AD data set below dir,
 // which is made: train/good, test/good, test/<kind> and
 // ground_truth/<kind>/<name>_mask.png, where a name ends with the size of the
-// defect. The same scene gives the same files. dir must be missing or empty.
+// defect. The same scene gives the same files. dir must be missing or empty, and is so
+// again after an error: half a set looks like a whole one.
 func (s *Scene) Export(ctx context.Context, dir string, o ExportOptions) error {
-	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+	entries, missing := os.ReadDir(dir)
+	if len(entries) > 0 {
 		return fmt.Errorf("export to %s: the folder is not empty: name a new one", dir)
 	}
 	e := exporter{scene: s, dir: dir, opts: o, ctx: ctx, all: o.Train + o.Good + o.PerKind*len(s.cfg.Kinds)}
@@ -32,6 +34,14 @@ func (s *Scene) Export(ctx context.Context, dir string, o ExportOptions) error {
 	e.series("test/good", o.Good, func(int) Defect { return Defect{} })
 	for _, k := range s.cfg.Kinds {
 		e.series("test/"+string(k), o.PerKind, func(n int) Defect { return Defect{k, s.cfg.Sizes[n%len(s.cfg.Sizes)]} })
+	}
+	if e.err != nil {
+		for _, part := range []string{"train", "test", "ground_truth"} {
+			os.RemoveAll(filepath.Join(dir, part))
+		}
+		if missing != nil {
+			os.Remove(dir)
+		}
 	}
 	return e.err
 }

@@ -80,6 +80,31 @@ func TestSourceIsCancelled(t *testing.T) {
 	}
 }
 
+// TestExportThatIsStoppedLeavesNothing: the folder is missing or empty again, as it was.
+func TestExportThatIsStoppedLeavesNothing(t *testing.T) {
+	s := newScene(t, scene.Config{Width: 96, Height: 96})
+	for _, there := range []bool{false, true} {
+		dir := filepath.Join(t.TempDir(), "line")
+		if there {
+			if err := os.Mkdir(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		o := scene.ExportOptions{Train: 3, PerKind: 2, Progress: func(n, _ int) {
+			if n == 5 {
+				stop()
+			}
+		}}
+		if err := s.Export(ctx, dir, o); !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v", err)
+		}
+		if entries, err := os.ReadDir(dir); (err == nil) != there || len(entries) > 0 {
+			t.Errorf("there before: %v; after it %v, %v", there, entries, err)
+		}
+	}
+}
+
 func TestExportWritesTheLayoutOfMVTec(t *testing.T) {
 	s := newScene(t, scene.Config{Seed: 1, Width: 64, Height: 64, Kinds: []scene.Kind{scene.Stain, scene.Chip}})
 	dir := filepath.Join(t.TempDir(), "line")

@@ -73,6 +73,9 @@ func benchCommand() *cobra.Command {
 			if f.part && f.line {
 				return usagef("--part and --line are two benches: give one")
 			}
+			if f.threads < 0 {
+				return usagef("--threads %d is negative", f.threads)
+			}
 			if f.runs < 1 {
 				return usagef("--runs %d: at least 1 is needed", f.runs)
 			}

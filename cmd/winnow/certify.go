@@ -75,6 +75,8 @@ func (f *certifyFlags) check() error {
 		return usagef("--trials and --tested are at least 1, --teach and --calibrate at least %d", fit.MinParts)
 	case f.data == "" && f.pool < f.teach+f.calibrate+f.tested:
 		return usagef("--pool %d is too small for %d parts a draw", f.pool, f.teach+f.calibrate+f.tested)
+	case f.split != "" && f.data == "":
+		return usagef("--split says which pictures of --data are taught: name that folder")
 	case f.side < 32 || f.side%32 != 0:
 		return usagef("--side %d is no multiple of 32", f.side)
 	case !fit.CanAsk(f.falseReject):
@@ -82,7 +84,7 @@ func (f *certifyFlags) check() error {
 	case f.threads < 0:
 		return usagef("--threads must not be negative")
 	}
-	return nil
+	return checkProduct(f.product)
 }
 
 // goodPool is the parts that draws are made from.

@@ -54,6 +54,9 @@ func demoCommand() *cobra.Command {
 			if f.parts < 0 || f.threads < 0 || f.teach < fit.MinParts {
 				return usagef("--parts and --threads must not be negative, and --teach is at least %d", fit.MinParts)
 			}
+			if err := checkProduct(f.product); err != nil {
+				return err
+			}
 			if _, ok := driftOf(f.drift); !ok || f.drift != "" && f.data != "" {
 				return usagef("--drift %q: it is light, focus, pose or product, and happens to drawn lines only", f.drift)
 			}

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"winnow/capture/pixfmt"
@@ -260,3 +261,11 @@ func (s *exhibitSource) Next() (*edge.Frame, error) {
 }
 
 var errNoParts = errors.New("no parts to judge: --parts must be above 0")
+
+// checkProduct refuses a product that nobody can draw.
+func checkProduct(name string) error {
+	if name != "" && !slices.Contains(scene.Products(), name) {
+		return usagef("--product %s: it is one of %s", name, strings.Join(scene.Products(), ", "))
+	}
+	return nil
+}

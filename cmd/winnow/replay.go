@@ -35,6 +35,9 @@ func replayCommand() *cobra.Command {
 			if f.verify == "" {
 				return usagef("--verify is needed: the folder of a recording")
 			}
+			if f.threads < 0 {
+				return usagef("--threads %d is negative", f.threads)
+			}
 			return runReplay(c.Context(), f, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}

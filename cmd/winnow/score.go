@@ -35,6 +35,9 @@ func scoreCommand() *cobra.Command {
 			if model == "" {
 				return usagef("--model is needed")
 			}
+			if threads < 0 {
+				return usagef("--threads %d is negative", threads)
+			}
 			paths, err := picturesOf(args)
 			if err != nil {
 				return err

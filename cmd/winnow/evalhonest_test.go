@@ -10,6 +10,24 @@ import (
 	"winnow/edge/evaluate"
 )
 
+// TestFlagsThatCannotBeAreRefused: with exit code 2, before anything is done.
+func TestFlagsThatCannotBeAreRefused(t *testing.T) {
+	t.Parallel()
+	for want, args := range map[string][]string{
+		"--product screw: it is one of gear":  {"demo", "--product", "screw"},
+		"--product bolt: it is one of gear":   {"eval", "certificate", "--product", "bolt"},
+		"--split says which pictures":         {"eval", "certificate", "--split", "x.csv"},
+		"--threads -2 is negative":            {"bench", "--model", "x.tflite", "--threads", "-2"},
+		"--threads -3 is negative":            {"replay", "--verify", "rec", "--threads", "-3"},
+		"--html takes a file":                 {"eval", "--model", "x", "--data", "y", "--html", "-"},
+		"--false-reject 1e-09 is not between": {"teach", "--from", "x", "--out", "y", "--false-reject", "1e-9"},
+	} {
+		if code, _, errs := winnow(t, args...); code != 2 || !strings.Contains(errs, want) {
+			t.Errorf("%q: exit %d: %s", args, code, errs)
+		}
+	}
+}
+
 // TestEvalSaysWhatFlatters: test pictures that were taught, whatever they are called, and groups on
 // both sides of a split.
 func TestEvalSaysWhatFlatters(t *testing.T) {
