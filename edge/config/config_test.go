@@ -253,6 +253,8 @@ func TestMistakes(t *testing.T) {
 
 		"scheme":              {"[mqtt]\nbroker = \"http://h\"", "mqtt.broker"},
 		"no host":             {"[mqtt]\nbroker = \"mqtt://\"", "mqtt.broker"},
+		"port beyond all":     {"[mqtt]\nbroker = \"mqtt://h:99999\"", "mqtt.broker"},
+		"port 0":              {"[mqtt]\nbroker = \"mqtt://h:0\"", "mqtt.broker"},
 		"listen for all":      {"[mqtt]\nlisten = \"0.0.0.0:1883\"", "mqtt.listen"},
 		"too many in flight":  {"[mqtt]\nin_flight = 33", "1 to 32"},
 		"two passwords":       {"[mqtt]\nuser = \"u\"\npassword_file = \"f\"\npassword_env = \"E\"", "is given beside password_file"},

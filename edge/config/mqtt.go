@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 )
 
@@ -66,9 +67,15 @@ func (m *MQTT) checkBroker(k *checker) {
 	switch {
 	case err == nil && u.User != nil || strings.Contains(m.Broker, "@"):
 		k.problem("mqtt.broker", "has a login in it, which logs would show", "use mqtt.user with password_file or password_env")
-	case err != nil || u.Scheme != "mqtt" && u.Scheme != "mqtts" || u.Hostname() == "" || u.Path != "" && u.Path != "/" || u.RawQuery != "":
+	case err != nil || u.Scheme != "mqtt" && u.Scheme != "mqtts" || u.Hostname() == "" || u.Path != "" && u.Path != "/" || u.RawQuery != "" || !portOr(u.Port()):
 		k.refuse("mqtt.broker", m.Broker, `"mqtt://host:port", "mqtts://host:port", or "" for the embedded broker`)
 	}
+}
+
+// portOr reports whether a port is one, or not given.
+func portOr(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil && n > 0
 }
 
 func (m *MQTT) checkLogin(k *checker) {
