@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -303,4 +304,21 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestLocalHeaderThatIsShorterThanTheDirectorySays: where the graph ends is worked out
+// from the directory's name, which must not lead before the start of the file (P3).
+func TestLocalHeaderThatIsShorterThanTheDirectorySays(t *testing.T) {
+	local, entry, end := make([]byte, 30), make([]byte, 46), make([]byte, 22)
+	copy(local, "PK\x03\x04") // its name is empty
+	copy(entry, "PK\x01\x02")
+	entry[28], entry[42] = byte(len(ManifestFile)), 8 // length of the name, place of the local header
+	copy(end, "PK\x05\x06")
+	end[8], end[10], end[12], end[16] = 1, 1, byte(len(entry)+len(ManifestFile)), byte(8+len(local))
+	b := slices.Concat([]byte("\x00\x00\x00\x00TFL3"), local, entry, []byte(ManifestFile), end)
+	_, err := Read(b)
+	var r *RuleError
+	if !errors.As(err, &r) || r.Rule != "P3" {
+		t.Errorf("error %v", err)
+	}
 }

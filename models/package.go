@@ -225,7 +225,11 @@ func unpack(f *zip.File) (data []byte, header int, err error) {
 	if err != nil {
 		return nil, 0, broken("P5", "associated file %q is damaged: %w", f.Name, err)
 	}
-	return data, int(off) - localHeaderSize(f), nil
+	header = int(off) - localHeaderSize(f)
+	if header < 0 {
+		return nil, 0, broken("P3", "associated file %q: its local header is not the directory's", f.Name)
+	}
+	return data, header, nil
 }
 
 // localHeaderSize of a file that write made: 30 bytes, the name, no extra field.

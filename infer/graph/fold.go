@@ -90,7 +90,7 @@ func (g *Graph) foldViews() {
 		if g.Model.Tensors[x].Const() {
 			return false
 		}
-		g.home[n.Out] = x
+		g.home[n.Out] = g.Home(x) // not x: a long chain of views must not make every look-up long
 		return true
 	})
 }
@@ -145,6 +145,11 @@ func (g *Graph) foldUp(n, conv *Node) bool {
 		return false
 	}
 	if o := g.Model.Ops[conv.Op].Options.(tflite.Conv2D); o.StrideH != 1 || o.StrideW != 1 {
+		return false
+	}
+	// The convolution takes over the input's zero point and scale, so they must be the output's.
+	x, out := &g.Model.Tensors[n.In[0]], &g.Model.Tensors[n.Out]
+	if x.Type != out.Type || x.Scale() != out.Scale() || x.ZeroPoint() != out.ZeroPoint() {
 		return false
 	}
 	conv.Up, conv.In[0], conv.InShape = n.Up, n.In[0], n.InShape

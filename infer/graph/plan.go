@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"winnow/infer/tflite"
@@ -40,12 +41,12 @@ func (g *Graph) Plan(limit int, inPlace func(n *Node) bool) (*Plan, error) {
 	for i := range blocks {
 		b := &blocks[i]
 		b.offset = lowest(blocks[:i], b)
-		p.Size = max(p.Size, b.offset+b.size)
-		if p.Size > limit {
+		if b.offset > limit-b.size {
 			t := &g.Model.Tensors[b.home]
 			return nil, &tflite.Error{Kind: tflite.ErrLimit, Tensor: t.Name, Offset: t.Offset,
 				Msg: fmt.Sprintf("activations need more than the %d bytes that are allowed; use a smaller input or raise the limit", limit)}
 		}
+		p.Size = max(p.Size, b.offset+b.size)
 	}
 	at := make(map[int]int, len(blocks))
 	for _, b := range blocks {
@@ -98,7 +99,10 @@ func (g *Graph) lifetimes() []block {
 			blocks = append(blocks, block{home: h, from: from, to: to})
 		}
 		t := &g.Model.Tensors[i]
-		size := (t.Elements()*t.Type.Size() + align - 1) &^ (align - 1)
+		size := math.MaxInt &^ (align - 1) // of what int cannot count where it has 32 bits
+		if n := t.Type.Size(); t.Elements() <= (size-align)/n {
+			size = (t.Elements()*n + align - 1) &^ (align - 1)
+		}
 		b := &blocks[k]
 		b.size, b.from, b.to = max(b.size, size), min(b.from, from), max(b.to, to)
 	}

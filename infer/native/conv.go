@@ -37,6 +37,7 @@ const wideMACs = 200_000
 // kernelLayer wraps a prepared operator.
 func (l *lowering) kernelLayer(n *graph.Node, op kernel.Op, x, batch int, shape string) layer {
 	i := op.Info()
+	l.held += int64(i.Packed)
 	return layer{
 		step:  &kernelStep{op, l.int8s(n.Out), l.int8s(x), batch},
 		shape: shape, kernel: i.Kernel, macs: i.MACs * int64(batch), density: i.Density,
@@ -102,7 +103,7 @@ const maxUngrouped = 32 << 20
 // when the weights are packed.
 func (l *lowering) ungroup(n *graph.Node, d *kernel.Conv, group int) ([]int8, error) {
 	taps := d.KH * d.KW
-	if d.OutC*taps*d.InC > maxUngrouped {
+	if d.InC > maxUngrouped/(d.OutC*taps) {
 		return nil, l.refuse(n, "a grouped convolution of %d channels is too large", d.InC)
 	}
 	groups := d.InC / group

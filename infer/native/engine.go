@@ -14,11 +14,18 @@ import (
 // memory, in bytes.
 const defaultArena = 256 << 20
 
+// packedTimes bounds, with the arena's limit, how much larger than the file its
+// weights may become: operators that share weights each pack their own.
+const packedTimes = 16
+
 // maxThreads bounds Options.Threads.
 const maxThreads = 64
 
-// maxOps bounds the time that loading takes.
-const maxOps = 1 << 13
+// maxOps and maxInputs, of all operators together, bound the time that loading takes.
+const (
+	maxOps    = 1 << 13
+	maxInputs = 1 << 15
+)
 
 // engine makes sessions with one set of kernels.
 type engine struct{ kernels string }
@@ -45,6 +52,12 @@ func (e engine) Load(model []byte, o infer.Options) (infer.Session, error) {
 	if len(m.Ops) > maxOps {
 		return nil, m.Refuse(maxOps, "a model of more than %d operators cannot be run", maxOps)
 	}
+	inputs := 0
+	for k := range m.Ops {
+		if inputs += len(m.Ops[k].Inputs); inputs > maxInputs {
+			return nil, m.Refuse(k, "a model whose operators have more than %d inputs cannot be run", maxInputs)
+		}
+	}
 	g := graph.New(m)
 	if o.ArenaLimit == 0 {
 		o.ArenaLimit = defaultArena
@@ -57,7 +70,8 @@ func (e engine) Load(model []byte, o infer.Options) (infer.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &lowering{g: g, plan: plan, set: set, arena: make([]byte, plan.Size)}
+	l := &lowering{g: g, plan: plan, set: set, arena: make([]byte, plan.Size),
+		most: int64(o.ArenaLimit) + packedTimes*int64(len(model))}
 	layers, err := l.layers()
 	if err != nil {
 		return nil, err

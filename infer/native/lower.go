@@ -14,6 +14,8 @@ type lowering struct {
 	plan  *graph.Plan
 	set   *kernel.Set
 	arena []byte
+	held  int64 // bytes of packed weights and copied constants
+	most  int64 // what held may become
 }
 
 // inPlace says which nodes may write over their first input.
@@ -33,6 +35,9 @@ func (l *lowering) layers() ([]layer, error) {
 		y, err := l.layer(n)
 		if err != nil {
 			return nil, err
+		}
+		if l.held > l.most {
+			return nil, l.refuse(n, "the weights up to here take %d bytes once packed for each operator that uses them, more than the %d that are allowed", l.held, l.most)
 		}
 		t := l.tensor(n.Out)
 		y.name = t.Name
@@ -106,6 +111,7 @@ func (l *lowering) bytes(i int) []byte {
 	t := l.tensor(i)
 	o := l.plan.Offset(i)
 	if t.Const() {
+		l.held += int64(len(t.Data))
 		return append([]byte(nil), t.Data...)
 	}
 	end := o + t.Elements()*t.Type.Size()

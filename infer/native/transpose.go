@@ -29,6 +29,7 @@ func (l *lowering) builtinTranspose(n *graph.Node, d kernel.Conv, batch int) (la
 		s.mul = append(s.mul, newMultiplier(float64(float64(x.Scale())*v)/float64(y.Scale())))
 	}
 	s.weights = append(s.weights, d.Weights...)
+	l.held += int64(len(s.weights))
 	s.d.Weights = nil
 	macs := int64(d.InH*d.InW*d.InC) * int64(d.KH*d.KW*d.OutC) * int64(batch)
 	return layer{step: s, kernel: "builtin rule", macs: macs, wide: macs > wideMACs, op: tflite.OpTransposeConv.String(),

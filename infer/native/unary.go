@@ -108,13 +108,25 @@ func relu(x, y *tflite.Tensor, lo, hi float64) func(int32) int8 {
 	}
 }
 
-// leakyRelu is XNNPACK's: both slopes in 1/256
-// (src/qs8-vlrelu, xnn_init_qs8_lrelu_scalar_params).
+// leakyRelu is XNNPACK's, both slopes in 1/256
+// (src/qs8-vlrelu, xnn_init_qs8_lrelu_scalar_params); where the lower slope is too
+// flat for that, XNNPACK leaves the operator to the builtin kernel
+// (tensorflow/lite/kernels/internal/reference/leaky_relu.h, QuantizeLeakyRelu).
 func (l *lowering) leakyRelu(n *graph.Node, x, y *tflite.Tensor, alpha float32) (func(int32) int8, error) {
 	positive := x.Scale() / y.Scale()
 	negative := float32(positive * alpha)
 	if positive < 0x1p-8 || positive > 0x1p7 || !(negative >= -0x1.FFFC00p6 && negative <= 0x1p7) {
 		return nil, l.refuse(n, "scale ratios %g and %g are outside what LiteRT's kernel takes", positive, negative)
+	}
+	if negative > -0x1p-8 && negative < 0x1p-8 {
+		up, down := newMultiplier(float64(positive)), newMultiplier(float64(float32(x.Scale()*alpha)/y.Scale()))
+		return func(v int32) int8 {
+			m := up
+			if v < 0 {
+				m = down
+			}
+			return saturate8(int64(m.apply(v)) + int64(y.ZeroPoint()))
+		}, nil
 	}
 	mp := int64(math.RoundToEven(float64(256 * positive)))
 	mn := int64(math.RoundToEven(float64(256 * negative)))

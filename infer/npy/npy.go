@@ -50,7 +50,7 @@ func Read(b []byte) (*Array, error) {
 		}
 		n, at = int(binary.LittleEndian.Uint32(b[8:])), 12
 	}
-	if n > len(b)-at {
+	if n < 0 || n > len(b)-at { // negative where int has 32 bits
 		return nil, errors.New(".npy: the header is cut off")
 	}
 	a, err := header(string(b[at : at+n]))

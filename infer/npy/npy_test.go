@@ -91,3 +91,10 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// TestHeaderLongerThan32BitsCount is refused where int has 32 bits, too (GOARCH=386).
+func TestHeaderLongerThan32BitsCount(t *testing.T) {
+	if _, err := npy.Read([]byte("\x93NUMPY\x02\x00\xf0\xff\xff\xff{'descr': '|i1', 'fortran_order': False, 'shape': (1,), }")); err == nil {
+		t.Error("accepted")
+	}
+}

@@ -19,8 +19,21 @@ func clamped(in, out float32, lo, hi float32) func(float32) float32 {
 	}
 }
 
-// leakyRelu has both slopes in 1/256 (XNNPACK, xnn_init_qs8_lrelu_scalar_params).
-func leakyRelu(ratio, alpha float32) func(float32) float32 {
+// leakyRelu has both slopes in 1/256 (XNNPACK, xnn_init_qs8_lrelu_scalar_params), or,
+// where the lower one is too flat for that, in 31 bits
+// (tensorflow/lite/kernels/internal/reference/leaky_relu.h).
+func leakyRelu(in, out, alpha float32) func(float32) float32 {
+	ratio := in / out
+	if flat := float32(ratio * alpha); flat > -1.0/256 && flat < 1.0/256 {
+		upM, upShift := multiplier(float64(ratio))
+		downM, downShift := multiplier(float64(float32(in*alpha) / out))
+		return func(q float32) float32 {
+			if q < 0 {
+				return float32(scaleBy(int64(q), downM, downShift))
+			}
+			return float32(scaleBy(int64(q), upM, upShift))
+		}
+	}
 	slope := func(r float32) int64 { return int64(math.RoundToEven(float64(256 * r))) }
 	positive, negative := slope(ratio), slope(ratio*alpha)
 	return func(q float32) float32 {
@@ -60,8 +73,11 @@ func hardSwish(in, out float32) func(float32) float32 {
 func multiplier(v float64) (m int64, shift int) {
 	f, e := math.Frexp(v)
 	m = int64(math.Round(f * (1 << 31)))
-	if m == 1<<31 {
+	switch {
+	case m == 1<<31:
 		return 1 << 30, e + 1
+	case e < -31:
+		return 0, 0
 	}
 	return m, e
 }

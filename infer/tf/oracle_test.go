@@ -155,6 +155,9 @@ var operators = []struct {
 	{"leaky relu", []int{1, 256}, func(m *maker) int {
 		return m.AddOp("y", tflite.OpLeakyRelu, tflite.LeakyRelu{Alpha: 0.17}, tflite.Int8, quantY, m.x)
 	}},
+	{"leaky relu, flat", []int{1, 256}, func(m *maker) int {
+		return m.AddOp("y", tflite.OpLeakyRelu, tflite.LeakyRelu{Alpha: -0.001}, tflite.Int8, quantY, m.x)
+	}},
 	{"quantize to another scale", []int{1, 256}, func(m *maker) int { return m.Quantize("y", m.x, quantY) }},
 	{"to real numbers and back", []int{1, 256}, func(m *maker) int { return m.Quantize("y", m.Dequantize("f", m.x), quantY) }},
 	{"real numbers out", []int{1, 256}, func(m *maker) int { return m.Dequantize("y", m.x) }},

@@ -72,7 +72,7 @@ func function(o tflite.Op, x, y *tflite.Tensor) (func(float32) float32, error) {
 	case tflite.OpHardSwish:
 		return hardSwish(x.Scale(), y.Scale()), nil
 	case tflite.OpLeakyRelu:
-		return leakyRelu(x.Scale()/y.Scale(), o.Options.(tflite.LeakyRelu).Alpha), nil
+		return leakyRelu(x.Scale(), y.Scale(), o.Options.(tflite.LeakyRelu).Alpha), nil
 	case tflite.OpRelu:
 		return clamped(x.Scale(), y.Scale(), 0, math.MaxFloat32), nil
 	case tflite.OpRelu6:

@@ -77,9 +77,15 @@ func (m *Model) checkTensors(limit int) error {
 	return nil
 }
 
+// maxRank bounds the dimensions of a tensor, far above what operators have: work on
+// them is recursive, and its cost grows with their square.
+const maxRank = 16
+
 func (t *Tensor) fault(limit int) string {
 	n, err := checkedElements(t.Shape, limit)
 	switch {
+	case len(t.Shape) > maxRank:
+		return fmt.Sprintf("%d dimensions, at most %d can be read", len(t.Shape), maxRank)
 	case err != nil:
 		return err.Error()
 	case t.Type.Size() == 0:

@@ -45,7 +45,9 @@ func shapeRuleOf(c OpCode) shapeRule {
 		return squeezeShape
 	case OpExpandDims:
 		return expandShape
-	case OpRelu, OpRelu6, OpReluN1To1, OpLeakyRelu, OpLogistic, OpTanh, OpSoftmax,
+	case OpSoftmax:
+		return softmaxShape
+	case OpRelu, OpRelu6, OpReluN1To1, OpLeakyRelu, OpLogistic, OpTanh,
 		OpHardSwish, OpSqrt, OpQuantize, OpDequantize:
 		return sameShape
 	}
@@ -124,6 +126,8 @@ func window(p Padding, in, kernel, stride, dilation int) (int, error) {
 		return 0, fmt.Errorf("padding %d is neither same nor valid", p)
 	case min(stride, dilation, kernel) < 1 || max(stride, dilation, kernel) > maxWindow:
 		return 0, fmt.Errorf("stride %d, dilation %d or kernel %d is out of range", stride, dilation, kernel)
+	case kernel-1 > maxElements/dilation:
+		return 0, fmt.Errorf("kernel %d with dilation %d is out of range", kernel, dilation)
 	case p == Valid && in < (kernel-1)*dilation+1:
 		return 0, fmt.Errorf("kernel %d with dilation %d is larger than its input %d", kernel, dilation, in)
 	}
@@ -390,7 +394,7 @@ func tileShape(m *Model, o *Op) ([]int, error) {
 	}
 	out := slices.Clone(x)
 	for i, n := range times {
-		if n < 1 || n > 1<<24 {
+		if n < 1 || n > maxElements/max(out[i], 1) {
 			return nil, fmt.Errorf("multiples %v are out of range", times)
 		}
 		out[i] *= n
@@ -413,7 +417,9 @@ func concatShape(m *Model, o *Op) ([]int, error) {
 		if len(s) != len(first) || !slices.Equal(s[:axis], first[:axis]) || !slices.Equal(s[axis+1:], first[axis+1:]) {
 			return nil, fmt.Errorf("shapes %v and %v do not join along axis %d", first, s, axis)
 		}
-		out[axis] += s[axis]
+		if out[axis] += s[axis]; out[axis] > maxElements {
+			return nil, fmt.Errorf("more than %d along axis %d", maxElements, axis)
+		}
 	}
 	return out, nil
 }
@@ -452,6 +458,13 @@ func expandShape(m *Model, o *Op) ([]int, error) {
 		a += len(x) + 1
 	}
 	return slices.Insert(slices.Clone(x), a, 1), nil
+}
+
+func softmaxShape(m *Model, o *Op) ([]int, error) {
+	if len(m.in(o, 0).Shape) == 0 {
+		return nil, errors.New("its input is a scalar and has no last dimension")
+	}
+	return sameShape(m, o)
 }
 
 func sameShape(m *Model, o *Op) ([]int, error) { return slices.Clone(m.in(o, 0).Shape), nil }

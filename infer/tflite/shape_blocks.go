@@ -20,6 +20,11 @@ func (m *Model) blocks(o *Op) (x, block, edges []int, err error) {
 	if len(block) != 2 || len(edges) != 4 || min(block[0], block[1]) < 1 || max(block[0], block[1]) > maxWindow {
 		return nil, nil, nil, fmt.Errorf("blocks %v with edges %v, expected two dimensions", block, edges)
 	}
+	for _, v := range [][]int{{x[0], block[0], block[1]}, {x[1], block[0]}, {x[2], block[1]}} {
+		if _, err := checkedElements(v, maxElements); err != nil {
+			return nil, nil, nil, fmt.Errorf("blocks %v of shape %v are out of range", block, x)
+		}
+	}
 	if slices.Min(edges) < 0 || slices.Max(edges) > 1<<24 {
 		return nil, nil, nil, fmt.Errorf("edges %v are out of range", edges)
 	}

@@ -57,6 +57,9 @@ func (p *parser) densify(x *Tensor, s table, data []byte, want int) []byte {
 		return nil
 	}
 	t.out = make([]byte, want)
+	if want == 0 {
+		return t.out // a walk over its other dimensions might never end
+	}
 	t.index = make([]int, len(t.levels))
 	if msg := t.walk(0, 0); msg != "" {
 		p.failTensor(x, "sparsity: "+msg)

@@ -1,0 +1,170 @@
+package native_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"winnow/infer"
+	"winnow/infer/native"
+	"winnow/infer/tflite"
+)
+
+// loadBuilt writes what build makes of an int8 input of that shape and loads it.
+func loadBuilt(t *testing.T, shape []int, o infer.Options, build func(b *tflite.Builder, x int) int) (infer.Session, error) {
+	t.Helper()
+	b := tflite.NewBuilder("hostile")
+	m, err := b.Model(build(b, b.AddInput("x", shape, tflite.Quant{Scale: 0.1})))
+	if err != nil {
+		return nil, err
+	}
+	data, err := m.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := native.New().Load(data, o)
+	if err == nil {
+		t.Cleanup(func() { s.Close() })
+	}
+	return s, err
+}
+
+// TestHostileModelsAreRefused, where int has 32 bits too (GOARCH=386).
+func TestHostileModelsAreRefused(t *testing.T) {
+	q := tflite.Quant{Scale: 0.1}
+	for _, c := range []struct {
+		name  string
+		shape []int
+		build func(b *tflite.Builder, x int) int
+	}{
+		{"softmax of a scalar", []int{}, func(b *tflite.Builder, x int) int { return b.Softmax("y", x, 1) }},
+		{"weights of many groups", []int{1, 1, 1, 1 << 16}, func(b *tflite.Builder, x int) int {
+			w := b.AddWeights("w", []int{1 << 16, 1, 1, 1}, make([]int8, 1<<16), []float32{0.1}, 0)
+			return b.Conv2D("y", x, w, -1, tflite.Conv2D{StrideH: 1, StrideW: 1}, q)
+		}},
+		{"more tiles than 32 bits count", []int{257}, func(b *tflite.Builder, x int) int { return b.Tile("y", x, 1<<24) }},
+		{"more dimensions than any operator has", make40k(1), func(b *tflite.Builder, x int) int {
+			return b.Pad("y", x, make40k(0), make40k(0))
+		}},
+		{"half a million inputs", []int{1}, func(b *tflite.Builder, x int) int {
+			xs := make([]int, 60000)
+			for i := range xs {
+				xs[i] = x
+			}
+			for range 8 {
+				b.Concat("c", 0, xs...)
+			}
+			return b.Relu("y", x, q)
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if _, err := loadBuilt(t, c.shape, infer.Options{Threads: 1}, c.build); err == nil {
+				t.Error("accepted")
+			} else {
+				t.Log(err)
+			}
+		})
+	}
+}
+
+// TestInputOf2GiBIsOverTheLimit: int of 32 bits cannot count its bytes (GOARCH=386).
+func TestInputOf2GiBIsOverTheLimit(t *testing.T) {
+	b := tflite.NewBuilder("hostile")
+	m, err := b.Model(b.Relu("y", b.AddInput("x", []int{4}, tflite.Quant{Scale: 0.1}), tflite.Quant{Scale: 0.1}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Inputs = append(m.Inputs, len(m.Tensors))
+	m.Tensors = append(m.Tensors, tflite.Tensor{Name: "big", Shape: []int{1 << 28}, Type: tflite.Int64})
+	data, err := m.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := native.New().Load(data, infer.Options{Threads: 1}); !errors.Is(err, tflite.ErrLimit) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func make40k(v int) []int {
+	s := make([]int, 40000)
+	for i := range s {
+		s[i] = v
+	}
+	return s
+}
+
+// TestLongChainsOfViewsLoadSoon: what a view looks at is found in one step.
+func TestLongChainsOfViewsLoadSoon(t *testing.T) {
+	start := time.Now()
+	_, err := loadBuilt(t, []int{1, 4}, infer.Options{Threads: 1}, func(b *tflite.Builder, x int) int {
+		y := x
+		for i := range 4000 {
+			y = b.Reshape("view", y, 4-i%2*3, 1+i%2*3)
+		}
+		for range 4000 {
+			x = b.Logistic("y", y)
+		}
+		return x
+	})
+	if d := time.Since(start); err != nil || d > 20*time.Second {
+		t.Errorf("after %v: %v", d, err)
+	}
+}
+
+// TestSharedWeightsDoNotMultiply: operators that share weights each pack their own,
+// within a limit.
+func TestSharedWeightsDoNotMultiply(t *testing.T) {
+	q := tflite.Quant{Scale: 0.1}
+	const n = 256
+	ones := make([]int8, n*n)
+	for i := range ones {
+		ones[i] = 1
+	}
+	_, err := loadBuilt(t, []int{1, n}, infer.Options{Threads: 1, ArenaLimit: 1 << 20}, func(b *tflite.Builder, x int) int {
+		w := b.AddWeights("w", []int{n, n}, ones, []float32{0.1}, 0)
+		for range 1000 {
+			x = b.FullyConnected("y", x, w, -1, tflite.FullyConnected{}, q)
+		}
+		return x
+	})
+	if !errors.Is(err, tflite.ErrUnsupported) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestUpsamplingThatRenamesValues: RESIZE_NEAREST_NEIGHBOR copies bytes whatever its
+// output's quantization says, so a convolution must not take it in where that differs.
+func TestUpsamplingThatRenamesValues(t *testing.T) {
+	_, err := loadBuilt(t, []int{1, 4, 4, 4}, infer.Options{Threads: 1}, func(b *tflite.Builder, x int) int {
+		up := b.AddOp("up", tflite.OpResizeNearest, tflite.Resize{}, tflite.Int8, tflite.Quant{Scale: 0.3, ZeroPoint: -7}, x, b.AddInts("size", 8, 8))
+		w := b.AddWeights("w", []int{4, 3, 3, 4}, make([]int8, 4*9*4), []float32{0.1}, 0)
+		return b.Conv2D("y", up, w, -1, tflite.Conv2D{StrideH: 1, StrideW: 1}, tflite.Quant{Scale: 0.2})
+	})
+	if !errors.Is(err, tflite.ErrUnsupported) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestFlatLeakyReluIsTheBuiltinKernels: with a lower slope under 1/256 XNNPACK leaves
+// LEAKY_RELU to LiteRT's builtin kernel, whose upper slope is no multiple of 1/256.
+// The outputs are those of ai-edge-litert 2.3.0.
+func TestFlatLeakyReluIsTheBuiltinKernels(t *testing.T) {
+	s, err := loadBuilt(t, []int{8}, infer.Options{Threads: 1}, func(b *tflite.Builder, x int) int {
+		return b.AddOp("y", tflite.OpLeakyRelu, tflite.LeakyRelu{Alpha: 0.002}, tflite.Int8, tflite.Quant{Scale: 0.09643, ZeroPoint: -20}, x)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := []int8{-128, -1, 0, 14, 41, 68, 95, 127}
+	for i, v := range in {
+		s.Input(0)[i] = byte(v)
+	}
+	if err := s.Run(); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []int8{-20, -20, -20, -5, 23, 51, 79, 112} {
+		if got := int8(s.Output(0)[i]); got != want {
+			t.Errorf("of %d: %d, want %d", in[i], got, want)
+		}
+	}
+}
