@@ -2,6 +2,7 @@ package scene
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,10 +26,14 @@ type ExportOptions struct {
 // defect. The same scene gives the same files. dir must be missing or empty, and is so
 // again after an error: half a set looks like a whole one.
 func (s *Scene) Export(ctx context.Context, dir string, o ExportOptions) error {
-	entries, missing := os.ReadDir(dir)
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) { // a file, or a folder that may hold anything
+		return fmt.Errorf("export: %w", err)
+	}
 	if len(entries) > 0 {
 		return fmt.Errorf("export to %s: the folder is not empty: name a new one", dir)
 	}
+	_, missing := os.Lstat(dir) // not so a link that leads nowhere
 	e := exporter{scene: s, dir: dir, opts: o, ctx: ctx, all: o.Train + o.Good + o.PerKind*len(s.cfg.Kinds)}
 	e.series("train/good", o.Train, func(int) Defect { return Defect{} })
 	e.series("test/good", o.Good, func(int) Defect { return Defect{} })

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -77,14 +78,40 @@ func (p *progress) finish() {
 }
 
 // writeAtomic writes data so that a reader of path sees the old file or the new
-// one, never half of one. A link stays one, and what is no file, such as /dev/null, is
-// written to and never replaced.
+// one, never half of one. A link stays one, also one that leads to nothing yet, and what is no
+// file, such as /dev/null, is written to and never replaced.
 func writeAtomic(path string, data []byte) error {
-	if to, err := filepath.EvalSymlinks(path); err == nil {
-		path = to
-	}
+	path = behindLinks(path)
 	if st, err := os.Stat(path); err == nil && !st.IsDir() && !st.Mode().IsRegular() {
 		return os.WriteFile(path, data, 0o644)
 	}
 	return store.WriteFile(path, data, 0o644)
+}
+
+// mostLinks is how many links may lead to one file.
+const mostLinks = 40
+
+// behindLinks is the file that path leads to, whether it is there or not.
+func behindLinks(path string) string {
+	if to, err := filepath.EvalSymlinks(path); err == nil {
+		return to
+	}
+	for to, n := path, 0; n < mostLinks; n++ {
+		next, err := os.Readlink(to)
+		if err != nil {
+			if _, err := os.Lstat(to); errors.Is(err, os.ErrNotExist) {
+				return to
+			}
+			break // such as /dev/stdout, which is a pipe without a name
+		}
+		if !filepath.IsAbs(next) {
+			dir, err := filepath.EvalSymlinks(filepath.Dir(to))
+			if err != nil {
+				break
+			}
+			next = filepath.Join(dir, next)
+		}
+		to = next
+	}
+	return path
 }

@@ -45,3 +45,27 @@ func TestOutputKeepsLinksAndPipes(t *testing.T) {
 		t.Errorf("the pipe is none any more: %v, %v", st, err)
 	}
 }
+
+// TestOutputGoesBehindALinkToNothing: the first output behind a link is no other than the second.
+func TestOutputGoesBehindALinkToNothing(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "there"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for from, to := range map[string]string{"a": "there/new", "b": "a2", "a2": filepath.Join(dir, "there", "other")} {
+		if err := os.Symlink(to, filepath.Join(dir, from)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for link, file := range map[string]string{"a": "new", "b": "other"} {
+		if err := writeAtomic(filepath.Join(dir, link), []byte(link)); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := os.ReadFile(filepath.Join(dir, "there", file)); string(b) != link {
+			t.Errorf("behind link %s stands %q, %v", link, b, err)
+		}
+		if st, err := os.Lstat(filepath.Join(dir, link)); err != nil || st.Mode()&os.ModeSymlink == 0 {
+			t.Errorf("link %s is none any more: %v, %v", link, st, err)
+		}
+	}
+}

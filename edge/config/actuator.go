@@ -112,6 +112,15 @@ func (c *Config) ActuatorMM(i int) float64 {
 	return c.Actuators[i].DistanceMM
 }
 
+// TriggerNews is how long after it a trigger may be heard of, where a part is at the
+// camera by then.
+func (c *Config) TriggerNews() time.Duration {
+	if c.Trigger.Kind != TriggerGPIO || c.Encoder.Present() && c.Belt.CameraMM > 0 { // heard of before it is at the camera
+		return 0
+	}
+	return c.Trigger.Debounce.Std()
+}
+
 // CameraDelay is the time from where a part is announced to exposure.
 func (c *Config) CameraDelay() time.Duration {
 	if c.Encoder.Present() {

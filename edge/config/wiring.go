@@ -185,10 +185,15 @@ func (c *Config) checkFrames(k *checker) {
 		k.problem(key, fmt.Sprintf("the picture is taken %v after the trigger, but the verdict is due at recipe.deadline (%v)", camera, deadline), "lengthen the deadline")
 		return
 	}
+	news := c.TriggerNews()
+	if news >= deadline {
+		k.refuse("trigger.debounce", c.Trigger.Debounce.String(), fmt.Sprintf("below recipe.deadline (%v): only after that time is it known that a picture is not the next part's", deadline))
+		return
+	}
 	if c.Camera.Rate <= 0 || c.Camera.Trigger == CameraHardware || c.Recipe.Frames <= 1 {
 		return
 	}
-	if need := time.Duration(float64(c.Recipe.Frames-1) / c.Camera.Rate * float64(time.Second)); camera+need >= deadline {
+	if need := time.Duration(float64(c.Recipe.Frames-1) / c.Camera.Rate * float64(time.Second)); max(camera, news)+need >= deadline {
 		k.refuse("recipe.frames", c.Recipe.Frames, fmt.Sprintf("fewer: at camera.rate the last comes %v after the first, but the verdict is due at recipe.deadline (%v)", need, deadline))
 	}
 }

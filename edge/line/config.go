@@ -117,7 +117,7 @@ func (c Config) Check() error {
 	refuse(c.Deadline <= 0, "deadline %v: give the time from trigger to verdict, above 0", c.Deadline)
 	refuse(c.FrameTimeout < 0 || c.FrameTimeout > c.Deadline, "frame timeout %v is not within 0 and the deadline %v", c.FrameTimeout, c.Deadline)
 	refuse(c.FrameDelay >= c.FrameTimeout || c.FrameDelay <= -c.Deadline, "frame delay %v leaves no time before the frame timeout %v", c.FrameDelay, c.FrameTimeout)
-	refuse(c.TriggerNews < 0 || c.TriggerNews > c.Deadline, "news of a trigger after %v is not within 0 and the deadline %v", c.TriggerNews, c.Deadline)
+	refuse(c.TriggerNews < 0 || c.TriggerNews >= c.Deadline, "news of a trigger after %v is not within 0 and the deadline %v: no part would be judged by then", c.TriggerNews, c.Deadline)
 	refuse(c.Frames < 1 || c.Frames > 64, "%d frames a part: 1 to 64", c.Frames)
 	refuse(c.Rule > Mean, "unknown frame rule %v", c.Rule)
 	refuse(c.InFlight < 1 || c.InFlight > 4096, "%d parts in flight: 1 to 4096", c.InFlight)

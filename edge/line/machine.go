@@ -384,7 +384,7 @@ func (m *Machine) Wake() edge.Instant {
 			continue
 		}
 		sooner(s.v.Due + 1)
-		if t := m.ripe(s); !m.busy && t.After(m.deps.Clock.Now()) {
+		if t := m.ripe(s); t != 0 && !m.busy && !m.cond.teaching { // though it be past: Next may have come before it
 			sooner(t)
 		}
 		if s.wants() {

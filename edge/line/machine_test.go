@@ -498,7 +498,7 @@ func FuzzSchedules(f *testing.F) {
 	f.Add([]byte{0, 1, 2, 3, 4, 5, 6, 7}, true)
 	f.Add([]byte{1, 9, 17, 2, 2, 5, 3, 12}, false)
 	f.Fuzz(func(t *testing.T, events []byte, triggered bool) {
-		b := newBench(t, Config{Triggered: triggered, Frames: 2, InFlight: 3, Limits: Limits{Consecutive: 4}, SourceStall: time.Second})
+		b := newBench(t, Config{Triggered: triggered, Frames: 2, InFlight: 3, Limits: Limits{Consecutive: 4}, SourceStall: time.Second, TriggerNews: 10 * time.Millisecond, FrameDelay: -time.Millisecond})
 		var out *Job
 		for _, e := range events[:min(len(events), 300)] { // the books are gone through after each
 			b.event(e, &out)
@@ -519,7 +519,7 @@ func (b *bench) event(e byte, out **Job) {
 	arg := time.Duration(e >> 3)
 	switch e & 7 {
 	case 0:
-		b.Trigger(b.Now())
+		b.Trigger(max(b.latest+1, b.Now().Add(-arg*time.Millisecond))) // which may have been heard of late
 	case 1:
 		b.Frame(b.frame(b.Now().Add(-arg*time.Millisecond), 0))
 	case 2:
@@ -642,4 +642,21 @@ func TestAPartIsNotJudgedByTheNextOnesFrame(t *testing.T) {
 		}
 	}
 	b.books()
+}
+
+// TestWakeIsNotLostToTheClock: a frame that ripens between Next and Wake is not left lying until the part is late.
+func TestWakeIsNotLostToTheClock(t *testing.T) {
+	b := newBench(t, Config{Triggered: true, TriggerNews: 10 * time.Millisecond})
+	t0 := b.Now()
+	b.Trigger(t0)
+	b.Set(t0 + 5*ms)
+	b.Frame(b.frame(t0+5*ms, 0))
+	b.Set(t0 + 15*ms - 1)
+	if b.Next() != nil {
+		t.Fatal("judged before it is known whose it is")
+	}
+	b.Set(t0 + 15*ms)
+	if w := b.Wake(); w > t0+15*ms {
+		t.Errorf("wakes %v after the trigger", w-t0)
+	}
 }

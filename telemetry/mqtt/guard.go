@@ -28,6 +28,9 @@ type framer struct {
 	inHead bool
 	held   [5]byte // of the head, until it is judged
 	skip   bool    // the body to come is left out
+	at     int     // of the body that is left out: bytes so far
+	topic  int     // the length of its topic
+	acks   []byte  // PUBACKs of what was left out, to be sent
 }
 
 // feed appends to dst what of b the library may see. It returns an error as soon
@@ -39,6 +42,8 @@ func (f *framer) feed(dst, b []byte) ([]byte, error) {
 			n := min(f.left, len(b))
 			if !f.skip {
 				dst = append(dst, b[:n]...)
+			} else if f.head>>1&3 == 1 {
+				f.acknowledge(b[:n])
 			}
 			f.left -= n
 			b = b[n:]
@@ -54,7 +59,7 @@ func (f *framer) feed(dst, b []byte) ([]byte, error) {
 			}
 			if done {
 				f.left, f.inHead = f.length, false
-				f.skip = f.head>>4 == packetPublish && f.length > f.max
+				f.skip, f.at, f.topic = f.head>>4 == packetPublish && f.length > f.max, 0, 0
 				if !f.skip {
 					dst = append(dst, f.held[:1+f.digits]...)
 				}
@@ -63,6 +68,27 @@ func (f *framer) feed(dst, b []byte) ([]byte, error) {
 		}
 	}
 	return dst, nil
+}
+
+// acknowledge looks for the number of a message of QoS 1 that is left out: it lies behind
+// the topic (section 3.3.2). A broker that never hears of its messages sends no more
+// of them once so many are under way as it allows, often 20.
+func (f *framer) acknowledge(b []byte) {
+	for _, c := range b {
+		switch f.at {
+		case 0:
+			f.topic = int(c) << 8
+		case 1:
+			f.topic |= int(c)
+		case 2 + f.topic:
+			f.acks = append(f.acks, packetPuback<<4, 2, c)
+		case 3 + f.topic:
+			f.acks = append(f.acks, c)
+		}
+		if f.at++; f.at > 3+f.topic && f.at > 1 {
+			return
+		}
+	}
 }
 
 // lengthByte adds one byte of the variable-length number (section 2.2.3).
@@ -134,6 +160,10 @@ func (g *guard) Read(p []byte) (int, error) {
 			return 0, err
 		}
 		g.passed = g.buf
+		if n := len(g.framer.acks) &^ 3; n > 0 {
+			_, _ = g.Conn.Write(g.framer.acks[:n]) // in one piece, beside the library's; its end is seen in reading
+			g.framer.acks = g.framer.acks[:copy(g.framer.acks, g.framer.acks[n:])]
+		}
 	}
 	n := copy(p, g.passed)
 	g.passed = g.passed[n:]

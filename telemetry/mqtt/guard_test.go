@@ -2,7 +2,10 @@ package mqtt
 
 import (
 	"bytes"
+	"io"
+	"net"
 	"testing"
+	"time"
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
 )
@@ -37,6 +40,41 @@ func TestFramerTakesAnyPieces(t *testing.T) {
 		}
 		if len(passed) != len(honest)-3-129 || bytes.Contains(passed, make([]byte, 9)) {
 			t.Fatalf("a message of 129 bytes passed a limit of 128: %x", passed)
+		}
+	}
+}
+
+// TestMessagesThatAreLeftOutAreAcknowledged: a broker has only so many under way.
+func TestMessagesThatAreLeftOutAreAcknowledged(t *testing.T) {
+	for _, size := range []int{1, 2, 3, 7, 4096} {
+		client, broker := net.Pipe()
+		g := newGuard(client, 64)
+		go func() {
+			large := append([]byte{0x32, 0x80, 0x01, 0, 3, 'a', '/', 'b', 0x12, 0x34}, make([]byte, 121)...)
+			small := []byte{0x30, 4, 0, 1, 'a', 'x'}
+			unasked := append([]byte{0x30, 0x80, 0x01, 0, 1, 'a', 7, 7}, make([]byte, 123)...) // of QoS 0
+			for rest := append(append(append(unasked, large...), large...), small...); len(rest) > 0; {
+				n := min(size, len(rest))
+				if _, err := broker.Write(rest[:n]); err != nil {
+					return
+				}
+				rest = rest[n:]
+			}
+		}()
+		got := make(chan []byte, 1)
+		go func() {
+			b := make([]byte, 8)
+			_ = broker.SetReadDeadline(time.Now().Add(5 * time.Second))
+			n, _ := io.ReadFull(broker, b)
+			got <- b[:n]
+		}()
+		passed := make([]byte, 6)
+		if _, err := io.ReadFull(g, passed); err != nil || passed[5] != 'x' {
+			t.Fatalf("%x, %v", passed, err)
+		}
+		client.Close()
+		if b := <-got; !bytes.Equal(b, []byte{0x40, 2, 0x12, 0x34, 0x40, 2, 0x12, 0x34}) {
+			t.Errorf("pieces of %d: the broker heard %x", size, b)
 		}
 	}
 }

@@ -298,12 +298,8 @@ func (s *Station) lineConfig() line.Config {
 	if part := c.PartInterval(); part > 0 {
 		inFlight = min(max(16, int(c.Recipe.Deadline.Std()/part)+4), 4096)
 	}
-	news := time.Duration(0)
-	if c.Trigger.Kind == config.TriggerGPIO && !(c.Encoder.Present() && c.Belt.CameraMM > 0) { // else it is heard of before it is at the camera
-		news = min(c.Trigger.Debounce.Std(), c.Recipe.Deadline.Std())
-	}
 	return line.Config{
-		TriggerNews: news,
+		TriggerNews: c.TriggerNews(),
 		Device:      c.Device.ID, Boot: s.boot, Recipe: c.Recipe.Name,
 		Triggered: s.triggered, Deadline: c.Recipe.Deadline.Std(), FrameDelay: c.CameraDelay(),
 		Frames: c.Recipe.Frames, Rule: rule, InFlight: inFlight,
