@@ -63,6 +63,7 @@ type Config struct {
 	Listen  string        // host:port; name the interface, Modbus has no passwords
 	Clients int           // at once; 0: 4
 	Idle    time.Duration // a client that is silent for longer is dropped; 0: 30 s
+	Serving func()        // is called once clients can connect; may be nil
 }
 
 // Run serves look's snapshots until ctx ends. look is called for each request by
@@ -85,6 +86,9 @@ func Run(ctx context.Context, c Config, look func() Snapshot) error {
 	}
 	if err := srv.Start(); err != nil {
 		return fmt.Errorf("modbus: listen on %s: %w", c.Listen, err)
+	}
+	if c.Serving != nil {
+		c.Serving()
 	}
 	<-ctx.Done()
 	if err := srv.Stop(); err != nil {

@@ -311,11 +311,13 @@ func (o *outputs) sayPriority() {
 	}
 }
 
-// drain waits, a few seconds at most, until parts on the belt have been acted on.
-func (o *outputs) drain(ctx context.Context) {
+// drain waits, a few seconds at most, until parts on the belt have been acted on. It
+// beats meanwhile: the line has ended, and hangs no more.
+func (o *outputs) drain(ctx context.Context, beat func()) {
 	clock := o.s.clock
 	end := clock.Now().Add(5 * time.Second)
 	for o.sched != nil && o.sched.Pending() > 0 && end.After(clock.Now()) {
+		beat()
 		if clock.SleepUntil(ctx, clock.Now().Add(5*time.Millisecond)) != nil {
 			return
 		}

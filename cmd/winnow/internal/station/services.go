@@ -34,7 +34,7 @@ func (s *Station) runModbus(ctx context.Context) {
 		return
 	}
 	s.serve(ctx, "modbus", "choose a free address for modbus.listen", func(ctx context.Context) error {
-		return modbus.Run(ctx, modbus.Config{Listen: s.cfg.Modbus.Listen}, s.registers)
+		return modbus.Run(ctx, modbus.Config{Listen: s.cfg.Modbus.Listen, Serving: func() { s.health.Clear("modbus") }}, s.registers)
 	})
 }
 

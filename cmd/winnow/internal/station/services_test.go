@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	smodbus "github.com/simonvetter/modbus"
 
 	"winnow/edge"
+	"winnow/edge/health"
 	"winnow/edge/store"
 	"winnow/telemetry"
 	"winnow/telemetry/mqtt"
@@ -351,4 +353,25 @@ func TestACommandIsObeyedOnceWhicheverWayItComes(t *testing.T) {
 	if code, a := p.post("reset", p.token, cmd); code == 200 {
 		t.Errorf("obeyed again: %d %+v", code, a)
 	}
+}
+
+// A service whose address was taken is well again once it has it.
+func TestModbusIsWellAgainOnceItHasItsAddress(t *testing.T) {
+	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	p := start(t, "[modbus]\nlisten = \""+taken.Addr().String()+"\"\n", oddIsBad)
+	ill := func() bool {
+		return slices.ContainsFunc(p.Problems(), func(h health.Problem) bool { return h.Code == "modbus" })
+	}
+	p.until("the alarm", ill)
+	_ = taken.Close()
+	p.until("the end of the alarm", func() bool { return !ill() })
+	c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", taken.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Close()
 }

@@ -265,7 +265,7 @@ func (s *Station) inspect(ctx context.Context) error {
 	s.running.Store(false)
 	s.swapping.Lock() // a change that is under way fails, and is undone
 	defer s.swapping.Unlock()
-	s.outs.drain(s.helpers.ctx)
+	s.outs.drain(s.helpers.ctx, dog.beat)
 	blind()
 	eyes.Wait()
 	s.helpers.end()

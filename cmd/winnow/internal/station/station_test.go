@@ -382,3 +382,21 @@ func TestAResultThatThePLCDoesNotTakeDropsReady(t *testing.T) {
 	p.until("READY drops", func() bool { return !bool(p.chip.Line(lineReady).Read()) })
 	p.until("the alarm says why", func() bool { return strings.Contains(p.line.Status().Reason, "has not taken a result") })
 }
+
+// Parts on the belt are acted on before a station ends: that is no hanging line, and
+// its watchdogs are sent away rather than left hungry.
+func TestTheWatchdogOutlastsTheLastParts(t *testing.T) {
+	p := start(t, "[watchdog]\npatience = \"2s\"\n", oddIsBad)
+	p.parts(1)
+	if err := p.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if n := p.pulses(lineReject); n != 1 {
+		t.Errorf("%d pulses", n)
+	}
+	for _, problem := range p.Problems() {
+		if problem.Code == "watchdog" {
+			t.Errorf("a clean end: %s", problem.Text)
+		}
+	}
+}

@@ -24,6 +24,7 @@ type Watch struct {
 	monitor *drift.Monitor
 	camera  camera
 	shown   *infer.Sensor // what of the camera is dead, as in status
+	part    edge.EventID  // the latest of which a frame was looked at
 	status  atomic.Pointer[Status]
 	collect atomic.Pointer[collection]
 }
@@ -38,7 +39,8 @@ type collection struct {
 
 // Collect takes the next n parts as fresh good ones, whatever is decided on them,
 // and hands them to done, which must not block: that they are good is the word of
-// who asks. Another Collect begins anew. Any goroutine may call it. The camera is
+// who asks. Of a part with several frames the first is taken. Another Collect begins
+// anew. Any goroutine may call it. The camera is
 // looked at meanwhile.
 func (w *Watch) Collect(n int, done func(*recalibrate.Collector)) error {
 	c, err := recalibrate.New(w.judge)
@@ -130,13 +132,24 @@ func (w *Watch) Judge(f *edge.Frame, v *edge.Verdict) error {
 		w.rec.Offer(f, v, err)
 	}
 	w.watchCamera(f, v.Decision == edge.Accept)
-	if err == nil && v.Reason != edge.ReasonBadFrame && v.Reason != edge.ReasonMoved && !math.IsNaN(v.Score.Fused) {
+	if err == nil && v.Reason != edge.ReasonBadFrame && v.Reason != edge.ReasonMoved && !math.IsNaN(v.Score.Fused) && w.another(v.ID) {
 		w.observe(v.Score.Fused)
 		if c := w.collect.Load(); c != nil {
 			w.take(c, v.Score.Fused)
 		}
 	}
 	return err
+}
+
+// another reports whether id is another part than the latest. Frames of one part are
+// not independent: tests and calibration, which count parts, take the first of them.
+func (w *Watch) another(id edge.EventID) bool {
+	if id.Seq == 0 { // judged outside of a line
+		return true
+	}
+	before := w.part
+	w.part = id
+	return id != before
 }
 
 // watchCamera shows the frame that was just judged to whoever looks for what is dead.
