@@ -23,9 +23,10 @@ type teachFlags struct {
 	mask, register   string
 	prune            string
 	pruneLoss        float64
-	density          float64 // of this encoder, while --prune tries; 0: the whole one
-	distill          int     // steps of gradient descent on a pruned encoder
-	library          string  // of TensorFlow, for them
+	density          float64            // of this encoder, while --prune tries; 0: the whole one
+	refit            []evaluate.Picture // that it is refitted on
+	distill          int                // steps of gradient descent on a pruned encoder
+	library          string             // of TensorFlow, for them
 	falseReject      float64
 	threads          int
 	json             bool
@@ -54,7 +55,7 @@ func teachCommand() *cobra.Command {
 	fs.StringVar(&f.mask, "mask", "", "grey picture over the frame: places that are 0 are ignored, 255 count in full; any size of the pictures' aspect")
 	fs.StringVar(&f.register, "register", registerAuto, "move each part by phase correlation to where the mean taught part lies, by at most 12.5 % of a side, before it is judged: on, off, or auto: what drawn defects speak for where taught parts lie apart")
 	fs.Lookup("register").NoOptDefVal = registerOn
-	fs.StringVar(&f.prune, "prune", "", "share of the time of the encoder's 1x1 convolutions that may stay, such as 0.5, or auto: a lighter encoder is kept where drawn defects are told as well with it")
+	fs.StringVar(&f.prune, "prune", "", "share of the time of the encoder's 1x1 convolutions that may stay, such as 0.5, or auto: a lighter encoder is kept where drawn defects are told as well with it; half of the parts, or 96 of them, refit it and teach nothing else")
 	fs.Float64Var(&f.pruneLoss, "prune-loss", 0.005, "share of drawn defects above a held-out good part that a lighter encoder may cost")
 	fs.IntVar(&f.distill, "distill", 0, "steps in which a pruned encoder is trained to give the whole one's features; 600 take minutes and 1 GB of memory, and need bin/winnow-tf and libtensorflow")
 	fs.StringVar(&f.library, "library", "", "folder or file of libtensorflow, for --distill; empty for the usual places")
@@ -202,7 +203,7 @@ func printPruned(out io.Writer, tried []pruneReport) {
 	for _, r := range tried {
 		name, kept := "the whole encoder", ""
 		if r.Density < 1 {
-			name = fmt.Sprintf("pruned to %.0f %%", 100*r.Density)
+			name = fmt.Sprintf("pruned to %.0f %% and refitted on %d other parts", 100*r.Density, r.Refit)
 		}
 		if r.Kept {
 			kept = ": kept"

@@ -56,6 +56,7 @@ type teacher struct {
 	features  *fit.Features
 	digest    hash.Hash
 	inputs    []string
+	refitted  []string    // the same of pictures that the encoder was refitted on
 	names     []string    // of the parts
 	thumbs    [][]byte    // and small pictures of them
 	prints    []fit.Print // by which near-duplicates are known
@@ -331,14 +332,15 @@ func (t *teacher) pack(r *fit.Result) (*models.Package, error) {
 		return nil, err
 	}
 	enc := sha256.Sum256(library.Encoder())
-	slices.Sort(t.inputs)
+	inputs := slices.Concat(t.inputs, t.refitted)
+	slices.Sort(inputs)
 	p := &models.Package{
 		Graph: graph, Statistics: stats, Calibration: r.Calibration, Drift: reference, Exemplars: exemplars,
 		Manifest: models.Manifest{
 			Recipe: t.recipe, Program: program(),
 			Preprocess: models.Preprocess{Width: t.w, Height: t.h, Resize: "triangle", Level: t.level},
 			Encoder:    models.Encoder{Name: library.Name, Digest: hex.EncodeToString(enc[:])},
-			Taught:     models.Taught{Parts: t.features.Len(), Groups: t.features.Groups(), Digest: hex.EncodeToString(t.digest.Sum(nil)), Inputs: t.inputs},
+			Taught:     models.Taught{Parts: t.features.Len(), Groups: t.features.Groups(), Digest: hex.EncodeToString(t.digest.Sum(nil)), Inputs: inputs},
 		},
 	}
 	if t.named != nil {

@@ -25,7 +25,9 @@ type taughtPictures struct {
 	registers []registerReport
 	skipped   []string // pictures that were left out, and why
 	paths     []string // of the taught parts, in order
-	dead      dead     // of the camera
+	taught    []evaluate.Picture
+	prints    []fit.Print // of them
+	dead      dead        // of the camera
 	alike     alike
 	pruned    []pruneReport    // encoders that were tried
 	distilled *train.Distilled // how this one was trained
@@ -82,7 +84,7 @@ func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f 
 		return nil, err
 	}
 	if f.density > 0 {
-		if r.distilled, err = t.lighten(ctx, sv.usable, f, bar); err != nil {
+		if r.distilled, err = t.lighten(ctx, f.refit, f, bar); err != nil {
 			return nil, err
 		}
 	}
@@ -108,7 +110,7 @@ func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f 
 		if err != nil {
 			r.skipped = append(r.skipped, fmt.Sprintf("%s: %s", p.Path, explain(err)))
 		} else {
-			r.paths = append(r.paths, p.Path)
+			r.paths, r.taught = append(r.paths, p.Path), append(r.taught, p)
 		}
 		bar.update("looking at good parts", i+1, len(sv.usable))
 	}
@@ -117,7 +119,7 @@ func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f 
 	}
 	r.dead = deadOf(t.sensor)
 	r.pkg, r.result, err = t.Fit(ctx, fit.Options{FalseReject: f.falseReject, Progress: bar.update})
-	r.alike = t.alike
+	r.alike, r.prints = t.alike, t.prints
 	return r, err
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
@@ -38,7 +39,8 @@ var autoDensities = []float64{0.25, 0.5, 0.75}
 type pruneReport struct {
 	Density float64 `json:"density"` // of the time of the encoder's 1x1 convolutions; 1 is the whole encoder
 	AUROC   float64 `json:"drawn_auroc"`
-	PartMS  float64 `json:"part_ms"` // all layers of the package on one thread
+	Refit   int     `json:"refitted_on"` // good parts that this encoder was refitted on, which teach nothing else; 0 of the whole one
+	PartMS  float64 `json:"part_ms"`     // all layers of the package on one thread
 	Kept    bool    `json:"kept"`
 	// Distilled is how far its features are from the whole encoder's; nil without --distill.
 	Distilled *train.Distilled `json:"distilled,omitempty"`
@@ -62,6 +64,10 @@ func pruneDensities(s string) ([]float64, error) {
 // teachPruned teaches with the whole encoder, then with lighter ones from the
 // lightest on, and keeps the first whose drawn defects are told as well as the
 // whole encoder tells them, within f.pruneLoss; the whole one where none is.
+//
+// A lighter encoder gives what the whole one does on the parts it was refitted on more than
+// on any other part. So those teach nothing else, and prove nothing: the rest, whole groups of
+// them, teach with it, and with the whole one to compare it with.
 func teachPruned(ctx context.Context, recipe string, ps []evaluate.Picture, f teachFlags, bar *progress) (*taughtPictures, error) {
 	densities, err := pruneDensities(f.prune)
 	if err == nil {
@@ -70,9 +76,16 @@ func teachPruned(ctx context.Context, recipe string, ps []evaluate.Picture, f te
 	if err != nil {
 		return nil, err
 	}
+	if len(densities) > 0 && len(ps) < 2*fit.MinParts {
+		return nil, tooFewToPrune(len(ps))
+	}
 	whole, err := teachPictures(ctx, recipe, ps, f, bar)
 	if err != nil || len(densities) == 0 {
 		return whole, err
+	}
+	var rest []evaluate.Picture
+	if f.refit, rest, err = whole.divided(f.refitOn()); err != nil {
+		return nil, err
 	}
 	fused := func(t *taughtPictures) float64 {
 		return fit.DrawnAUROC(t.result.HeldOut, t.result.Drawn, func(h fit.HeldOut) float64 {
@@ -80,23 +93,30 @@ func teachPruned(ctx context.Context, recipe string, ps []evaluate.Picture, f te
 			return score
 		})
 	}
-	reports := []pruneReport{{Density: 1, AUROC: fused(whole)}}
-	if _, reports[0].PartMS, err = partCost(whole.pkg); err != nil {
-		return nil, err
-	}
 	f.input = fmt.Sprintf("%dx%d", whole.pkg.Manifest.Preprocess.Width, whole.pkg.Manifest.Preprocess.Height)
 	f.level = levelName(whole.pkg.Manifest.Preprocess.Level)
 	if f.register = registerOff; whole.register {
 		f.register = registerOn
 	}
+	beside, err := teachPictures(ctx, recipe, rest, f, bar)
+	if err != nil {
+		return nil, err
+	}
+	if len(beside.result.Drawn) == 0 {
+		return nil, errors.New("no drawn defect shows on these parts, as under a mask that leaves little: nothing says what a lighter encoder costs; teach without --prune")
+	}
+	reports := []pruneReport{{Density: 1, AUROC: fused(beside)}}
+	if _, reports[0].PartMS, err = partCost(beside.pkg); err != nil {
+		return nil, err
+	}
 	kept := whole
 	for _, d := range densities {
 		f.density = d
-		t, err := teachPictures(ctx, recipe, ps, f, bar)
+		t, err := teachPictures(ctx, recipe, rest, f, bar)
 		if err != nil {
 			return nil, err
 		}
-		r := pruneReport{Density: d, AUROC: fused(t), Distilled: t.distilled}
+		r := pruneReport{Density: d, AUROC: fused(t), Refit: len(f.refit), Distilled: t.distilled}
 		if _, r.PartMS, err = partCost(t.pkg); err != nil {
 			return nil, err
 		}
@@ -108,8 +128,56 @@ func teachPruned(ctx context.Context, recipe string, ps []evaluate.Picture, f te
 		}
 	}
 	kept.sizes, kept.levels, kept.registers, kept.pruned = whole.sizes, whole.levels, whole.registers, reports
+	kept.skipped = whole.skipped
 	kept.pruned[0].Kept = kept == whole
 	return kept, nil
+}
+
+// refitOn is how many good parts an encoder is refitted on, at most.
+func (f *teachFlags) refitOn() int {
+	if f.distill > 0 {
+		return distillPictures
+	}
+	return prunePictures
+}
+
+func tooFewToPrune(n int) error {
+	return fmt.Errorf("%d good parts are too few for --prune: at least %d are needed, of groups that can be divided, as those that an encoder is refitted on teach nothing else", n, 2*fit.MinParts)
+}
+
+// divided are the taught parts, divided: up to half of them, and no more than most, to refit an
+// encoder on, and the rest. No group is on both sides, near-duplicates in one group.
+func (r *taughtPictures) divided(most int) (refit, rest []evaluate.Picture, err error) {
+	groups, _, _ := fit.GroupPrints(r.prints, evaluate.GroupNumbers(r.taught))
+	size := map[int]int{}
+	for _, g := range groups {
+		size[g]++
+	}
+	order := make([]int, 0, len(size))
+	for g := range len(size) { // they are numbered from 0
+		order = append(order, g)
+	}
+	shuffle := rand.New(rand.NewPCG(1, 0x7265666974))
+	shuffle.Shuffle(len(order), func(a, b int) { order[a], order[b] = order[b], order[a] })
+	most = min(most, len(groups)/2)
+	taken, n := map[int]bool{}, 0
+	for _, g := range order {
+		if n+size[g] <= most {
+			taken[g] = true
+			n += size[g]
+		}
+	}
+	for i, p := range r.taught {
+		if taken[groups[i]] {
+			refit = append(refit, p)
+		} else {
+			rest = append(rest, p)
+		}
+	}
+	if len(refit) < fit.MinParts || len(rest) < fit.MinParts || len(size)-len(taken) < 2 {
+		return nil, nil, tooFewToPrune(len(groups))
+	}
+	return refit, rest, nil
 }
 
 // checkDistill refuses --distill where it would be of no use, before any work.
@@ -127,23 +195,20 @@ func (f *teachFlags) checkDistill() error {
 	return nil
 }
 
-// lighten prunes the encoder before any part is added, on pictures spread over
-// ps.
+// lighten prunes the encoder before any part is added, on pictures ps, which are none of those
+// that are taught.
 func (t *teacher) lighten(ctx context.Context, ps []evaluate.Picture, f teachFlags, bar *progress) (*train.Distilled, error) {
 	var inputs [][]byte
 	frame := new(edge.Frame)
-	n := min(len(ps), prunePictures)
-	if f.distill > 0 {
-		n = min(len(ps), distillPictures)
-	}
-	for i := range n {
-		if pixfmt.ReadImageInto(frame, ps[i*len(ps)/n].Path) != nil {
-			continue // it is named when it is taught
+	for _, p := range ps {
+		if err := pixfmt.ReadImageInto(frame, p.Path); err != nil {
+			return nil, err // it could be read before
 		}
 		in := make([]byte, t.w*t.h*3)
 		if err := t.pre.Run(frame, in); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", p.Path, err)
 		}
+		t.refitted = append(t.refitted, models.InputDigest(in))
 		inputs = append(inputs, bytes.Clone(t.load(in)))
 	}
 	r := rand.New(rand.NewPCG(1, 0x7072756e65)) // layers of many places take the first few

@@ -101,8 +101,8 @@ func Around(ctx context.Context, front *Front, l Learned, eng infer.Engine, o Op
 	if err := l.check(); err != nil {
 		return nil, err
 	}
-	if l.Parts.Drawn() == 0 || len(front.Taps) == 0 {
-		o.LocalTaps = 0 // nothing points it anywhere, or nothing carries it
+	if len(front.Taps) == 0 {
+		o.LocalTaps = 0 // nothing carries it
 	}
 	if o.LocalTaps > min(len(l.Parts.Taps), len(front.Taps)) {
 		return nil, fmt.Errorf("a local view of %d feature maps where there are %d", o.LocalTaps, len(l.Parts.Taps))
@@ -118,8 +118,11 @@ func Around(ctx context.Context, front *Front, l Learned, eng infer.Engine, o Op
 		ft.fold = append(ft.fold, ft.folds)
 	}
 	ft.kept = min(1, len(l.Seen))
+	if !ft.pointed() {
+		ft.o.LocalTaps = 0
+	}
 	ft.total = 2*ft.folds + len(l.Features) + len(l.Drawn) + 3
-	if o.LocalTaps > 0 {
+	if ft.o.LocalTaps > 0 {
 		ft.total += l.Parts.Len() + len(l.Features) + len(l.Drawn)
 	}
 	for _, f := range slices.Concat(l.Features, l.Seen) {

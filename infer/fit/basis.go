@@ -2,6 +2,7 @@ package fit
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
@@ -42,13 +43,23 @@ func CodeSize(n, most int) int { return max(1, min(most, n/2)) }
 // from more, and eigenvalues cost their third power.
 const mostSnapshots = 512
 
-// snapshots are the parts that bases are made from, of n.
-func snapshots(n int) []int { return thinned(upTo(n), mostSnapshots) }
+// snapshots are the parts that bases are made from, of those of these folds: evenly taken, but
+// some of another fold where all of them would be of one, whose own basis they must not make.
+func snapshots(fold []int) []int {
+	shots := thinned(upTo(len(fold)), mostSnapshots)
+	f := fold[shots[0]]
+	if slices.ContainsFunc(shots, func(p int) bool { return fold[p] != f }) {
+		return shots
+	}
+	outside, inside := split(fold, f)
+	others := thinned(outside, mostSnapshots/2)
+	return slices.Sorted(slices.Values(append(others, thinned(inside, mostSnapshots-len(others))...)))
+}
 
 // snapshotsOutside are the snapshots that are not in fold f: where they are
 // among the snapshots, and which parts they are.
 func snapshotsOutside(fold []int, f int) (at, parts []int) {
-	for i, p := range snapshots(len(fold)) {
+	for i, p := range snapshots(fold) {
 		if fold[p] != f {
 			at, parts = append(at, i), append(parts, p)
 		}

@@ -1,6 +1,8 @@
 package fit
 
 import (
+	"slices"
+
 	"winnow/infer"
 	"winnow/infer/tflite"
 )
@@ -14,6 +16,25 @@ type localFit struct {
 	taps  []Tap
 	stats []channelStats
 	s     *surround
+}
+
+// pointed reports whether the drawn defects on the parts outside of each fold point a local view
+// anywhere: few may be drawn, as under a mask that leaves little to see, or all on parts of one fold.
+func (ft *fitter) pointed() bool {
+	points := func(f int) bool {
+		for _, d := range ft.features.drawn {
+			if ft.fold[d.source] != f && slices.ContainsFunc(d.cover, defective) {
+				return true
+			}
+		}
+		return false
+	}
+	for f := range ft.folds {
+		if !points(f) {
+			return false
+		}
+	}
+	return true
 }
 
 // fitLocal learns the local view, scores held-out good parts and drawn defects

@@ -144,14 +144,14 @@ func Fit(ctx context.Context, encoder *tflite.Model, f *Features, eng infer.Engi
 	if n := len(f.Taps) - o.WideTaps; o.WideTaps < 0 || o.FirstTap >= n || o.LocalTaps > n {
 		return nil, fmt.Errorf("%d taps cannot be had from tap %d on, the first %d, and the last %d for the wide map alone", len(f.Taps), o.FirstTap, o.LocalTaps, o.WideTaps)
 	}
-	if o.LocalTaps > 0 && f.Drawn() == 0 {
-		o.LocalTaps = 0 // nothing points it anywhere
-	}
 	own := o.own(f.Taps)[o.FirstTap:]
 	o = o.withDefaults(own)
 	t := own[o.Grid]
 	ft := &fitter{o: o, eng: eng, features: f, taps: own, grid: [2]int{t.Height, t.Width}, ctx: ctx}
 	ft.fold, ft.folds = folds(f.groups, o.Folds, o.Seed)
+	if !ft.pointed() {
+		ft.o.LocalTaps = 0
+	}
 	return ft.run(encoder)
 }
 
@@ -415,7 +415,7 @@ func float32s(v []float64) []float32 {
 // whole is the model of all parts, but for the local view.
 func (ft *fitter) whole() (*normality, error) {
 	n := len(ft.desc)
-	shots := snapshots(n)
+	shots := snapshots(ft.fold)
 	bases := make([]*basis, len(ft.levels))
 	for i, l := range ft.levels {
 		var err error

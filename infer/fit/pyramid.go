@@ -147,7 +147,7 @@ func channelsOf(taps []Tap) (n int) {
 // the parts of that fold: what a basis leaves of parts that it was made from is too
 // little.
 func (l *levelFit) learn(ft *fitter) error {
-	shots := snapshots(l.x.data.len())
+	shots := snapshots(ft.fold)
 	var err error
 	if l.gram, err = l.x.gram(shots, l.x.mean(shots), func() error { return ft.tick("comparing parts") }); err != nil {
 		return err

@@ -112,17 +112,20 @@ func (s *surround) add(f int, features []byte) {
 // spend lets go of what models follow from: none can be had from then on.
 func (s *surround) spend() { s.outer, s.at, s.mean, s.odd = nil, nil, nil, nil }
 
+// defective reports whether a cell of which a defect covers so much counts as such.
+func defective(cover byte) bool { return cover > oddCover }
+
 // addOdd takes the defective places of drawn defect of in.
 func (s *surround) addOdd(of int, features, cover []byte) {
 	n := 0
 	for _, c := range cover {
-		if c > oddCover {
+		if defective(c) {
 			n++
 		}
 	}
 	stride, seen := max(1, (n+oddPlaces-1)/oddPlaces), 0
 	for place, c := range cover {
-		if c <= oddCover {
+		if !defective(c) {
 			continue
 		}
 		if seen++; seen%stride == 0 {

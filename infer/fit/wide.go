@@ -88,7 +88,7 @@ func (ft *fitter) learnWide() error {
 			return err
 		}
 	}
-	shots := snapshots(n)
+	shots := snapshots(ft.fold)
 	for i, l := range w.levels {
 		var err error
 		if w.models[i].basis, err = newBasis(&l.x, l.gram, upTo(len(shots)), shots, l.sway(ft.features.swayed, upTo(ft.features.Swayed())), l.code, ft.features.room); err != nil {
