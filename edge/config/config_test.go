@@ -237,6 +237,8 @@ func TestMistakes(t *testing.T) {
 		"pulse over gap":        {actuator("delay = \"1s\"\npulse = \"60ms\"\nmin_gap = \"50ms\""), "at most actuator[0].min_gap (50ms)"},
 		"gap over period":       {"[trigger]\nperiod = \"100ms\"\n" + actuator("delay = \"1s\"\nmin_gap = \"101ms\""), "actuator[0].min_gap: \"101ms\" is not allowed; at most the 100ms from part to part"},
 		"frames over deadline":  {"[camera]\nrate = 10\n[recipe]\nframes = 3\n", "recipe.frames: 3 is not allowed; fewer: at camera.rate the last comes 200ms after the first"},
+		"debounce is deadline":  {"[trigger]\nkind = \"gpio\"\nline = 3\ndebounce = \"100ms\"\n[recipe]\ndeadline = \"100ms\"\n", "trigger.debounce: \"100ms\" is not allowed; below recipe.deadline (100ms)"},
+		"last frame, debounced": {"[trigger]\nkind = \"gpio\"\nline = 3\ndebounce = \"60ms\"\n[camera]\nrate = 10\n[recipe]\nframes = 2\n", "recipe.frames: 2 is not allowed"},
 		"picture over deadline": {"[trigger]\ncamera_delay = \"150ms\"\n", "trigger.camera_delay: the picture is taken 150ms after the trigger, but the verdict is due at recipe.deadline (150ms)"},
 		"camera over deadline":  {"[belt]\nspeed_mm_per_s = 100\ncamera_mm = 20\n", "belt.camera_mm: the picture is taken 200ms after the trigger"},
 		"every frame, no rate":  {"[camera]\nkind = \"v4l2\"\n[model]\npath = \"m\"\n[trigger]\nkind = \"free\"\n" + actuator("delay = \"1s\""), "camera.rate: is not given"},

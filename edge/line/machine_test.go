@@ -4,6 +4,7 @@ import (
 	"errors"
 	"image"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -658,5 +659,13 @@ func TestWakeIsNotLostToTheClock(t *testing.T) {
 	b.Set(t0 + 15*ms)
 	if w := b.Wake(); w > t0+15*ms {
 		t.Errorf("wakes %v after the trigger", w-t0)
+	}
+}
+
+// TestNewsAsLateAsTheDeadlineIsRefused: no part would be judged in time.
+func TestNewsAsLateAsTheDeadlineIsRefused(t *testing.T) {
+	c := Config{Device: "d", Boot: "b", Triggered: true, Deadline: 100 * time.Millisecond, TriggerNews: 100 * time.Millisecond}
+	if err := c.Check(); err == nil || !strings.Contains(err.Error(), "news of a trigger") {
+		t.Error(err)
 	}
 }
