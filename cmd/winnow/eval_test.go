@@ -133,7 +133,7 @@ func TestDrawnLineIsWrittenAsLabelledPictures(t *testing.T) {
 	if code, _, errs := winnow(t, "demo", "--write", dir, "--teach", "16"); code != 1 || !strings.Contains(errs, "not empty") {
 		t.Errorf("a folder that is in use: exit %d: %s", code, errs)
 	}
-	if code, _, errs := winnow(t, "demo", "--write", "x", "--product", "duck"); code != 1 || !strings.Contains(errs, "duck") {
+	if code, _, errs := winnow(t, "demo", "--write", "x", "--product", "duck"); code != 2 || !strings.Contains(errs, "duck") {
 		t.Errorf("an unknown product: exit %d: %s", code, errs)
 	}
 }
