@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"winnow/edge"
@@ -19,6 +20,9 @@ type keeper struct {
 	s       *Station
 	db      *store.Ledger
 	unclean bool // an earlier boot did not end by itself
+
+	excused atomic.Bool  // a reset has stood for old
+	old     []store.Page // of boots that did not end by themselves: open until a reset
 
 	mu      sync.Mutex
 	page    store.Page
@@ -40,27 +44,40 @@ func (s *Station) openLedger(ctx context.Context) error {
 	if why := db.Damaged(); why != "" {
 		s.log.Warn("the ledger was damaged and begins anew", "why", why)
 	}
-	return s.keeper.closeOld(ctx)
+	return s.keeper.findOld(ctx)
 }
 
 // oldPages is how far back a start looks for pages that were not closed.
 const oldPages = 1000
 
-// closeOld closes pages of boots that did not end by themselves.
-func (k *keeper) closeOld(ctx context.Context) error {
+// findOld finds pages of boots that did not end by themselves. They stay open
+// until a reset, so that a restart does not stand for one.
+func (k *keeper) findOld(ctx context.Context) error {
 	pages, err := k.db.Pages(ctx, oldPages)
 	if err != nil {
 		return err
 	}
 	for _, p := range pages {
-		if !p.Open {
-			continue
+		if p.Open {
+			k.old = append(k.old, p)
 		}
-		k.unclean = true
+	}
+	k.unclean = len(k.old) > 0
+	return nil
+}
+
+// excuse notes that somebody has cleared the belt and reset. It never blocks.
+func (k *keeper) excuse() { k.excused.Store(true) }
+
+// closeOld closes the pages that a reset has stood for.
+func (k *keeper) closeOld(ctx context.Context) error {
+	for k.excused.Load() && len(k.old) > 0 {
+		p := k.old[0]
 		p.Open = false
 		if err := k.db.Write(ctx, p); err != nil {
 			return err
 		}
+		k.old = k.old[1:]
 	}
 	return nil
 }
@@ -126,6 +143,9 @@ func (k *keeper) keep(ctx context.Context, open bool) error {
 			return err
 		}
 		k.written = k.page
+	}
+	if err := k.closeOld(ctx); err != nil {
+		return err
 	}
 	if err := k.keepChallenges(ctx); err != nil {
 		return err

@@ -328,18 +328,7 @@ func TestAPanicIsAFaultUntilReset(t *testing.T) {
 
 // TestAStationThatWasKilledWaitsForAReset: nobody knows what was on its belt.
 func TestAStationThatWasKilledWaitsForAReset(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.Mkdir(filepath.Join(dir, "records"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	db, err := store.OpenLedger(filepath.Join(dir, "records", "ledger.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	killed := store.Page{Recipe: "default", Boot: "before", Open: true, Counts: edge.Counts{Triggers: 1, Accept: 1}}
-	if err := errors.Join(db.Write(t.Context(), killed), db.Close()); err != nil {
-		t.Fatal(err)
-	}
+	dir := killedStation(t)
 	p := launchIn(t, dir, plantConfig, Model{Judge: judgeFunc(oddIsBad), Digest: "test"}, nil)
 	p.until("the start", p.running.Load)
 	p.parts(1)
@@ -354,6 +343,58 @@ func TestAStationThatWasKilledWaitsForAReset(t *testing.T) {
 	if unclean() {
 		t.Errorf("after the reset: %v", p.Problems())
 	}
+	if err := p.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if open := openPages(t, dir); len(open) > 0 {
+		t.Errorf("the next start would ask for a reset again: %+v", open)
+	}
+}
+
+// Who restarts a station has not cleared its belt.
+func TestAnotherRestartDoesNotStandForAReset(t *testing.T) {
+	dir := killedStation(t)
+	p := launchIn(t, dir, plantConfig, Model{Judge: judgeFunc(oddIsBad), Digest: "test"}, nil)
+	p.until("the start", p.running.Load)
+	if err := p.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if open := openPages(t, dir); len(open) != 1 || open[0].Boot != "before" {
+		t.Errorf("after a clean end without a reset: open pages %+v, want that of the boot that was killed", open)
+	}
+}
+
+// killedStation returns a folder whose station was killed with a part judged.
+func killedStation(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "records"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	db, err := store.OpenLedger(filepath.Join(dir, "records", "ledger.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	killed := store.Page{Recipe: "default", Boot: "before", Open: true, Counts: edge.Counts{Triggers: 1, Accept: 1}}
+	if err := errors.Join(db.Write(t.Context(), killed), db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// openPages returns the pages in dir that were not closed.
+func openPages(t *testing.T, dir string) []store.Page {
+	t.Helper()
+	db, err := store.OpenLedger(filepath.Join(dir, "records", "ledger.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	pages, err := db.Pages(t.Context(), oldPages)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(pages, func(p store.Page) bool { return !p.Open })
 }
 
 func TestTheConfirmationSensorCountsAndMissesParts(t *testing.T) {

@@ -32,6 +32,7 @@ func (s *Station) clearAlarms() {
 		s.health.Clear(code)
 	}
 	s.health.Clear("trigger-too-soon")
+	s.keeper.excuse()
 }
 
 // Problems returns what is unwell, the longest-standing first.
