@@ -13,7 +13,8 @@ import (
 
 // List returns the picture files that paths name, in the order of paths. A
 // folder stands for every file in it and below that ends like a picture, in
-// natural order (2.png before 10.png); hidden files are passed over. A file
+// natural order (2.png before 10.png); links to folders count as folders, each
+// folder once, and hidden files are passed over. A file
 // stands for itself, whatever it is called. A folder without pictures is an
 // error, as is anything that cannot be read.
 func List(paths ...string) ([]string, error) {
@@ -40,27 +41,58 @@ func List(paths ...string) ([]string, error) {
 }
 
 func listFolder(dir string) ([]string, error) {
-	var files []string
-	// The trailing separator makes a link to a folder count as the folder.
-	err := filepath.WalkDir(dir+string(filepath.Separator), func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case strings.HasPrefix(d.Name(), ".") && d.IsDir() && path != dir+string(filepath.Separator):
-			return fs.SkipDir
-		case !d.IsDir() && !strings.HasPrefix(d.Name(), ".") && edge.HasPictureName(path):
-			files = append(files, filepath.Clean(path))
-		}
-		return nil
-	})
-	if err != nil {
+	w := walk{seen: map[string]bool{}}
+	if err := w.folder(dir); err != nil {
 		return nil, fmt.Errorf("replay: %w", err)
 	}
+	files := w.files
 	if len(files) == 0 {
 		return nil, fmt.Errorf("replay: no pictures in %s: %s files are looked for, in folders below it too", dir, edge.PictureFormats)
 	}
 	slices.SortFunc(files, natural)
 	return files, nil
+}
+
+// walk gathers the pictures in and below folders.
+type walk struct {
+	files []string
+	seen  map[string]bool // folders, by where they really are
+}
+
+func (w *walk) folder(dir string) error {
+	real, err := filepath.EvalSymlinks(dir)
+	if err != nil || w.seen[real] {
+		return err
+	}
+	w.seen[real] = true
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := w.entry(filepath.Join(dir, e.Name()), e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *walk) entry(path string, e fs.DirEntry) error {
+	if strings.HasPrefix(e.Name(), ".") {
+		return nil
+	}
+	folder := e.IsDir()
+	if e.Type()&fs.ModeSymlink != 0 {
+		st, err := os.Stat(path)
+		folder = err == nil && st.IsDir()
+	}
+	if folder {
+		return w.folder(path)
+	}
+	if edge.HasPictureName(path) {
+		w.files = append(w.files, path)
+	}
+	return nil
 }
 
 // natural compares paths folder by folder, runs of digits by their value.

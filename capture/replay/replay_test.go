@@ -109,6 +109,19 @@ func TestListOfFilesKeepsItsOrder(t *testing.T) {
 	}
 }
 
+// A link to a folder is a folder, and one that leads back is no trap.
+func TestListFollowsLinksToFolders(t *testing.T) {
+	dir, other := tree(t), tree(t)
+	link := filepath.Join(dir, "a", "other")
+	if err := errors.Join(os.Symlink(other, link), os.Symlink(dir, filepath.Join(dir, "back"))); err != nil {
+		t.Fatal(err)
+	}
+	got, err := replay.List(dir)
+	if err != nil || len(got) != 10 || !slices.Contains(got, filepath.Join(link, "2.png")) {
+		t.Errorf("%v, %v; want the five pictures of either folder", got, err)
+	}
+}
+
 func TestWhatCannotBeOpened(t *testing.T) {
 	empty := t.TempDir()
 	for name, c := range map[string]struct {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -144,9 +145,21 @@ func runCertify(ctx context.Context, f certifyFlags, out, log io.Writer) error {
 	bar.finish()
 	table := []keptPromises{sumPromises("cross", cross), sumPromises("split", split)}
 	if f.json {
-		return writeJSON(out, table)
+		err = writeJSON(out, table)
+	} else {
+		err = printPromises(out, table)
 	}
-	return printPromises(out, table)
+	return errors.Join(err, broken(table))
+}
+
+// broken is an error where certificates were not as good as they said.
+func broken(table []keptPromises) error {
+	for _, k := range table {
+		if !k.Kept {
+			return fmt.Errorf("%s certificates did not keep their promise: %d of %d draws exceed their bound, %d may", k.Method, k.Exceeded, k.Trials, k.Allowed)
+		}
+	}
+	return nil
 }
 
 func printPromises(w io.Writer, table []keptPromises) error {

@@ -98,6 +98,18 @@ func TestCertificatesAreProvedByDraws(t *testing.T) {
 	}
 }
 
+// Who runs it in a script hears of a promise that is not kept.
+func TestABrokenPromiseFails(t *testing.T) {
+	kept := keptPromises{Method: "cross", Trials: 300, Kept: true}
+	if err := broken([]keptPromises{kept, kept}); err != nil {
+		t.Error(err)
+	}
+	lost := keptPromises{Method: "split", Trials: 300, Exceeded: 40, Allowed: 21}
+	if err := broken([]keptPromises{kept, lost}); err == nil || !strings.Contains(err.Error(), "split certificates did not keep their promise: 40 of 300 draws") {
+		t.Errorf("error %v", err)
+	}
+}
+
 // Of 100 fresh parts three above the threshold exceed a promise of 2.95 %, which they do in
 // 12 % of draws by chance alone.
 func TestChanceLiesInFewFreshParts(t *testing.T) {

@@ -100,6 +100,9 @@ func runDemo(ctx context.Context, f demoFlags, out, log io.Writer) error {
 	if f.data == "" && f.parts == 0 {
 		f.parts = 240
 	}
+	if err := engineIsThere(f.engine, ""); err != nil { // before the line is taught
+		return err
+	}
 	ex, err := openExhibit(f.data, f.product, f.drift, f.seed, f.teach, f.parts)
 	if err != nil {
 		return err

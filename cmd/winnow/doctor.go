@@ -44,7 +44,8 @@ func doctorCommand() *cobra.Command {
 		Use: "doctor", Short: "Say what this machine has: engines, processor, speed of a package",
 		Long: "Doctor says what this machine has. With --drill it breaks camera, scorer, disk, broker and output of a\n" +
 			"station in turn, on simulated lines where nothing moves, and measures how each output goes to its safe\n" +
-			"state. The times, outputs and rules are those of --config; 1 is the exit code if a reaction is missing.",
+			"state. The times, outputs and rules are those of --config; 1 is the exit code if a reaction is missing,\n" +
+			"or if no engine runs the package.",
 		Example: "  winnow doctor\n  winnow doctor --config station.toml\n  winnow doctor --model part.tflite\n  winnow doctor --drill --config station.toml",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -60,10 +61,17 @@ func doctorCommand() *cobra.Command {
 				return drillStation(c, labOptions{model: model, library: library, config: cfg}, asJSON)
 			}
 			r := examine(c.Context(), model, library)
+			print := printDoctor
 			if asJSON {
-				return writeJSON(c.OutOrStdout(), r)
+				print = func(w io.Writer, r *doctorReport) error { return writeJSON(w, r) }
 			}
-			return printDoctor(c.OutOrStdout(), r)
+			if err := print(c.OutOrStdout(), r); err != nil {
+				return err
+			}
+			if model != "" && len(r.MS) == 0 {
+				return fmt.Errorf("no engine of this machine runs %s", model)
+			}
+			return nil
 		},
 	}
 	c.Flags().StringVar(&station, "config", "", "configuration file of a station: its package is timed on every engine, or it is drilled")

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"winnow/capture/pixfmt"
+	"winnow/capture/replay"
 	"winnow/edge"
 	"winnow/infer"
 	"winnow/models"
@@ -78,19 +79,11 @@ func picturesOf(args []string) (paths []string, err error) {
 			paths = append(paths, arg) // a fault is told when it is read
 			continue
 		}
-		n := len(paths)
-		err := filepath.WalkDir(arg+string(filepath.Separator), func(path string, e fs.DirEntry, err error) error {
-			if err == nil && !e.IsDir() && edge.HasPictureName(path) {
-				paths = append(paths, path)
-			}
-			return err
-		})
+		in, err := replay.List(arg)
 		if err != nil {
 			return nil, err
 		}
-		if len(paths) == n {
-			return nil, fmt.Errorf("%s holds no pictures (%s)", arg, strings.Join(edge.PictureExtensions(), " "))
-		}
+		paths = append(paths, in...)
 	}
 	return paths, nil
 }

@@ -74,7 +74,7 @@ func TestScoreRefuses(t *testing.T) {
 		{[]string{a}, 2, "--model is needed"},
 		{[]string{"--model", model, "--threads", "-1", a}, 2, "--threads -1 is negative"},
 		{[]string{"--model", model, "--heatmap", "why.png", a, a}, 2, "--heatmap why/"},
-		{[]string{"--model", model, empty}, 1, "holds no pictures"},
+		{[]string{"--model", model, empty}, 1, "no pictures in"},
 		{[]string{"--model", model, filepath.Join(empty, "none.png")}, 1, "none.png does not exist"},
 		{[]string{"--model", model, filepath.Join(empty, "none.png"), a}, 1, "1 of 2 pictures could not be judged; the first: "},
 	} {

@@ -263,6 +263,7 @@ func TestMistakes(t *testing.T) {
 		"password, no user":   {"[mqtt]\npassword_env = \"E\"", "has no effect without mqtt.user"},
 		"CA without TLS":      {"[mqtt]\nbroker = \"mqtt://h\"\nca_file = \"f\"", "has no effect unless"},
 		"half a certificate":  {"[mqtt]\nbroker = \"mqtts://h\"\ncert_file = \"f\"", "give both or none"},
+		"half, in capitals":   {"[mqtt]\nbroker = \"MQTTS://h\"\ncert_file = \"f\"", "give both or none"},
 		"no folder":           {"[records]\ndir = \"\"", "records.dir: is missing"},
 		"no port":             {"[http]\nlisten = \"localhost\"", "http.listen"},
 		"wildcard in a level": {"[device]\nsite = \"+\"", "device.site"},

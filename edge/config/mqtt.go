@@ -46,7 +46,10 @@ func defaultMQTT() MQTT {
 func (m *MQTT) Embedded() bool { return m.Broker == "" }
 
 // TLS reports whether the connection to the broker is encrypted.
-func (m *MQTT) TLS() bool { return strings.HasPrefix(m.Broker, "mqtts:") }
+func (m *MQTT) TLS() bool {
+	scheme, _, _ := strings.Cut(m.Broker, ":")
+	return strings.EqualFold(scheme, "mqtts") // RFC 3986, section 3.1: case says nothing
+}
 
 func (m *MQTT) check(k *checker) {
 	m.checkBroker(k)

@@ -10,7 +10,8 @@ import (
 // LabelConditions gives ps, pictures of a data set in dir, the slices that the CSV
 // file path names. The file has a column path (or file), relative to dir, and a
 // column condition, or else its last column is taken. It returns that column's name.
-// A row about none of ps is passed over; a file that knows none of them is an error.
+// A row about none of ps is passed over; a file that knows none of them is an error,
+// as are two rows that put one picture into different slices.
 func LabelConditions(ps []Picture, dir, path string) (column string, err error) {
 	t, err := openTable(path, "path,condition")
 	if err != nil {
@@ -30,9 +31,9 @@ func LabelConditions(ps []Picture, dir, path string) (column string, err error) 
 	for i, p := range ps {
 		at[p.Path] = i
 	}
-	found := 0
+	found, first := 0, map[int]int{} // line of each picture's row
 	for {
-		rec, _, err := t.next()
+		rec, line, err := t.next()
 		if err == io.EOF {
 			break
 		}
@@ -40,7 +41,10 @@ func LabelConditions(ps []Picture, dir, path string) (column string, err error) 
 			return "", err
 		}
 		if i, ok := at[filepath.Join(dir, filepath.FromSlash(rec[from]))]; ok {
-			ps[i].Condition = rec[col]
+			if before, twice := first[i]; twice && ps[i].Condition != rec[col] {
+				return "", fmt.Errorf("%s:%d: %s is %q here and %q in line %d; give it one %s", path, line, rec[from], rec[col], ps[i].Condition, before, header[col])
+			}
+			ps[i].Condition, first[i] = rec[col], line
 			found++
 		}
 	}

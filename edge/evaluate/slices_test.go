@@ -177,7 +177,8 @@ func TestLabelConditions(t *testing.T) {
 		"path,lamp\nnone.png,1\n":    "such as test/",
 		"path,lamp\ntest/good/a.png": "c.csv:2: 1 columns",
 		"\xff\xfe":                   "path (or file)",
-		"":                           "first line",
+		"path,lamp\ntest/good/a.png,1\ntest/good/a.png,1\ntest/good/a.png,2": `c.csv:4: test/good/a.png is "2" here and "1" in line 3; give it one lamp`,
+		"": "first line",
 	} {
 		if _, err := LabelConditions(d.Test, dir, write(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error %v, want one with %q", text, err, want)
