@@ -25,6 +25,19 @@ func (r Rule) String() string {
 	return fmt.Sprintf("rule(%d)", uint8(r))
 }
 
+// Bound is what a part's false-reject rate is at most where that of a frame is at
+// most frame and a part has frames of them, alike as they may be: parts are rejected
+// for at least m of their frames, and Markov's inequality gives frames*frame/m.
+// m is 1 under Any, more than half of the frames under Majority, and 1 under Mean:
+// a mean above the threshold takes a frame above it.
+func (r Rule) Bound(frame float64, frames int) float64 {
+	m := 1
+	if r == Majority {
+		m = frames/2 + 1
+	}
+	return min(1, frame*float64(frames)/float64(m))
+}
+
 var ruleNames = [...]string{"any", "majority", "mean"}
 
 // ParseRule accepts the names that String gives.

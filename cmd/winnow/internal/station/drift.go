@@ -3,17 +3,22 @@ package station
 import (
 	"winnow/cmd/winnow/internal/watch"
 	"winnow/edge"
+	"winnow/edge/line"
 	"winnow/infer/drift"
 	"winnow/telemetry"
 )
 
-// certificate of the model in force, void where its tests say so.
+// certificate of the model in force, void where its tests say so. Models are
+// calibrated by the frame; what is promised here is of parts, with all their frames.
 func (s *Station) certificate() edge.Certificate {
 	m := s.model.Load()
-	if m.Watch == nil {
-		return m.Certificate
+	c := m.Certificate
+	if m.Watch != nil {
+		c = m.Watch.Certificate()
 	}
-	return m.Watch.Certificate()
+	rule, _ := line.ParseRule(string(s.cfg.Recipe.Rule)) // checked with the configuration
+	c.Bound = rule.Bound(c.Bound, s.cfg.Recipe.Frames)
+	return c
 }
 
 // tellDrift publishes what the tests have come to since seen, and returns what it
