@@ -31,6 +31,7 @@ type Machine struct {
 	lastFrame edge.Instant
 	early     []*edge.Frame // exposed before their trigger was heard of
 	latest    edge.Instant  // trigger of the latest part
+	group     group
 	limits    limiter
 	retiring  []retired
 
@@ -166,11 +167,11 @@ func (m *Machine) Frame(f *edge.Frame) {
 
 // owner finds the part that f shows, or nil.
 func (m *Machine) owner(f *edge.Frame) *slot {
-	if m.cond.has(holdPause) {
-		return nil
-	}
 	if !m.cfg.Triggered {
 		return m.freeRunOwner(f)
+	}
+	if m.cond.has(holdPause) {
+		return nil
 	}
 	for i := m.n - 1; i >= 0; i-- {
 		s := m.at(i)
@@ -256,16 +257,21 @@ func (m *Machine) passOver(i int) {
 }
 
 func (m *Machine) freeRunOwner(f *edge.Frame) *slot {
-	if m.n > 0 {
-		if s := m.at(m.n - 1); s.wants() {
-			return s
-		}
-	}
 	t := f.At
 	if t == 0 {
 		t = m.deps.Clock.Now()
 	}
-	return m.announce(t)
+	begins := m.group.next(f, t, &m.cfg)
+	switch s := m.group.part; {
+	case m.cond.has(holdPause):
+		m.group.part = nil
+	case begins:
+		m.passOver(m.n)
+		m.group.part = m.announce(t)
+	case s != nil && !s.wants():
+		return nil
+	}
+	return m.group.part
 }
 
 // attach gives f to s, which wants it.
@@ -407,6 +413,7 @@ func (m *Machine) Hung(now edge.Instant) bool {
 
 // SourceDown makes the line NOT_READY until the next frame.
 func (m *Machine) SourceDown(err error) {
+	m.group = group{}
 	m.cond.set(holdSource, fmt.Sprintf("camera: %v", err))
 	m.publish()
 }

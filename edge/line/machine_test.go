@@ -141,6 +141,56 @@ func TestFreeRunDecisions(t *testing.T) {
 	}
 }
 
+// Frames that run free belong together by their number: what is left of a part that is
+// settled, or of which a frame is lost, does not begin the next.
+func TestFreeFramesKeepToTheirPart(t *testing.T) {
+	b := newBench(t, Config{Frames: 3})
+	seq := uint64(0)
+	frame := func(flags edge.FrameFlags) {
+		b.Set(b.Now() + 10*ms)
+		f := b.frame(b.Now(), flags)
+		f.Seq = seq
+		seq++
+		b.Frame(f)
+	}
+	frame(0)
+	b.answer(edge.Reject)
+	frame(0)
+	frame(0)
+	if c := b.Counts(); c.Triggers != 1 || c.Reject != 1 {
+		t.Fatalf("one part of three frames, rejected for its first: %+v", c)
+	}
+	for range 3 {
+		frame(0)
+		b.answer(edge.Accept)
+	}
+	b.last(edge.Accept, "")
+	frame(0)
+	seq++
+	frame(edge.FrameLost)
+	b.last(edge.Reject, edge.ReasonBadFrame)
+	for range 3 {
+		frame(0)
+		b.answer(edge.Accept)
+	}
+	b.last(edge.Accept, "")
+	frame(0)
+	seq += 3 // the rest of that part and the first of the next
+	frame(edge.FrameLost)
+	frame(0)
+	if c := b.Counts(); c.Triggers != 6 || c.NoResult != 3 || c.Accept != 2 {
+		t.Errorf("%+v, want two parts accepted, and those that lost a frame without a result", c)
+	}
+	b.Set(b.Now() + 500*ms)
+	frame(0) // a burst that ended too soon does not shift the next
+	b.Set(b.Now() + 500*ms)
+	for range 3 {
+		frame(0)
+		b.answer(edge.Accept)
+	}
+	b.last(edge.Accept, "")
+}
+
 func TestFlaggedFrameIsNeverAccepted(t *testing.T) {
 	for flag := edge.FrameFlags(1); flag != 0; flag <<= 1 {
 		b := newBench(t, Config{})
