@@ -46,6 +46,7 @@ type Monitor struct {
 	meter  *Meter // nil without a reference
 	centre Sample // of the seeds: median
 	scale  Sample // and standard deviation
+	base   Sample // level that was settled with the alarms that are up; 0 without any
 	scores *exchange.Scores
 	tests  [measures]*exchange.Test
 	all    *exchange.Test // of unlike, accepted or not, against the line's own past
@@ -65,6 +66,8 @@ type Alarm struct {
 	Text   string `json:"text"`   // what has changed
 	Action string `json:"action"` // what a person does about it
 	Part   int    `json:"part"`   // at which it was noticed, counted from 1
+
+	strength float64 // when it was named
 }
 
 // State is what a Monitor has come to. Levels are how far each kind of drift has
@@ -98,9 +101,7 @@ func NewMonitor(ref *Reference, cal Calibration, o Options) *Monitor {
 	}
 	if ref != nil && len(ref.Seeds) > 1 {
 		m.meter = NewMeter(ref)
-		for k := range measures {
-			m.watch(k)
-		}
+		m.watch()
 		m.rest = make([]float32, cells)
 		tests += measures + 1
 	}
@@ -108,8 +109,22 @@ func NewMonitor(ref *Reference, cal Calibration, o Options) *Monitor {
 	return m
 }
 
-// watch starts the test of measure k, or starts it again.
-func (m *Monitor) watch(k int) {
+// watch starts the tests of measures, or starts them again: against taught parts, or
+// while alarms are up, which show in other measures too, against what the line has
+// come to.
+func (m *Monitor) watch() {
+	taught := len(m.state.Alarms) == 0
+	for k := range measures {
+		m.base[k] = 0
+		if !taught {
+			m.base[k] = m.level(k)
+		}
+		m.begin(k, taught)
+	}
+}
+
+// begin the test of measure k, with the taught parts before the live ones or without.
+func (m *Monitor) begin(k int, taught bool) {
 	seeds := m.meter.ref.Seeds
 	v := make([]float64, len(seeds))
 	mean, sum := 0.0, 0.0
@@ -124,6 +139,9 @@ func (m *Monitor) watch(k int) {
 	slices.Sort(v)
 	m.centre[k] = v[len(v)/2]
 	lots := m.lots + uint64(m.parts)<<8 + uint64(k)
+	if !taught {
+		v = nil
+	}
 	m.tests[k] = exchange.NewTest(v, 0, lots)
 	if k == unlike {
 		m.all = exchange.NewTest(nil, 0, lots+measures)
@@ -187,40 +205,54 @@ func (m *Monitor) conclude() (changed bool) {
 		}
 	}
 	if m.sign > 0 && m.parts >= m.sign+settleParts {
-		m.name()
+		changed = m.settle() || changed
 		m.sign = 0
-		changed = true
 	}
-	if m.parts%window == 0 && m.clear() {
+	if m.parts%window == 0 && m.sign == 0 && m.clear(settleParts+window) {
+		m.watch()
 		changed = true
 	}
 	return changed
 }
 
-// back is the level below which a measure is as it was taught.
+// settle says what the change was that sign noticed: alarms that are over, or others
+// that are up. It reports whether there were any.
+func (m *Monitor) settle() bool {
+	changed := len(m.state.Alarms) > 0 && m.clear(0)
+	if !changed {
+		changed = m.name()
+	}
+	if len(m.state.Alarms) > 0 || changed {
+		m.watch()
+	}
+	return changed
+}
+
+// back is the level below which a measure is as it was taught, if it has been more
+// than twice as far.
 const back = 1.0
 
-// clear takes alarms back whose measures are as taught again, and lets their tests
-// begin anew. The certificate stays void: it takes a recalibration to renew it.
-func (m *Monitor) clear() bool {
+// clear takes alarms back that have been up for so many parts and whose measures are as
+// taught again. The certificate stays void: it takes a recalibration to renew it.
+func (m *Monitor) clear(parts int) bool {
 	n := len(m.state.Alarms)
 	m.state.Alarms = slices.DeleteFunc(m.state.Alarms, func(a Alarm) bool {
-		if m.parts < a.Part+settleParts+window {
+		if m.parts < a.Part+parts {
 			return false
 		}
-		for k := range measures {
-			if kindOf[k] == a.Kind && math.Abs(m.level(k)) >= back {
-				return false
-			}
-		}
-		for k := range measures {
-			if kindOf[k] == a.Kind {
-				m.watch(k)
-			}
-		}
-		return true
+		return m.strength(a.Kind) < min(back, a.strength/2)
 	})
 	return len(m.state.Alarms) < n
+}
+
+// strength is the level of the measure of kind that lies furthest from taught parts.
+func (m *Monitor) strength(kind Kind) (most float64) {
+	for k := range measures {
+		if kindOf[k] == kind {
+			most = max(most, math.Abs(m.level(k)))
+		}
+	}
+	return most
 }
 
 // noticed reports whether any test has sounded that is not explained yet.
@@ -259,22 +291,26 @@ func (m *Monitor) level(k int) float64 {
 	return ((m.sorted[(n-1)/2]+m.sorted[n/2])/2 - m.centre[k]) / m.scale[k]
 }
 
-// name says which kinds have changed and raises their alarms.
-func (m *Monitor) name() {
+// name says which kinds have changed, raises their alarms, and says why the certificate
+// is void. It reports whether it has said anything new.
+func (m *Monitor) name() bool {
+	before := m.state.Void
 	kinds := m.suspects()
 	for _, k := range kinds {
-		a := Alarm{Kind: k, Part: m.sign}
+		a := Alarm{Kind: k, Part: m.sign, strength: m.strength(k)}
 		a.Text, a.Action = m.describe(k)
 		m.state.Alarms = append(m.state.Alarms, a)
 	}
 	switch {
 	case len(kinds) > 0:
 		m.state.Void = m.state.Alarms[len(m.state.Alarms)-len(kinds)].Text
+	case len(m.state.Alarms) > 0: // a change of what is named already
 	case m.scores.Rejects():
 		m.state.Void = "rejects come at another rate than before, and none of light, focus, pose and product says why"
 	default:
 		m.state.Void = "scores of good parts no longer lie as in calibration"
 	}
+	return len(kinds) > 0 || m.state.Void != before
 }
 
 // leak is how much of a change of light, in standard deviations, may show in what
@@ -282,8 +318,9 @@ func (m *Monitor) name() {
 // change of product shows many times more there than it does as light.
 const leak = 2.5
 
-// suspects are the kinds to name, the strongest first. Pose and focus come before
-// product, which can only be seen where both are right.
+// suspects are the kinds to name, the strongest first, by how far they have changed
+// since the alarms that are up were settled. Pose and focus come before product,
+// which can only be seen where both are right.
 func (m *Monitor) suspects() []Kind {
 	var level [Kinds]float64
 	var up [Kinds]bool
@@ -291,22 +328,20 @@ func (m *Monitor) suspects() []Kind {
 		return nil
 	}
 	for k := range measures {
-		z := math.Abs(m.level(k))
+		z := math.Abs(m.level(k) - m.base[k])
 		kind := kindOf[k]
 		up[kind] = up[kind] || z >= clearly || m.sounds(k)
 		level[kind] = max(level[kind], z)
 	}
+	blind := level[Pose] >= clearly || level[Focus] >= clearly
 	for _, a := range m.state.Alarms {
 		up[a.Kind] = false
-		if a.Kind == Pose || a.Kind == Focus {
-			up[Product] = false
-		}
+		blind = blind || a.Kind == Pose || a.Kind == Focus
 	}
-	blind := level[Pose] >= clearly || level[Focus] >= clearly
 	if blind {
-		up[Product] = false
+		up[Product], level[Product] = false, 0
 	}
-	if up[Light] && !blind {
+	if up[Light] && !blind && len(m.state.Alarms) == 0 {
 		up[Product] = m.otherwise() > leak*level[Light]
 		up[Light] = !up[Product]
 	}
@@ -322,10 +357,21 @@ func (m *Monitor) suspects() []Kind {
 		}
 		return 1
 	})
-	if len(kinds) > 1 && level[kinds[1]] < level[kinds[0]]/3 {
-		kinds = kinds[:1] // the rest is leakage
+	most := m.most(level)
+	for i, k := range kinds {
+		if i > 0 && level[k] < level[kinds[0]]/3 || level[k] < most/3 {
+			return kinds[:i] // the rest is leakage
+		}
 	}
 	return kinds
+}
+
+// most is the highest of the levels whose kinds have alarms that are up; 0 without any.
+func (m *Monitor) most(level [Kinds]float64) (most float64) {
+	for _, a := range m.state.Alarms {
+		most = max(most, level[a.Kind])
+	}
+	return most
 }
 
 // otherwise is how far, in standard deviations of one part, the mean of the parts
