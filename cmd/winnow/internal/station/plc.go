@@ -40,7 +40,10 @@ type lastPart struct {
 }
 
 func newPLC(s *Station, outs map[gpio.Signal]gpio.Switch) (*plc, error) {
-	h, err := gpio.NewHandshake(gpio.HandshakeConfig{Hold: s.cfg.Handshake.Hold.Std(), Acknowledge: s.cfg.Handshake.Acknowledge}, outs)
+	h, err := gpio.NewHandshake(gpio.HandshakeConfig{
+		Hold: s.cfg.Handshake.Hold.Std(), Acknowledge: s.cfg.Handshake.Acknowledge,
+		Queue: max(16, s.lineConfig().InFlight), // results behind one that is late come all at once
+	}, outs)
 	return &plc{s: s, hand: h}, err
 }
 

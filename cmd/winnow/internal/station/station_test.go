@@ -424,6 +424,26 @@ func TestAResultThatThePLCDoesNotTakeDropsReady(t *testing.T) {
 	p.until("the alarm says why", func() bool { return strings.Contains(p.line.Status().Reason, "has not taken a result") })
 }
 
+// A part that takes long holds back the results of those behind it: the PLC gets them one
+// after the other then, and has missed none.
+func TestResultsBehindASlowPartAreNotMissed(t *testing.T) {
+	passed := make(chan struct{})
+	p := start(t, "", func(f *edge.Frame, v *edge.Verdict) error {
+		<-passed
+		return oddIsBad(f, v)
+	})
+	for range 10 {
+		p.part()
+	}
+	close(passed)
+	p.until("ten results", func() bool { return p.pulses(lineValid) == 10 })
+	for _, h := range p.Problems() {
+		if h.Code == "plc-missed" {
+			t.Error(h.Text)
+		}
+	}
+}
+
 // Parts on the belt are acted on before a station ends: that is no hanging line, and
 // its watchdogs are sent away rather than left hungry.
 func TestTheWatchdogOutlastsTheLastParts(t *testing.T) {
