@@ -118,7 +118,7 @@ func (w *writer) node(i int) int {
 	case OpConv, OpDense, OpSpread:
 		return w.conv(name, i, in(0))
 	case OpDepthwise:
-		wt := w.weights(name, n.Weight, []int{1, n.Kernel, n.Kernel, n.Out.C}, 3)
+		wt := w.weights(name, n, in(0), []int{1, n.Kernel, n.Kernel, n.Out.C}, 3)
 		o := tflite.DepthwiseConv2D{StrideH: n.Stride, StrideW: n.Stride, Activation: activations[n.Act]}
 		return w.DepthwiseConv2D(name, in(0), wt, w.bias(name, n, in(0), wt), o, w.quant(i))
 	case OpUp:
@@ -155,7 +155,7 @@ func (w *writer) conv(name string, i, x int) int {
 			x = w.Reshape(name+"/flat", x, 1, 1, 1, inC)
 		}
 	}
-	wt := w.weights(name, n.Weight, []int{outC, k, k, inC}, 0)
+	wt := w.weights(name, n, x, []int{outC, k, k, inC}, 0)
 	o := tflite.Conv2D{StrideH: stride, StrideW: stride, Activation: activations[n.Act]}
 	out := w.Conv2D(name, x, wt, w.bias(name, n, x, wt), o, w.quant(i))
 	if n.Op == OpSpread {
@@ -164,10 +164,12 @@ func (w *writer) conv(name string, i, x int) int {
 	return out
 }
 
-// weights writes parameter p in TFLite's order, [Out,KH,KW,In] or [1,KH,KW,C],
-// with a symmetric scale for each output channel.
-func (w *writer) weights(name string, p int, shape []int, axis int) int {
-	v := w.net.Params[p].Init
+// weights writes those of n behind tensor x in TFLite's order, [Out,KH,KW,In] or
+// [1,KH,KW,C], with a symmetric scale for each output channel.
+func (w *writer) weights(name string, n *Node, x int, shape []int, axis int) int {
+	v := w.net.Params[n.Weight].Init
+	tx := w.Tensor(x)
+	in := tx.Scale()
 	channels := shape[axis]
 	rest := len(v) / channels
 	q, scales := make([]int8, len(v)), make([]float32, channels)
@@ -175,6 +177,10 @@ func (w *writer) weights(name string, p int, shape []int, axis int) int {
 		most := float32(1e-12)
 		for j := range rest {
 			most = max(most, v[j*channels+c], -v[j*channels+c])
+		}
+		if n.Bias >= 0 { // it has to stay within 30 bits of the sum's scale, also where all weights are cut
+			b := w.net.Params[n.Bias].Init
+			most = max(most, 127*float32(math.Abs(float64(b[c%len(b)])))/in/(1<<30))
 		}
 		scales[c] = most / 127
 		for j := range rest {

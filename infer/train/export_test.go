@@ -139,3 +139,49 @@ func TestFolding(t *testing.T) {
 		}
 	}
 }
+
+// An output channel whose weights are all cut still gives its bias, as it does in
+// floats, and so does one that has faded to next to nothing.
+func TestBiasOfCutChannel(t *testing.T) {
+	const cut, faded, bias = 3, 5, 1.5
+	for name, layer := range map[string]func(*Net, int) int{
+		"convolution": func(n *Net, x int) int { return n.Conv("layer", x, small.C, 3, 1, Linear) },
+		"depthwise":   func(n *Net, x int) int { return n.Depthwise("layer", x, 3, 1, Linear) },
+		"dense":       func(n *Net, x int) int { return n.Dense("layer", x, small.C, Linear) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := NewNet(1)
+			n.Output = layer(n, n.Input("in", small))
+			n.Code = n.Pool("code", n.Output)
+			node := &n.Nodes[n.Output]
+			w := n.Params[node.Weight].Init
+			for i := range w {
+				switch i % small.C {
+				case cut:
+					w[i] = 0
+				case faded:
+					w[i] *= 1e-13
+				}
+			}
+			n.Params[node.Bias].Init[cut], n.Params[node.Bias].Init[faded] = bias, -bias
+			b := tflite.NewBuilder("layer alone")
+			in := b.AddInput("in", []int{1, small.H, small.W, small.C}, fit.FeatureQuant)
+			ranges := []Range{featureRange, featureRange, featureRange}
+			_, out := n.Append(b, ranges, "", in)
+			s, err := sessionOf(native.New(), b, out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			copy(s.Input(0), waves(1, 1)[0])
+			if err := s.Run(); err != nil {
+				t.Fatal(err)
+			}
+			for c, want := range map[int]float64{cut: bias, faded: -bias} {
+				if got := featureStep * float64(int8(s.Output(0)[c])); got != want {
+					t.Errorf("channel %d gives %g, its bias is %g", c, got, want)
+				}
+			}
+		})
+	}
+}
