@@ -83,3 +83,29 @@ func TestFloatLevels(t *testing.T) {
 		t.Errorf("rounding changes %.3f of what three levels leave", a)
 	}
 }
+
+// A bound on singular values holds while weights are trained. Behind it lies
+// normalization, which is folded into the weights afterwards: what they are then
+// is not bounded again, neither in floats nor where ranges are measured.
+func TestBoundIsNotAppliedTwice(t *testing.T) {
+	r, d := tiny(t, ""), wavesData()
+	r.Regime.Spectral = 1
+	r.Validation.Every = r.Loop.Steps // one look: at what is kept
+	m := trained(t, r, d)
+	rounded, err := m.Differences(native.New(), d, d.Held)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, diffs := range map[string][][]byte{"in floats": floatDifferences(t, m, r, d), "in eight bits": rounded} {
+		left := 0.0
+		for _, diff := range diffs {
+			for _, b := range diff {
+				v := featureStep * float64(int8(b))
+				left += v * v / float64(len(diffs)*len(diff))
+			}
+		}
+		if want := m.Looks[0].Held; math.Abs(left-want) > 0.1*want {
+			t.Errorf("%s the network leaves %.3f of held-out parts, it left %.3f when it was trained", what, left, want)
+		}
+	}
+}

@@ -9,7 +9,7 @@ const normEpsilon = 1e-3
 // and batch normalizations multiplied into the weights before them: y =
 // gamma*(w·x - mean)/sqrt(variance + epsilon) + beta is one layer with a bias.
 func (n *Net) Folded(values [][]float32) *Net {
-	f := &Net{Code: n.Code, Output: n.Output, LogVariance: n.LogVariance, Centre: n.Centre, rng: n.rng, plain: true}
+	f := &Net{Code: n.Code, Output: n.Output, LogVariance: n.LogVariance, Centre: n.Centre, rng: n.rng, plain: true, folded: true}
 	f.Nodes = append([]Node(nil), n.Nodes...)
 	to := make([]int, len(n.Params)) // of each parameter in f, counted from 1
 	keep := func(i int) int {

@@ -103,7 +103,7 @@ func (m *tfMachine) used(l *lowering, i int, w output) output {
 		m.maskVars[i] = m.g.variable(p.Shape)
 		w = m.g.mul(w, m.maskVars[i].read)
 	}
-	if bound := m.p.recipe.Regime.Spectral; bound > 0 && m.p.ranges == nil {
+	if bound := m.p.recipe.Regime.Spectral; bound > 0 && !m.p.net.folded { // folded weights are bounded already, but for the gain of their normalization
 		w = m.bounded(l, p, w, bound)
 	}
 	if m.p.ranges != nil {

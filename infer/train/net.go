@@ -92,6 +92,7 @@ type Net struct {
 
 	rng      *rand.Rand
 	plain    bool // layers have batch normalization unless this is set
+	folded   bool // normalizations are in the weights
 	unbiased bool // encoder layers have no bias: a guard against collapse
 }
 
