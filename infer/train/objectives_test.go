@@ -59,7 +59,7 @@ func TestTermsFallWhereTheyAreAskedFor(t *testing.T) {
 	} {
 		t.Run(c.key, func(t *testing.T) {
 			run := func(weight string) float64 {
-				r := tiny(t, "family = \""+c.family+"\"\n[objectives]\nmse = 1.0\n"+c.key+" = "+weight)
+				r := tiny(t, "family = \""+c.family+"\"\n[augment]\nvariants = 1\n[objectives]\nmse = 1.0\n"+c.key+" = "+weight)
 				r.Regime.Noise = 0.1
 				m := trained(t, r, viewsData())
 				if n := len(m.Curve[0].Terms); n != 2 {
@@ -149,7 +149,8 @@ func TestAdversaryMovesTheNetwork(t *testing.T) {
 
 // A network that is asked to agree on views without having any is refused.
 func TestViewsAreNeeded(t *testing.T) {
-	r := tiny(t, "[objectives]\ncontrastive = 1.0")
+	r := tiny(t, "")
+	r.Objectives.Contrastive = 1
 	if _, err := Train(t.Context(), config(t), r, wavesData()); err == nil {
 		t.Error("a contrastive objective ran on parts of one view")
 	}

@@ -177,6 +177,7 @@ func (r *Recipe) limits() []limit {
 		{"network.code", float64(r.Network.Code), 1, 1024},
 		{"network.depth", float64(r.Network.Depth), 1, 4},
 		{"network.skip", float64(r.Network.Skip), 0, 256},
+		{"network.levels", float64(r.Network.Levels), 0, 8},
 		{"loop.steps", float64(r.Loop.Steps), 1, 1e6},
 		{"loop.batch", float64(r.Loop.Batch), 2, 256},
 		{"loop.rate", r.Loop.Rate, 1e-7, 1},
@@ -225,6 +226,23 @@ func (r *Recipe) check() error {
 		if !(v > 0 && v <= 10) {
 			return fmt.Errorf("recipe: regime.levels holds %g: each is above 0 and at most 10", v)
 		}
+	}
+	return r.agree()
+}
+
+// agree says which keys do not go together: what would be ignored, or would end
+// the run after minutes of work.
+func (r *Recipe) agree() error {
+	o, n := &r.Objectives, len(r.Regime.Levels)
+	switch {
+	case o.needViews() && r.Augment.Variants < 1:
+		return errors.New("recipe: objectives.contrastive and objectives.multi_view compare views of a part: set augment.variants to at least 1")
+	case o.KL > 0 && r.Family != "variational":
+		return fmt.Errorf("recipe: objectives.kl is for the code of family variational, %s has none: leave it out", r.Family)
+	case families()[r.Family].levels != nil && (n == 0 || n > 8):
+		return fmt.Errorf("recipe: regime.levels holds %d noise levels, %s needs 1 to 8", n, r.Family)
+	case r.Compress.Density < 1 && r.Compress.PruneSteps == 0:
+		return fmt.Errorf("recipe: compress.density = %g prunes nothing without steps to do it in: set compress.prune_steps, such as 160", r.Compress.Density)
 	}
 	return nil
 }
