@@ -255,7 +255,7 @@ func (j *trainJob) open(ctx context.Context) error {
 	}
 	sv := surveySizes(ds.Teach)
 	j.skipped = sv.skipped
-	if len(sv.usable) < 3*fit.MinParts {
+	if len(sv.usable) < leastToTrain {
 		return tooFewToTrain(len(sv.usable), sv.skipped)
 	}
 	if j.w, j.h, j.sizes, err = chooseInput(ctx, sv, teachFlags{input: j.f.input, threads: j.f.threads}, false, j.bar); err != nil {
@@ -265,8 +265,11 @@ func (j *trainJob) open(ctx context.Context) error {
 	return j.prepare(ctx)
 }
 
+// leastToTrain are the fewest good parts that are worth gradients.
+const leastToTrain = 3 * fit.MinParts
+
 func tooFewToTrain(n int, skipped []string) error {
-	err := fmt.Errorf("%d readable pictures of good parts are too few to train on: at least %d are needed; `winnow teach` learns from %d", n, 3*fit.MinParts, fit.MinParts)
+	err := fmt.Errorf("%d readable pictures of good parts are too few to train on: at least %d are needed; `winnow teach` learns from %d", n, leastToTrain, fit.MinParts)
 	if len(skipped) > 0 {
 		err = fmt.Errorf("%w; first fault: %s", err, skipped[0])
 	}

@@ -307,3 +307,43 @@ func TestTrainFindsDeadPixels(t *testing.T) {
 		t.Errorf("%+v: %v", s, err)
 	}
 }
+
+// Parts that cannot be divided are not too few: the error says what they make and
+// what to change.
+func TestTrainSaysWhatCannotBeDivided(t *testing.T) {
+	t.Parallel()
+	needTensorFlow(t)
+	dir, good := goodWashers(t)
+	recipe := quickRecipe(t, dir, "20")
+	text, err := os.ReadFile(recipe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	few := filepath.Join(dir, "few.toml")
+	names, err := os.ReadDir(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	split := filepath.Join(dir, "split.csv")
+	rows := "path,split,group\n"
+	for _, e := range names {
+		rows += "good/" + e.Name() + ",teach,one\n"
+	}
+	for path, b := range map[string][]byte{few: append(text, "held_out = 0.1\n"...), split: []byte(rows)} {
+		if err := os.WriteFile(path, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"--from", good, "--recipe", few}, "24 good parts would train and 3 are held out"},
+		{[]string{"--from", dir, "--split", split, "--recipe", recipe}, "the parts make 1 groups"},
+	} {
+		code, _, errs := winnow(t, append([]string{"train", "--input", "96x96", "--out", filepath.Join(dir, "x.tflite")}, c.args...)...)
+		if code != exitFailed || !strings.Contains(errs, c.says) || strings.Contains(errs, "too few") {
+			t.Errorf("exit code %d, want one that says %q: %s", code, c.says, errs)
+		}
+	}
+}

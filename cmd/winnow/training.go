@@ -185,11 +185,22 @@ func (j *trainJob) look(ctx context.Context) error {
 		j.bar.update("learning what features are usual", i+1, len(all))
 	}
 	if len(j.held) < fit.MinParts || len(j.parts) < fit.MinParts {
-		return tooFewToTrain(len(j.held)+len(j.parts), j.skipped)
+		return j.cannotDivide()
 	}
 	var err error
 	j.maps, err = newMapper(j)
 	return err
+}
+
+// cannotDivide says why too few parts are on one side.
+func (j *trainJob) cannotDivide() error {
+	if n := len(j.held) + len(j.parts); n < leastToTrain {
+		return tooFewToTrain(n, j.skipped)
+	}
+	return fmt.Errorf("%d good parts would train and %d are held out, at least %d of each are needed: "+
+		"the parts make %d groups (of the split file, copies joined), which stay whole, and validation.held_out = %g of the parts are held out; "+
+		"give more parts that differ, smaller groups, or another share",
+		len(j.parts), len(j.held), fit.MinParts, j.groups(), j.r.Validation.HeldOut)
 }
 
 func (j *trainJob) skip(path string, err error) {
