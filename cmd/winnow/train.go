@@ -212,11 +212,38 @@ func (f *trainFlags) check() error {
 	if err := checkInput(f.input); err != nil {
 		return err
 	}
-	if f.out == "" {
-		return nil
+	if f.out != "" {
+		if _, err := os.Stat(filepath.Dir(f.out)); err != nil { // before minutes of work
+			return err
+		}
 	}
-	_, err := os.Stat(filepath.Dir(f.out)) // before minutes of work
-	return err
+	return f.checkWritable()
+}
+
+// checkWritable tells before the work what could not be written after it.
+func (f *trainFlags) checkWritable() error {
+	flagOf := map[string]string{}
+	for _, o := range []struct{ flag, path string }{{"--out", f.out}, {"--html", f.html}, {"--contact-sheet", f.sheet}} {
+		if o.path == "" {
+			continue
+		}
+		if o.path == "-" {
+			return usagef("%s takes a file, not standard output", o.flag)
+		}
+		path := filepath.Clean(o.path)
+		if st, err := os.Stat(filepath.Dir(path)); err != nil || !st.IsDir() {
+			return fmt.Errorf("%s cannot be written: there is no folder %s", o.path, filepath.Dir(path))
+		}
+		st, err := os.Stat(path)
+		if err == nil && st.IsDir() {
+			return fmt.Errorf("%s %s is a folder: name a file in it", o.flag, o.path)
+		}
+		if other := flagOf[path]; other != "" && (err != nil || st.Mode().IsRegular()) {
+			return usagef("%s and %s both name %s", other, o.flag, o.path)
+		}
+		flagOf[path] = o.flag
+	}
+	return nil
 }
 
 // tensorThreads of TensorFlow: one where a run has to repeat to the bit.

@@ -347,3 +347,33 @@ func TestTrainSaysWhatCannotBeDivided(t *testing.T) {
 		}
 	}
 }
+
+// What could not be written after the training is told before it, and nothing is
+// left behind.
+func TestTrainTellsFirstWhatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	dir, good := goodWashers(t)
+	out, nowhere := filepath.Join(dir, "part.tflite"), filepath.Join(dir, "nowhere")
+	recipe := quickRecipe(t, dir, "20")
+	for _, c := range []struct {
+		code int
+		args []string
+		says string
+	}{
+		{exitFailed, []string{"--out", out, "--html", filepath.Join(nowhere, "r.html")}, "there is no folder " + nowhere},
+		{exitFailed, []string{"--out", out, "--contact-sheet", filepath.Join(nowhere, "s.png")}, "there is no folder " + nowhere},
+		{exitFailed, []string{"--out", good}, "--out " + good + " is a folder"},
+		{exitFailed, []string{"--out", out, "--html", good}, "--html " + good + " is a folder"},
+		{exitUsage, []string{"--out", out, "--html", out}, "--out and --html both name"},
+		{exitUsage, []string{"--out", out, "--html", "-"}, "--html takes a file"},
+	} {
+		code, _, errs := winnow(t, append([]string{"train", "--from", good, "--recipe", recipe, "--input", "96x96"}, c.args...)...)
+		if code != c.code || !strings.Contains(errs, c.says) {
+			t.Errorf("%q: exit code %d, want %d and %q: %s", c.args, code, c.code, c.says, errs)
+		}
+	}
+	left, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(left) != 2 { // the pictures and the recipe
+		t.Errorf("left behind: %q %v", left, err)
+	}
+}
