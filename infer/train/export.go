@@ -210,9 +210,12 @@ func (w *writer) bias(name string, n *Node, x, wt int) int {
 
 func (w *writer) constant(name string, n *Node) int {
 	v := w.net.Params[n.Weight].Init
-	most := 1e-6
+	most := 0.0
 	for _, x := range v {
 		most = max(most, math.Abs(float64(x)))
+	}
+	if most < leastWidth {
+		most = 1
 	}
 	q := make([]int8, len(v))
 	for i, x := range v {

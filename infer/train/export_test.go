@@ -185,3 +185,40 @@ func TestBiasOfCutChannel(t *testing.T) {
 		})
 	}
 }
+
+// A layer that has died, so that its values never leave zero, and a mean of nothing
+// are written on a grid that the kernels take: the package gives zeros there.
+func TestDeadLayerIsWritten(t *testing.T) {
+	n := NewNet(1)
+	n.plain = true
+	x := n.Input("in", small)
+	mu := n.Const("mean", small, make([]float32, small.Size()))
+	dead := n.Conv("dead", n.Sub("centered", x, mu), 16, 3, 1, Relu6)
+	for i := range n.Params[n.Nodes[dead].Bias].Init {
+		n.Params[n.Nodes[dead].Bias].Init[i] = -100
+	}
+	n.Code = n.Dense("code", dead, 4, Linear)
+	n.Output = n.Add("output", n.Spread("spread", n.Code, small, Linear), mu)
+	tensorLibrary(t)
+	floats, err := newMachine(plan{net: n, recipe: tiny(t, ""), threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer floats.state().close()
+	for name, parts := range map[string][][]byte{"parts that vary": waves(4, 1), "parts of nothing": {make([]byte, small.Size())}} {
+		ranges, err := floats.extremes(parts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := &Model{Members: []Member{{Net: n, Ranges: ranges}}}
+		d := &Data{In: small, Out: small}
+		diffs, err := m.Differences(native.New(), d, Views{Inputs: parts})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if !bytes.Equal(diffs[0], parts[0]) {
+			t.Errorf("%s: nothing is reconstructed, yet something is missing from the difference", name)
+		}
+	}
+}
