@@ -113,13 +113,18 @@ func prunedLine(seeds []*measured, set, what string) string {
 		float, scores = append(float, m.find("float").Scores), append(scores, r.Scores)
 		auroc += 100 * float64(r.Eval.ImageAUROC) / n
 		alone, held = alone+100*float64(r.Eval.Views.Reconstruction)/n, held+r.Held/n
-		dense += m.find("int8").PrunableMS / n
+		if whole := m.find("int8"); whole != nil { // 1 is among the densities
+			dense += whole.PrunableMS / n
+		}
 		prunable, network, part = prunable+r.PrunableMS/n, network+r.NetworkMS/n, part+r.PartMS/n
 	}
 	against, faster := "-", "-"
 	if what != "float" {
 		gain, low, high := paired(seeds[0], float, scores)
-		against, faster = fmt.Sprintf("%+.1f (%+.1f to %+.1f)", gain, low, high), fmt.Sprintf("%.1fx", dense/prunable)
+		against = fmt.Sprintf("%+.1f (%+.1f to %+.1f)", gain, low, high)
+		if dense > 0 {
+			faster = fmt.Sprintf("%.1fx", dense/prunable)
+		}
 	}
 	return fmt.Sprintf("| %s | %s | %.1f | %s | %.1f | %.3f | %s | %s | %s | %s | %s |", set, what, auroc, against, alone, held, ms(prunable), faster, ms(network), ms(part), seeds[0].Date)
 }
