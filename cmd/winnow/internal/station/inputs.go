@@ -150,7 +150,11 @@ func (m *modes) set(mode config.Mode) {
 func (m *modes) apply() {
 	m.s.outs.hold(m.holds())
 	inhibit := m.input || m.mode == config.ModeInhibit
-	if !m.s.line.Post(line.SetInhibit(inhibit)) || !m.s.line.Post(line.SetShadow(m.mode == config.ModeShadow)) {
+	first, second := line.Command(line.SetShadow(m.mode == config.ModeShadow)), line.Command(line.SetInhibit(inhibit))
+	if inhibit { // what holds comes before what lets go: the line is not READY in between
+		first, second = second, first
+	}
+	if !m.s.line.Post(first) || !m.s.line.Post(second) {
 		m.s.stop("overload", "the line does not take commands", "restart the station")
 	}
 }

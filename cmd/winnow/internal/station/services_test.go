@@ -19,6 +19,7 @@ import (
 	"winnow/edge"
 	"winnow/edge/health"
 	"winnow/edge/store"
+	"winnow/gpio"
 	"winnow/telemetry"
 	"winnow/telemetry/mqtt"
 )
@@ -182,6 +183,20 @@ func TestShadowNeverFiresAndDrawsItsCurve(t *testing.T) {
 	}
 	if b, err := os.ReadFile(filepath.Join(p.cfg.Records.Dir, "curve.json")); err != nil || !strings.Contains(string(b), `"n": 6`) {
 		t.Errorf("curve on disk: %v %s", err, b)
+	}
+}
+
+// Between two modes that hold the actuators there is no instant in which they are not.
+func TestFromInhibitToShadowTheLineIsNeverReady(t *testing.T) {
+	p := software(t, "", oddIsBad)
+	p.done("mode", withArgs("m0", `{"mode":"inhibit"}`))
+	ready := p.chip.Line(lineReady)
+	before := ready.Rises(gpio.High)
+	for i, mode := range []string{"shadow", "inhibit", "shadow"} {
+		p.done("mode", withArgs(fmt.Sprint("n", i), `{"mode":"`+mode+`"}`))
+	}
+	if n := ready.Rises(gpio.High) - before; n != 0 {
+		t.Errorf("READY rose %d times", n)
 	}
 }
 
