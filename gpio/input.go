@@ -132,6 +132,9 @@ func Watch(ctx context.Context, clock edge.Clock, pin Events, pull gpio.Pull, f 
 	return Follow(ctx, clock, pin, f, fn)
 }
 
+// Active is what Begin has read, or what was told last.
+func (f *Filter) Active() bool { return f.stable }
+
 // Begin is the first half of Watch: from its return on no edge is lost, also if
 // Follow comes later.
 func Begin(pin Events, pull gpio.Pull, f *Filter) error {

@@ -17,6 +17,7 @@ type input struct {
 	events gpio.Events
 	filter *gpio.Filter
 	tell   func(gpio.Change)
+	atOnce bool // what it says at the start holds before the line runs
 }
 
 // openInput requests a line as an input, so that wrong wiring shows at start.
@@ -32,13 +33,16 @@ func (s *Station) openInput(what, chip string, n int, f *gpio.Filter, tell func(
 	if err := pin.In(gpio.PullNoChange, gpio.BothEdges); err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
-	return &input{what, events, f, tell}, nil
+	return &input{what: what, events: events, filter: f, tell: tell}, nil
 }
 
 // begin forgets what the input saw so far; from here on no edge is lost.
 func (in *input) begin() error {
 	if err := gpio.Begin(in.events, gpio.PullNoChange, in.filter); err != nil {
 		return fmt.Errorf("%s: %w", in.what, err)
+	}
+	if in.atOnce && in.filter.Active() {
+		in.tell(gpio.Change{Active: true})
 	}
 	return nil
 }
@@ -61,6 +65,7 @@ func (s *Station) openInputLines() error {
 		if err != nil {
 			return err
 		}
+		in.atOnce = c.Name == config.InputInhibit // a hand may be in the machine
 		s.inputs = append(s.inputs, in)
 	}
 	if s.cfg.Input(config.InputConfirm) == nil {

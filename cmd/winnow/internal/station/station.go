@@ -242,11 +242,11 @@ func (s *Station) inspect(ctx context.Context) error {
 		return err
 	}
 	s.keeper.sayUnclean()
-	if s.triggers.gate != nil || s.source != nil && s.triggered && s.open == nil {
-		s.line.Post(line.SourceFound{}) // it waits for the first trigger
-	}
 	if err := s.beginInputs(); err != nil {
 		return err
+	}
+	if s.triggers.gate != nil || s.source != nil && s.triggered && s.open == nil {
+		s.line.Post(line.SourceFound{}) // it waits for the first trigger
 	}
 	s.helpers.begin(ctx)
 	for _, run := range []func(context.Context){s.outs.Run, s.pump.run, s.tellCounts, s.runPictures, s.watchControls, s.keeper.run, s.runHTTP, s.runModbus, dog.run} {

@@ -17,6 +17,7 @@ import (
 	"winnow/edge/clock"
 	"winnow/edge/config"
 	"winnow/edge/health"
+	"winnow/edge/line"
 	"winnow/edge/store"
 	"winnow/gpio"
 	"winnow/gpio/sim"
@@ -459,5 +460,41 @@ func TestTheWatchdogOutlastsTheLastParts(t *testing.T) {
 		if problem.Code == "watchdog" {
 			t.Errorf("a clean end: %s", problem.Text)
 		}
+	}
+}
+
+// A hand may be in the machine when the station starts: with the INHIBIT input active it is never READY.
+func TestAStationThatStartsInhibitedIsNeverReady(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "station.toml")
+	text := strings.Replace(plantConfig, `debounce = "0s"`, `debounce = "50ms"`, 1)
+	text += fmt.Sprintf("\n[mqtt]\nlisten = \"127.0.0.1:0\"\n[records]\ndir = %q\n", filepath.Join(filepath.Dir(path), "records"))
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := config.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clk, err := clock.NewSystem()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &plant{t: t, chip: sim.NewChip(clk), camera: &shots{clock: clk, asked: make(chan struct{}, 100)}}
+	p.chip.Line(lineInhibit).Drive(gpio.High)
+	p.Station, err = Open(Options{Config: cfg, Clock: clk, Log: slog.New(slog.NewTextHandler(logTo{t}, nil)), Version: "test", Chip: p.chip, Source: p.camera, Triggered: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- p.Run(ctx, Model{Judge: judgeFunc(oddIsBad), Digest: "test"}) }()
+	p.until("INHIBIT", func() bool { return p.running.Load() && p.line.Status().State == line.Inhibit })
+	if n := p.chip.Line(lineReady).Rises(gpio.High); n != 0 {
+		t.Errorf("READY rose %d times", n)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
