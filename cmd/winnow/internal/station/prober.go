@@ -29,6 +29,7 @@ type prober struct {
 	mu    sync.Mutex // the judge is used by one goroutine at a time
 	due   edge.Instant
 	shot  edge.Frame
+	fresh bool          // shot was not probed yet
 	took  time.Duration // by the latest judgement
 	found line.Detection
 }
@@ -72,7 +73,7 @@ func (p *prober) keep(f *edge.Frame) {
 	for y := range f.Height {
 		pix = append(pix, f.Row(y)...)
 	}
-	p.shot.Pix = pix
+	p.shot.Pix, p.fresh = pix, true
 }
 
 // idlePoll is how often a probe looks whether the line waits for parts, and
@@ -106,6 +107,10 @@ func (p *prober) run(ctx context.Context) {
 func (p *prober) probe(seed uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if !p.fresh { // it took the place of another one that waited
+		return
+	}
+	p.fresh = false
 	kind := inject.Blot
 	if seed%2 == 0 {
 		kind = inject.Scratch

@@ -1,0 +1,40 @@
+package station
+
+import (
+	"bytes"
+	"testing"
+
+	"winnow/edge"
+	"winnow/edge/clock"
+)
+
+// blots counts how often a black picture is drawn into between two looks at it.
+type blots struct{ seen [][]byte }
+
+func (b *blots) Judge(f *edge.Frame, v *edge.Verdict) error {
+	b.seen = append(b.seen, bytes.Clone(f.Pix))
+	v.Decision = edge.Accept
+	return nil
+}
+
+// A picture that is kept while an earlier one waits for the line to be idle takes its
+// place: it is probed with one defect, once, or what is proved is proved of two.
+func TestAPictureIsProbedOnce(t *testing.T) {
+	clk := clock.NewManual(1000, edge.WallTime{})
+	bare := new(blots)
+	p := &prober{
+		judge: bare, bare: bare, clock: clk, room: 1, taken: make(chan struct{}, 1),
+		fires: func(*edge.Verdict) bool { return true }, idle: func() bool { return true }, tell: func(bool, *edge.Verdict) {},
+	}
+	f := &edge.Frame{Pix: make([]byte, 64*64), Width: 64, Height: 64, Stride: 64}
+	for range 2 {
+		if err := p.Judge(f, new(edge.Verdict)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.probe(1)
+	p.probe(2)
+	if d := p.detection(); d.N != 1 || len(bare.seen) != 3 {
+		t.Errorf("%d probes of one picture", d.N)
+	}
+}
