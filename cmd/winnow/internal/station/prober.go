@@ -2,6 +2,7 @@ package station
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -24,6 +25,7 @@ type prober struct {
 	fires func(*edge.Verdict) bool
 	idle  func() bool
 	tell  func(caught bool, v *edge.Verdict)
+	broke func(why any) // the judge has panicked
 	taken chan struct{} // a copy waits
 
 	mu    sync.Mutex // the judge is used by one goroutine at a time
@@ -41,7 +43,7 @@ func newProber(s *Station, m Model) *prober {
 		judge: m.Judge, bare: m.Bare, clock: s.clock, every: every, room: s.cfg.Recipe.Deadline.Std(), due: s.clock.Now().Add(every),
 		fires: func(v *edge.Verdict) bool { return v.Fires(unsure) },
 		idle:  func() bool { return s.line.Open() == 0 },
-		tell:  s.probed, taken: make(chan struct{}, 1),
+		tell:  s.probed, broke: s.probeBroke, taken: make(chan struct{}, 1),
 	}
 }
 
@@ -107,6 +109,11 @@ func (p *prober) run(ctx context.Context) {
 func (p *prober) probe(seed uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer func() {
+		if why := recover(); why != nil { // it must not take the outputs down with it
+			p.broke(why)
+		}
+	}()
 	if !p.fresh { // it took the place of another one that waited
 		return
 	}
@@ -133,6 +140,11 @@ func (p *prober) detection() line.Detection {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.found
+}
+
+// probeBroke makes the line FAULT, as a judge that panics over a part does.
+func (s *Station) probeBroke(why any) {
+	s.line.Post(line.FailWith(fmt.Sprintf("the judge panicked over a drawn defect: %v; load the model again or another one, then reset", why)))
 }
 
 // probed says what became of a defect that was drawn in.

@@ -6,6 +6,7 @@ import (
 
 	"winnow/edge"
 	"winnow/edge/clock"
+	"winnow/edge/line"
 )
 
 // blots counts how often a black picture is drawn into between two looks at it.
@@ -36,5 +37,28 @@ func TestAPictureIsProbedOnce(t *testing.T) {
 	p.probe(2)
 	if d := p.detection(); d.N != 1 || len(bare.seen) != 3 {
 		t.Errorf("%d probes of one picture", d.N)
+	}
+}
+
+// A judge that panics over a drawn defect is a fault of the line, as one that panics
+// over a part is: it does not end the program, and the pulses that wait with it.
+func TestAPanicOverADrawnDefectIsAFault(t *testing.T) {
+	p := software(t, "[challenge]\ninjected_every = \"1s\"\n", func(f *edge.Frame, v *edge.Verdict) error {
+		for _, b := range f.Pix { // frames are black: only a defect is not
+			if b > 40 {
+				panic("broken")
+			}
+		}
+		v.Decision, v.Score = edge.Accept, edge.Score{Fused: 0.5, Threshold: 1}
+		return nil
+	})
+	p.until("FAULT", func() bool {
+		if p.line.Status().State != line.Fault {
+			p.trigger(1)
+		}
+		return p.line.Status().State == line.Fault
+	})
+	if d := p.Challenge().Injected; d.N != 0 {
+		t.Errorf("%+v", d)
 	}
 }
