@@ -150,6 +150,18 @@ func (s *Station) change(ctx context.Context, name, path string) error {
 	return nil
 }
 
+// awaitChange locks swapping once the line has ended: a change that is under way fails,
+// and is undone. It beats meanwhile, for as long as a change may take.
+func (s *Station) awaitChange(beat func()) {
+	end := s.clock.Now().Add(changeTime)
+	for !s.swapping.TryLock() {
+		if end.After(s.clock.Now()) {
+			beat()
+		}
+		_ = s.clock.SleepUntil(s.helpers.ctx, s.clock.Now().Add(5*time.Millisecond))
+	}
+}
+
 // settle waits until the parts under the camera have their verdicts, so that the
 // ledger's page is theirs; not for long, if parts keep coming.
 func (s *Station) settle(ctx context.Context) {

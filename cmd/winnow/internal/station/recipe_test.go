@@ -294,3 +294,31 @@ func TestRecalibratedPackageIsPutInForce(t *testing.T) {
 		t.Errorf("left behind: %q", left)
 	}
 }
+
+// A package that loads while the station is stopped is waited for, with the watchdog fed.
+func TestTheWatchdogOutlastsAChangeOfRecipe(t *testing.T) {
+	dir, text := workshop(t)
+	sh := newShelf()
+	sh.loading = make(chan struct{})
+	p := launchPageIn(t, dir, text+"[watchdog]\npatience = \"2s\"\n", sh.good.model(), sh.load)
+	p.until("READY", func() bool { return bool(p.chip.Line(lineReady).Read()) })
+	changed := make(chan int, 1)
+	go func() { code, _ := p.post("recipe", p.token, withArgs("r1", `{"name":"gear"}`)); changed <- code }()
+	p.until("the package loads", func() bool { return strings.Contains(p.line.Status().Reason, "being changed to gear") })
+	stopped := make(chan error, 1)
+	go func() { stopped <- p.stop() }()
+	p.until("the line has ended", func() bool { return !p.running.Load() })
+	time.Sleep(1500 * time.Millisecond) // longer than the line may be silent
+	close(sh.loading)
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+	if code := <-changed; code == 200 {
+		t.Error("a recipe was changed on a line that has ended")
+	}
+	for _, problem := range p.Problems() {
+		if problem.Code == "watchdog" {
+			t.Errorf("a clean end: %s", problem.Text)
+		}
+	}
+}

@@ -263,7 +263,7 @@ func (s *Station) inspect(ctx context.Context) error {
 	dog.started()
 	err = s.line.Run(ctx)
 	s.running.Store(false)
-	s.swapping.Lock() // a change that is under way fails, and is undone
+	s.awaitChange(dog.beat)
 	defer s.swapping.Unlock()
 	s.outs.drain(s.helpers.ctx, dog.beat)
 	blind()
