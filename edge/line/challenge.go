@@ -98,7 +98,7 @@ func (c *Challenges) Hold() string {
 	case c.lastFailed:
 		return "a known-bad part was not rejected; check lamp, focus and model, then repeat the challenge"
 	case late > c.cfg.Grace:
-		return fmt.Sprintf("the challenge is overdue by %v; send %d known-bad parts", late.Round(time.Second), c.cfg.Parts)
+		return fmt.Sprintf("the challenge is overdue; send %d known-bad parts", c.cfg.Parts) // the same each time: a new reason is told anew
 	}
 	return ""
 }

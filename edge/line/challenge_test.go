@@ -24,6 +24,10 @@ func TestChallengeTimetable(t *testing.T) {
 	if ch.Hold() == "" {
 		t.Error("READY stays although no challenge was made")
 	}
+	why := ch.Hold()
+	if c.Advance(time.Second); ch.Hold() != why {
+		t.Errorf("nothing has changed, but alarm and state are told anew: %q, then %q", why, ch.Hold())
+	}
 	const ever = edge.Instant(1 << 62)
 	caught := &edge.Verdict{Trigger: ever, Decision: edge.Reject, Reason: edge.ReasonScore}
 	late := &edge.Verdict{Trigger: ever, Decision: edge.Reject, Reason: edge.ReasonLate}
