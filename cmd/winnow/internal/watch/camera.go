@@ -10,7 +10,7 @@ import (
 
 const (
 	toLook   = 8  // of the latest 16 parts were not accepted: the camera is looked at
-	lookedAt = 20 // frames that it is looked at in: a recalibration of 30 parts has them, though some be passed over
+	lookedAt = 20 // frames that it is looked at in: a recalibration waits for them
 )
 
 // camera looks for pixels and lines that have died since the package was taught, which
@@ -59,6 +59,9 @@ func (c *camera) look() (begun bool) {
 	c.looking, c.learner = lookedAt, infer.SensorLearner{}
 	return true
 }
+
+// looked reports whether nothing is left of what look began. It is called where see is.
+func (c *camera) looked() bool { return !c.busy.Load() && c.looking == 0 }
 
 func (c *camera) study() {
 	defer c.busy.Store(false)

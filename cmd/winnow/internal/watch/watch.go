@@ -34,6 +34,7 @@ type collection struct {
 	*recalibrate.Collector
 	need   int
 	looked bool // the camera is being looked at
+	seen   bool // it has been
 	done   func(*recalibrate.Collector)
 }
 
@@ -41,7 +42,7 @@ type collection struct {
 // and hands them to done, which must not block: that they are good is the word of
 // who asks. Of a part with several frames the first is taken. Another Collect begins
 // anew. Any goroutine may call it. The camera is
-// looked at meanwhile.
+// looked at meanwhile: done may wait for a few parts more than n, which are not taken.
 func (w *Watch) Collect(n int, done func(*recalibrate.Collector)) error {
 	c, err := recalibrate.New(w.judge)
 	if err != nil {
@@ -51,14 +52,19 @@ func (w *Watch) Collect(n int, done func(*recalibrate.Collector)) error {
 	return nil
 }
 
-// take gives the part that was just judged to the collection there is.
+// take gives the part that was just judged to the collection there is, and hands that
+// over once it is complete and the camera has been looked at.
 func (w *Watch) take(c *collection, fused float64) {
-	if c.Take(fused, c.Len()) == nil && c.Len() >= c.need && w.collect.CompareAndSwap(c, nil) {
-		if w.shown != nil {
-			c.Dead(w.shown.String())
-		}
-		c.done(c.Collector)
+	if c.Len() < c.need && c.Take(fused, c.Len()) != nil {
+		return
 	}
+	if c.Len() < c.need || !c.seen || !w.collect.CompareAndSwap(c, nil) {
+		return
+	}
+	if w.shown != nil {
+		c.Dead(w.shown.String())
+	}
+	c.done(c.Collector)
 }
 
 // Options of a Watch. The zero value watches scores and drift and records nothing.
@@ -154,8 +160,12 @@ func (w *Watch) another(id edge.EventID) bool {
 
 // watchCamera shows the frame that was just judged to whoever looks for what is dead.
 func (w *Watch) watchCamera(f *edge.Frame, accepted bool) {
-	if c := w.collect.Load(); c != nil && !c.looked {
-		c.looked = w.camera.look()
+	if c := w.collect.Load(); c != nil {
+		if !c.looked {
+			c.looked = w.camera.look()
+		} else if !c.seen {
+			c.seen = w.camera.looked()
+		}
 	}
 	w.camera.see(f, accepted)
 	if dead := w.camera.dead.Load(); dead != w.shown {
