@@ -92,14 +92,13 @@ func (s *Station) cmdFire(_ context.Context, raw json.RawMessage) error {
 	if err := arguments(raw, &args); err != nil {
 		return err
 	}
-	hold := time.Duration(args.Hold) * time.Millisecond
-	if hold <= 0 || hold > maxManual {
+	if args.Hold <= 0 || int64(args.Hold) > maxManual.Milliseconds() {
 		return refused(fmt.Sprintf(`args: "hold_ms" is 1 to %d; repeat the command to hold on`, maxManual.Milliseconds()))
 	}
 	if err := s.modes.mayFire(); err != nil {
 		return err
 	}
-	err := s.outs.fire(args.Actuator, hold)
+	err := s.outs.fire(args.Actuator, time.Duration(args.Hold)*time.Millisecond)
 	if errors.Is(err, errNoActuator) {
 		return refused(err.Error())
 	}

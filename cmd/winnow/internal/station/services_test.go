@@ -209,6 +209,7 @@ func TestActuatorsAreFiredByHandWhileInhibitedOnly(t *testing.T) {
 		{`{"actuator":"other","hold_ms":40}`, "no actuator"},
 		{`{"actuator":"reject","hold_ms":60000}`, "hold_ms"},
 		{`{"actuator":"reject"}`, "hold_ms"},
+		{`{"actuator":"reject","hold_ms":18446744073710}`, "hold_ms"},
 	} {
 		if _, a := p.post("fire", p.token, withArgs("f"+c.args[14:16]+fmt.Sprint(len(c.args)), c.args)); a.Result != telemetry.ResultRefused || !strings.Contains(a.Reason, c.reason) {
 			t.Errorf("%s: %+v", c.args, a)
