@@ -60,7 +60,8 @@ func (s *Station) watch(ctx context.Context, in *input) {
 // openInputLines opens the lines that the configuration has from the plant.
 func (s *Station) openInputLines() error {
 	for _, c := range s.cfg.Inputs {
-		f := &gpio.Filter{Debounce: c.Debounce.Std(), ActiveLow: c.ActiveLow, Initial: true}
+		// A reset is somebody's act: one from before the start knows nothing of what was found since.
+		f := &gpio.Filter{Debounce: c.Debounce.Std(), ActiveLow: c.ActiveLow, Initial: c.Name != config.InputReset}
 		in, err := s.openInput("input "+string(c.Name), c.Chip, c.Line, f, s.meaning(c.Name))
 		if err != nil {
 			return err

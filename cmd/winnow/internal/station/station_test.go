@@ -135,6 +135,12 @@ func launch(t *testing.T, text string, judge judgeFunc) *plant {
 // launchIn runs a station whose records are in dir.
 func launchIn(t *testing.T, dir, text string, model Model, load Loader) *plant {
 	t.Helper()
+	return launchOn(t, dir, text, model, load, func(*sim.Chip) {})
+}
+
+// launchOn prepares the lines before the station opens them.
+func launchOn(t *testing.T, dir, text string, model Model, load Loader, prepare func(*sim.Chip)) *plant {
+	t.Helper()
 	t.Parallel()
 	path := filepath.Join(dir, "station.toml")
 	text += fmt.Sprintf("\n[mqtt]\nlisten = \"127.0.0.1:0\"\n[records]\ndir = %q\nkeep_rejects = 0\n", filepath.Join(dir, "records"))
@@ -150,6 +156,7 @@ func launchIn(t *testing.T, dir, text string, model Model, load Loader) *plant {
 		t.Fatal(err)
 	}
 	p := &plant{t: t, chip: sim.NewChip(clk), camera: &shots{clock: clk, asked: make(chan struct{}, 100)}}
+	prepare(p.chip)
 	p.Station, err = Open(Options{
 		Config: cfg, Clock: clk, Log: slog.New(slog.NewTextHandler(logTo{t}, nil)), Version: "test",
 		Chip: p.chip, Source: p.camera, Triggered: true, Load: load,
@@ -465,36 +472,25 @@ func TestTheWatchdogOutlastsTheLastParts(t *testing.T) {
 
 // A hand may be in the machine when the station starts: with the INHIBIT input active it is never READY.
 func TestAStationThatStartsInhibitedIsNeverReady(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "station.toml")
 	text := strings.Replace(plantConfig, `debounce = "0s"`, `debounce = "50ms"`, 1)
-	text += fmt.Sprintf("\n[mqtt]\nlisten = \"127.0.0.1:0\"\n[records]\ndir = %q\n", filepath.Join(filepath.Dir(path), "records"))
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cfg, err := config.Load(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	clk, err := clock.NewSystem()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &plant{t: t, chip: sim.NewChip(clk), camera: &shots{clock: clk, asked: make(chan struct{}, 100)}}
-	p.chip.Line(lineInhibit).Drive(gpio.High)
-	p.Station, err = Open(Options{Config: cfg, Clock: clk, Log: slog.New(slog.NewTextHandler(logTo{t}, nil)), Version: "test", Chip: p.chip, Source: p.camera, Triggered: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- p.Run(ctx, Model{Judge: judgeFunc(oddIsBad), Digest: "test"}) }()
+	p := launchOn(t, t.TempDir(), text, Model{Judge: judgeFunc(oddIsBad), Digest: "test"}, nil, func(c *sim.Chip) { c.Line(lineInhibit).Drive(gpio.High) })
 	p.until("INHIBIT", func() bool { return p.running.Load() && p.line.Status().State == line.Inhibit })
 	if n := p.chip.Line(lineReady).Rises(gpio.High); n != 0 {
 		t.Errorf("READY rose %d times", n)
 	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Error(err)
+}
+
+// A RESET that is active since before the start is nobody who has looked at the belt since.
+func TestAResetFromBeforeTheStartLiftsNothing(t *testing.T) {
+	dir := killedStation(t)
+	text := plantConfig + "[[input]]\nname = \"reset\"\nline = 7\ndebounce = \"0s\"\n"
+	p := launchOn(t, dir, text, Model{Judge: judgeFunc(oddIsBad), Digest: "test"}, nil, func(c *sim.Chip) { c.Line(7).Drive(gpio.High) })
+	p.until("the start", p.running.Load)
+	p.parts(1)
+	if ready := p.chip.Line(lineReady); ready.Rises(gpio.High) != 0 {
+		t.Errorf("READY rose %d times", ready.Rises(gpio.High))
 	}
+	p.chip.Line(7).Drive(gpio.Low)
+	p.chip.Line(7).Drive(gpio.High)
+	p.until("READY", func() bool { return bool(p.chip.Line(lineReady).Read()) })
 }
