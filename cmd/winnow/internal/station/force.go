@@ -54,7 +54,7 @@ func (s *Station) newForce(m Model) *force {
 	return f
 }
 
-// begin probes until end, or until ctx ends.
+// begin probes until its model is given back, or until ctx ends.
 func (f *force) begin(ctx context.Context) {
 	if f.prober == nil {
 		return
@@ -63,10 +63,13 @@ func (f *force) begin(ctx context.Context) {
 	f.wg.Go(func() { f.prober.run(ctx) })
 }
 
-// end gives the model back, once nobody judges with it any more.
-func (f *force) end() error {
-	f.stop()
-	f.wg.Wait()
+// end gives f's model back, once nobody judges with it any more.
+func (s *Station) end(f *force) error {
+	if f.prober != nil {
+		if err := s.awaitProbe(f); err != nil {
+			return err
+		}
+	}
 	if !f.loaded || f.Close == nil {
 		return nil
 	}
@@ -74,6 +77,28 @@ func (f *force) end() error {
 		return fmt.Errorf("model %s: %w", f.Digest, err)
 	}
 	return nil
+}
+
+// awaitProbe ends probes, and waits for one as long as the line does for its judge: a
+// model that hangs cannot be given back.
+func (s *Station) awaitProbe(f *force) error {
+	f.stop()
+	idle := make(chan struct{})
+	go func() { f.wg.Wait(); close(idle) }() // stays only where the judge hangs
+	patience, cancel := context.WithCancel(context.WithoutCancel(s.helpers.ctx))
+	over := make(chan error, 1)
+	var waiter sync.WaitGroup
+	waiter.Go(func() {
+		over <- s.clock.SleepUntil(patience, s.clock.Now().Add(line.HangLimit(s.cfg.Recipe.Deadline.Std())))
+	})
+	defer waiter.Wait()
+	defer cancel()
+	select {
+	case <-idle:
+		return nil
+	case <-over:
+		return fmt.Errorf("model %s: %w", f.Digest, line.ErrJudgeHangs)
+	}
 }
 
 // proved is what known-bad parts prove something of.

@@ -2,6 +2,9 @@ package station
 
 import (
 	"bytes"
+	"errors"
+	"slices"
+	"strings"
 	"testing"
 
 	"winnow/edge"
@@ -60,5 +63,38 @@ func TestAPanicOverADrawnDefectIsAFault(t *testing.T) {
 	})
 	if d := p.Challenge().Injected; d.N != 0 {
 		t.Errorf("%+v", d)
+	}
+}
+
+// A judge that hangs over a drawn defect keeps the station from its end no longer than one
+// that hangs over a part.
+func TestAStationEndsThoughADrawnDefectIsStillJudged(t *testing.T) {
+	hangs, release := make(chan struct{}), make(chan struct{})
+	p := launchPage(t, strings.Replace(plantConfig, "1900ms", "500ms", 1)+"[challenge]\ninjected_every = \"1s\"\n", func(f *edge.Frame, v *edge.Verdict) error {
+		if slices.Max(f.Pix) > 40 { // frames are black: only a defect is not
+			close(hangs)
+			<-release
+		}
+		v.Decision, v.Score = edge.Accept, edge.Score{Fused: 0.5, Threshold: 1}
+		return nil
+	})
+	t.Cleanup(func() { close(release) })
+	p.until("READY", func() bool { return bool(p.chip.Line(lineReady).Read()) })
+	p.until("a probe", func() bool {
+		select {
+		case <-hangs:
+			return true
+		default:
+			p.trigger(1)
+			return false
+		}
+	})
+	stopped := make(chan error, 1)
+	stop := p.stop
+	p.stop = func() error { return nil }
+	go func() { stopped <- stop() }()
+	p.until("the end", func() bool { return len(stopped) == 1 })
+	if err := <-stopped; !errors.Is(err, line.ErrJudgeHangs) {
+		t.Error(err)
 	}
 }

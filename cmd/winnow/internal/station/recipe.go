@@ -145,7 +145,7 @@ func (s *Station) change(ctx context.Context, name, path string) error {
 		}
 	}
 	if err != nil {
-		return errors.Join(err, f.end())
+		return errors.Join(err, s.end(f))
 	}
 	return nil
 }
@@ -183,7 +183,7 @@ func (s *Station) swap(ctx context.Context, f *force) error {
 	s.model.Store(f)
 	err := s.line.Send(ctx, line.Swap{Judge: f.judge, Model: f.Digest, Recipe: f.Recipe, Retired: func(line.Judge) {
 		s.helpers.run(func(context.Context) {
-			if err := old.end(); err != nil {
+			if err := s.end(old); err != nil {
 				s.log.Error("the model before was not given back", "err", err)
 			}
 		})

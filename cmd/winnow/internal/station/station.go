@@ -270,7 +270,7 @@ func (s *Station) inspect(ctx context.Context) error {
 	eyes.Wait()
 	s.helpers.end()
 	if !errors.Is(err, line.ErrJudgeHangs) { // else it still judges
-		err = errors.Join(err, s.model.Load().end())
+		err = errors.Join(err, s.end(s.model.Load()))
 	}
 	s.teller.Counts(s.line.Counts())
 	s.sayGoodbye(ctx)
