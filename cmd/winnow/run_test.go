@@ -187,8 +187,10 @@ dir = %q
 	// Another recipe: a package that is broken, then one that is good.
 	command("recipe", "r2", `{"name":"washer"}`)
 	await(t, ctx, lines, base+`/cmd/recipe/ack|"refused"`, base+`/state|changed to washer`)
+	command("recalibrate", "r4", `{"parts":2000}`)
+	await(t, ctx, lines, base+`/cmd/recalibrate/ack|"done"`)
 	command("recipe", "r3", `{"name":"gear"}`)
-	await(t, ctx, lines, base+`/cmd/recipe/ack|"done"`, base+`/state|"recipe":"gear"`, base+"/status|online", base+`/part|"recipe":"gear"`)
+	await(t, ctx, lines, base+`/cmd/recipe/ack|"done"`, base+`/state|"recipe":"gear"`, base+"/status|online", base+`/part|"recipe":"gear"`, base+"/alarm/recalibration|of 2000 parts")
 	command("recipe", "r3", `{"name":"gear"}`)
 	await(t, ctx, lines, base+`/cmd/recipe/ack|used before`)
 	if err := station.Process.Kill(); err != nil {

@@ -41,7 +41,9 @@ func New(j *infer.Judge) (*Collector, error) {
 		if err != nil {
 			return nil, err
 		}
-		c.reference, c.meter = r, drift.NewMeter(r)
+		if m := c.old.Manifest.Preprocess; r.Width == m.Width && r.Height == m.Height { // else nobody measures against it
+			c.reference, c.meter = r, drift.NewMeter(r)
+		}
 	}
 	return c, nil
 }

@@ -43,20 +43,41 @@ func (s *Station) cmdRecalibrate(_ context.Context, raw json.RawMessage) error {
 		select {
 		case s.collected <- c:
 		default:
+			s.notRecalibrated("the disk has not taken the recalibration before this one yet")
 		}
 	})
 }
 
-// finishRecalibration writes the package of parts that were collected, if they were.
-func (s *Station) finishRecalibration() {
-	select {
-	case c := <-s.collected:
-		if err := s.writeRecalibrated(c); err != nil {
-			s.health.Raise("recalibration", err.Error(), "see to that; then send the command \"recalibrate\" again while good parts pass")
+// notRecalibrated says that a command that was done has come to nothing.
+func (s *Station) notRecalibrated(why string) {
+	s.health.Raise("recalibration", why, "see to that; then send the command \"recalibrate\" again while good parts pass")
+}
+
+// abandon says what becomes of parts that were being collected for a model that has
+// gone out of force.
+func (s *Station) abandon(old *force) {
+	if old.Watch == nil {
+		return
+	}
+	if had, of := old.Watch.Abandon(); of > 0 {
+		s.notRecalibrated(fmt.Sprintf("another recipe came when %d of %d parts were collected; nothing was recalibrated", had, of))
+	}
+}
+
+// recalibrate writes the package of parts that were collected, whenever they were. It
+// may wait for the disk.
+func (s *Station) recalibrate(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
 			return
+		case c := <-s.collected:
+			if err := s.writeRecalibrated(c); err != nil {
+				s.notRecalibrated(err.Error())
+			} else {
+				s.health.Clear("recalibration")
+			}
 		}
-		s.health.Clear("recalibration")
-	default:
 	}
 }
 

@@ -193,6 +193,7 @@ func (s *Station) swap(ctx context.Context, f *force) error {
 		return err
 	}
 	s.log.Info("recipe", "name", f.Recipe, "model", f.Digest, "before", old.Recipe)
+	s.abandon(old)
 	s.curve.Reset()
 	s.health.Clear("injected")
 	s.teller.SetModel(f.Digest)

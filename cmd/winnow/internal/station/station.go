@@ -249,7 +249,7 @@ func (s *Station) inspect(ctx context.Context) error {
 		s.line.Post(line.SourceFound{}) // it waits for the first trigger
 	}
 	s.helpers.begin(ctx)
-	for _, run := range []func(context.Context){s.outs.Run, s.pump.run, s.tellCounts, s.runPictures, s.watchControls, s.keeper.run, s.runHTTP, s.runModbus, dog.run} {
+	for _, run := range []func(context.Context){s.outs.Run, s.pump.run, s.tellCounts, s.recalibrate, s.runPictures, s.watchControls, s.keeper.run, s.runHTTP, s.runModbus, dog.run} {
 		s.helpers.run(run)
 	}
 	s.model.Load().begin(s.helpers.ctx)
@@ -410,7 +410,6 @@ func (s *Station) tellCounts(ctx context.Context) {
 		}
 		s.checkChallenge()
 		seen = s.tellDrift(seen)
-		s.finishRecalibration()
 		s.look()
 	}
 }

@@ -33,8 +33,9 @@ type Watch struct {
 type collection struct {
 	*recalibrate.Collector
 	need   int
-	looked bool // the camera is being looked at
-	seen   bool // it has been
+	had    atomic.Int64 // Len, for other goroutines
+	looked bool         // the camera is being looked at
+	seen   bool         // it has been
 	done   func(*recalibrate.Collector)
 }
 
@@ -52,12 +53,23 @@ func (w *Watch) Collect(n int, done func(*recalibrate.Collector)) error {
 	return nil
 }
 
+// Abandon ends the collection there is, if any, without its done. It says how many of
+// the parts that were asked for it had: both are 0 where there was none.
+func (w *Watch) Abandon() (had, of int) {
+	c := w.collect.Swap(nil)
+	if c == nil {
+		return 0, 0
+	}
+	return int(c.had.Load()), c.need
+}
+
 // take gives the part that was just judged to the collection there is, and hands that
 // over once it is complete and the camera has been looked at.
 func (w *Watch) take(c *collection, fused float64) {
 	if c.Len() < c.need && c.Take(fused, c.Len()) != nil {
 		return
 	}
+	c.had.Store(int64(c.Len()))
 	if c.Len() < c.need || !c.seen || !w.collect.CompareAndSwap(c, nil) {
 		return
 	}
