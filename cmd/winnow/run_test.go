@@ -193,6 +193,8 @@ dir = %q
 	await(t, ctx, lines, base+`/cmd/recipe/ack|"done"`, base+`/state|"recipe":"gear"`, base+"/status|online", base+`/part|"recipe":"gear"`, base+"/alarm/recalibration|of 2000 parts")
 	command("recipe", "r3", `{"name":"gear"}`)
 	await(t, ctx, lines, base+`/cmd/recipe/ack|used before`)
+	command("mode", "m1", `{"mode":"inhibit"}`)
+	await(t, ctx, lines, base+`/cmd/mode/ack|"done"`, base+`/state|INHIBIT`)
 	if err := station.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -205,6 +207,8 @@ dir = %q
 		t.Fatal(err)
 	}
 	await(t, ctx, lines, base+"/status|online", base+`/part|"recipe":"gear"`) // it holds over a restart
+	command("reset", "r5", `{}`)
+	await(t, ctx, lines, base+`/cmd/reset/ack|"done"`, base+`/state|INHIBIT`) // and so does the mode over a crash
 	if err := station.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}

@@ -80,7 +80,11 @@ func (s *Station) cmdMode(ctx context.Context, raw json.RawMessage) error {
 		return refused(`args: give "mode": "ready", "shadow" or "inhibit"`)
 	}
 	s.modes.set(args.Mode)
-	return s.line.Send(ctx, line.Sync{})
+	err := s.line.Send(ctx, line.Sync{})
+	if kept := s.keepMode(args.Mode); kept != nil {
+		err = errors.Join(err, fmt.Errorf("mode %s is in force, but would not outlast a crash: %w", args.Mode, kept))
+	}
+	return err
 }
 
 // cmdFire switches an actuator on by hand: for hold_ms, at most a second.

@@ -3,9 +3,7 @@ package station
 import (
 	"context"
 	"fmt"
-	"sync"
 
-	"winnow/edge"
 	"winnow/edge/config"
 	"winnow/edge/line"
 	"winnow/gpio"
@@ -124,66 +122,4 @@ func (s *Station) reset() {
 	if s.line.Post(line.Reset{}) {
 		s.clearAlarms()
 	}
-}
-
-// modes combine what a command and an input want of the actuators.
-type modes struct {
-	s *Station
-
-	mu      sync.Mutex
-	mode    config.Mode
-	input   bool // INHIBIT is active
-	changed edge.Instant
-}
-
-// setInput follows the INHIBIT input. It never blocks.
-func (m *modes) setInput(active bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.input = active
-	m.apply()
-}
-
-// set changes the mode. It never blocks.
-func (m *modes) set(mode config.Mode) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.mode = mode
-	m.apply()
-}
-
-// apply holds the outputs first: a hand may be on its way into the machine.
-func (m *modes) apply() {
-	m.s.outs.hold(m.holds())
-	inhibit := m.input || m.mode == config.ModeInhibit
-	first, second := line.Command(line.SetShadow(m.mode == config.ModeShadow)), line.Command(line.SetInhibit(inhibit))
-	if inhibit { // what holds comes before what lets go: the line is not READY in between
-		first, second = second, first
-	}
-	if !m.s.line.Post(first) || !m.s.line.Post(second) {
-		m.s.stop("overload", "the line does not take commands", "restart the station")
-	}
-}
-
-func (m *modes) holds() gpio.Hold {
-	switch {
-	case m.input:
-		return gpio.HoldAll
-	case m.mode == config.ModeInhibit:
-		return gpio.HoldAutomatic
-	}
-	return gpio.HoldManual // a hand on the button does not fire at parts that pass
-}
-
-// mayFire reports whether a person may fire actuators by hand.
-func (m *modes) mayFire() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	switch {
-	case m.input:
-		return refused("the INHIBIT input is active")
-	case m.mode != config.ModeInhibit:
-		return refused(`actuators are fired by hand in mode "inhibit" only`)
-	}
-	return nil
 }

@@ -17,7 +17,9 @@ import (
 	smodbus "github.com/simonvetter/modbus"
 
 	"winnow/edge"
+	"winnow/edge/config"
 	"winnow/edge/health"
+	"winnow/edge/line"
 	"winnow/edge/store"
 	"winnow/gpio"
 	"winnow/telemetry"
@@ -197,6 +199,35 @@ func TestFromInhibitToShadowTheLineIsNeverReady(t *testing.T) {
 	}
 	if n := ready.Rises(gpio.High) - before; n != 0 {
 		t.Errorf("READY rose %d times", n)
+	}
+}
+
+// A hand may be at an actuator that a command has inhibited: a station that comes back from
+// a crash leaves it so. Who stops a station and starts it again gets the configured mode.
+func TestAModeOutlastsACrash(t *testing.T) {
+	dir := killedStation(t)
+	if err := os.WriteFile(filepath.Join(dir, "records", modeFile), []byte(`{"mode":"inhibit"}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p := launchIn(t, dir, plantConfig, Model{Judge: judgeFunc(allBad), Digest: "test"}, nil)
+	p.until("the start", p.running.Load)
+	p.parts(2)
+	p.reset()
+	p.until("INHIBIT", func() bool { return p.line.Status().State == line.Inhibit })
+	if err := p.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if n := p.pulses(lineReject); n != 0 || p.line.Counts().Reject != 2 {
+		t.Errorf("%d pulses, %+v", n, p.line.Counts())
+	}
+	if mode, err := startMode(p.cfg); err != nil || mode != config.ModeReady {
+		t.Errorf("after a clean end: mode %q, %v", mode, err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "records", modeFile), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if mode, err := startMode(p.cfg); err == nil || !strings.Contains(err.Error(), "delete it") {
+		t.Errorf("of half a file: mode %q, %v", mode, err)
 	}
 }
 

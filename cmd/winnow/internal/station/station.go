@@ -111,7 +111,11 @@ func Open(o Options) (*Station, error) {
 	}
 	s.health = health.New(o.Clock, s.unwell)
 	s.gate = telemetry.NewGate(o.Clock, s.boot)
-	s.modes = &modes{s: s, mode: o.Config.Recipe.Mode}
+	mode, err := startMode(o.Config)
+	if err != nil {
+		return nil, err
+	}
+	s.modes = &modes{s: s, mode: mode}
 	if err := s.openLines(); err != nil {
 		s.Close()
 		return nil, err
@@ -229,15 +233,13 @@ func (s *Station) inspect(ctx context.Context) error {
 	if err := s.keeper.restore(ctx); err != nil {
 		return err
 	}
-	dog, err := s.newWatchdog()
-	if err != nil {
-		return err
-	}
+	var watchdog *dog // nobody beats it before the line runs
 	cfg := s.lineConfig()
 	cfg.Recipe, cfg.Model = s.model.Load().Recipe, s.model.Load().Digest
+	var err error
 	s.line, err = line.New(cfg, line.Deps{
 		Clock: s.clock, Judge: s.model.Load().judge, Actuator: s.outs, Recorder: s, OnChange: s.changed,
-	}, src, line.Options{Beat: func() { dog.beat(); s.plc.beat() }})
+	}, src, line.Options{Beat: func() { watchdog.beat(); s.plc.beat() }})
 	if err != nil {
 		return err
 	}
@@ -248,8 +250,11 @@ func (s *Station) inspect(ctx context.Context) error {
 	if s.triggers.gate != nil || s.source != nil && s.triggered && s.open == nil {
 		s.line.Post(line.SourceFound{}) // it waits for the first trigger
 	}
+	if watchdog, err = s.newWatchdog(); err != nil { // the last that can fail: a watchdog that is armed wants food
+		return err
+	}
 	s.helpers.begin(ctx)
-	for _, run := range []func(context.Context){s.outs.Run, s.pump.run, s.tellCounts, s.recalibrate, s.runPictures, s.watchControls, s.keeper.run, s.runHTTP, s.runModbus, dog.run} {
+	for _, run := range []func(context.Context){s.outs.Run, s.pump.run, s.tellCounts, s.recalibrate, s.runPictures, s.watchControls, s.keeper.run, s.runHTTP, s.runModbus, watchdog.run} {
 		s.helpers.run(run)
 	}
 	s.model.Load().begin(s.helpers.ctx)
@@ -260,12 +265,12 @@ func (s *Station) inspect(ctx context.Context) error {
 		eyes.Go(func() { s.watch(watching, in) })
 	}
 	s.running.Store(true)
-	dog.started()
+	watchdog.started()
 	err = s.line.Run(ctx)
 	s.running.Store(false)
-	s.awaitChange(dog.beat)
+	s.awaitChange(watchdog.beat)
 	defer s.swapping.Unlock()
-	s.outs.drain(s.helpers.ctx, dog.beat)
+	s.outs.drain(s.helpers.ctx, watchdog.beat)
 	blind()
 	eyes.Wait()
 	s.helpers.end()
@@ -273,10 +278,13 @@ func (s *Station) inspect(ctx context.Context) error {
 		err = errors.Join(err, s.end(s.model.Load()))
 	}
 	s.teller.Counts(s.line.Counts())
-	s.sayGoodbye(ctx)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil && !errors.Is(err, line.ErrJudgeHangs) {
-		return nil // asked to stop: that is success
+		err = nil // asked to stop: that is success
 	}
+	if err == nil {
+		s.forgetMode()
+	}
+	s.sayGoodbye(ctx)
 	return err
 }
 
@@ -304,7 +312,7 @@ func (s *Station) lineConfig() line.Config {
 		Triggered: s.triggered, Deadline: c.Recipe.Deadline.Std(), FrameDelay: c.CameraDelay(),
 		Frames: c.Recipe.Frames, Rule: rule, InFlight: inFlight,
 		Limits: line.Limits{Consecutive: c.Recipe.MaxConsecutive, Rejects: c.Recipe.MaxRejects, Window: c.Recipe.OfLast},
-		Shadow: c.Recipe.Mode == config.ModeShadow, Inhibit: c.Recipe.Mode == config.ModeInhibit,
+		Shadow: s.modes.mode == config.ModeShadow, Inhibit: s.modes.mode == config.ModeInhibit,
 	}
 }
 
