@@ -168,6 +168,8 @@ func (t *triggers) run(ctx context.Context) {
 	}
 }
 
+// byTime announces a part each period. Those of a time in which the program stood still
+// are announced for when they passed: they have no frames, and are rejected there.
 func (t *triggers) byTime(ctx context.Context) {
 	next := t.s.clock.Now()
 	for {
@@ -175,7 +177,7 @@ func (t *triggers) byTime(ctx context.Context) {
 		if t.s.clock.SleepUntil(ctx, next) != nil {
 			return
 		}
-		t.detect(t.s.clock.Now())
+		t.detect(next)
 	}
 }
 
