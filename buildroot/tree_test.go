@@ -189,6 +189,18 @@ func TestStationStartsFirst(t *testing.T) {
 	}
 }
 
+// TestRootFileSystemIsWrittenTo: the kernel mounts it read-only, and the station
+// keeps its records there. Our inittab takes the place of Buildroot's, whose
+// setting BR2_TARGET_GENERIC_REMOUNT_ROOTFS_RW it therefore does not see.
+func TestRootFileSystemIsWrittenTo(t *testing.T) {
+	inittab := read(t, "overlay/etc/inittab")
+	proc, writable := strings.Index(inittab, "/bin/mount -t proc "), strings.Index(inittab, "::sysinit:/bin/mount -o remount,rw /\n")
+	services := strings.Index(inittab, "/etc/init.d/rcS")
+	if writable < proc || writable > services {
+		t.Errorf("nothing makes it writable behind /proc, which mount reads, and before the services:\n%s", inittab)
+	}
+}
+
 func TestScriptsMayBeRun(t *testing.T) {
 	err := filepath.WalkDir("overlay", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasPrefix(read(t, path), "#!") {
