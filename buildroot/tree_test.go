@@ -201,6 +201,16 @@ func TestRootFileSystemIsWrittenTo(t *testing.T) {
 	}
 }
 
+// TestNobodyBecomesRootWithoutAPassword: Buildroot's default is an empty one, and
+// its BusyBox is setuid root, so that "su" would make any program root.
+func TestNobodyBecomesRootWithoutAPassword(t *testing.T) {
+	for _, f := range defconfigs(t) {
+		if all := settings(t, f, "BR2_"); value(all, "BR2_TARGET_ENABLE_ROOT_LOGIN") != "n" {
+			t.Errorf("%s: root has no password (BR2_TARGET_ENABLE_ROOT_LOGIN)", f)
+		}
+	}
+}
+
 func TestScriptsMayBeRun(t *testing.T) {
 	err := filepath.WalkDir("overlay", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasPrefix(read(t, path), "#!") {
