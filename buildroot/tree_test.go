@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -209,6 +210,35 @@ func TestNobodyBecomesRootWithoutAPassword(t *testing.T) {
 			t.Errorf("%s: root has no password (BR2_TARGET_ENABLE_ROOT_LOGIN)", f)
 		}
 	}
+}
+
+// TestRecordsFitOnTheDisk: what a station keeps by default, pictures and records
+// that wait for the broker, is less than half of the disk it is on.
+func TestRecordsFitOnTheDisk(t *testing.T) {
+	c, err := config.Load("package/winnow/winnow.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := c.Records.MaxMB + c.MQTT.OutboxMB
+	for _, f := range defconfigs(t) {
+		if size := megabytes(t, value(settings(t, f, "BR2_"), "BR2_TARGET_ROOTFS_EXT2_SIZE")); size < 2*kept {
+			t.Errorf("%s: a disk of %d MB for records of %d MB and the program", f, size, kept)
+		}
+	}
+}
+
+// megabytes reads a size as mke2fs does.
+func megabytes(t *testing.T, size string) int {
+	t.Helper()
+	number, unit := strings.TrimRight(size, "MG"), strings.TrimLeft(size, "0123456789")
+	n, err := strconv.Atoi(number)
+	if err != nil || unit != "M" && unit != "G" {
+		t.Fatalf("%q is no size in M or G", size)
+	}
+	if unit == "G" {
+		n *= 1024
+	}
+	return n
 }
 
 func TestScriptsMayBeRun(t *testing.T) {
