@@ -241,6 +241,18 @@ func megabytes(t *testing.T, size string) int {
 	return n
 }
 
+// TestKernelKeepsWhatTheStationSays: the keeper sends its words to the kernel's
+// log, which takes ten lines in five seconds and drops the rest of, say, a
+// crash's trace. The emulated machine is booted without that limit.
+func TestKernelKeepsWhatTheStationSays(t *testing.T) {
+	const unlimited = "printk.devkmsg=on"
+	for _, f := range append(files(t, "board/*/cmdline.txt"), "emulator/machine.go") {
+		if !strings.Contains(read(t, f), unlimited) {
+			t.Errorf("%s boots a kernel without %s", f, unlimited)
+		}
+	}
+}
+
 func TestScriptsMayBeRun(t *testing.T) {
 	err := filepath.WalkDir("overlay", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasPrefix(read(t, path), "#!") {
