@@ -282,6 +282,54 @@ func TestServicesAgree(t *testing.T) {
 	}
 }
 
+// TestSystemdWatchesTheStation: the station feeds the watchdog of a service
+// manager that asks it to, by the line's progress; systemd asks with WatchdogSec.
+// It counts from READY=1, so that a model may take its time to be loaded.
+func TestSystemdWatchesTheStation(t *testing.T) {
+	unit := read(t, "package/winnow/winnow.service")
+	for _, line := range []string{"Type=notify", "WatchdogSec=15", "Restart=always"} {
+		if !strings.Contains(unit, "\n"+line+"\n") {
+			t.Errorf("winnow.service lacks %s: a station that hangs would hang for ever", line)
+		}
+	}
+}
+
+// TestSystemdGivesTheStationItsDevices: what mdev.conf gives it under BusyBox's
+// init, udev's rules and the unit give it under systemd, which has a group for
+// cameras by itself.
+func TestSystemdGivesTheStationItsDevices(t *testing.T) {
+	given := map[string]string{}
+	for _, line := range strings.Split(read(t, "overlay/etc/mdev.conf"), "\n") {
+		if f := strings.Fields(line); len(f) >= 3 {
+			given[f[0]] = f[1] + " " + f[2]
+		}
+	}
+	unit, rules := read(t, "package/winnow/winnow.service"), read(t, "package/winnow/winnow.rules")
+	for _, d := range []struct {
+		name, owner, rule string
+		allowed           []string
+	}{
+		{"video[0-9]+", "root:video 660", "", []string{"char-video4linux"}},
+		{"gpiochip[0-9]+", "root:gpio 660", `KERNEL=="gpiochip*", GROUP="gpio", MODE="0660"`, []string{"char-gpiochip"}},
+		{"watchdog[0-9]*", "winnow:winnow 600", `KERNEL=="watchdog*", OWNER="winnow", MODE="0600"`, []string{"char-watchdog", "/dev/watchdog"}},
+	} {
+		if given[d.name] != d.owner {
+			t.Errorf("mdev.conf gives %s to %q, not %q", d.name, given[d.name], d.owner)
+		}
+		if !strings.Contains(rules, d.rule+"\n") {
+			t.Errorf("winnow.rules does not give %s to %s", d.name, d.owner)
+		}
+		for _, a := range d.allowed {
+			if !strings.Contains(unit, "\nDeviceAllow="+a+" rw\n") {
+				t.Errorf("winnow.service keeps the station from %s", a)
+			}
+		}
+	}
+	if !strings.Contains(read(t, "package/winnow/winnow.mk"), "$(WINNOW_PKGDIR)/winnow.rules $(TARGET_DIR)/usr/lib/udev/rules.d/70-winnow.rules") {
+		t.Error("the package does not install udev's rules")
+	}
+}
+
 // TestUsersAreTheSameEverywhere compares the image's users with the emulated
 // machine's, which Buildroot does not make.
 func TestUsersAreTheSameEverywhere(t *testing.T) {

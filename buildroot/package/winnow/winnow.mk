@@ -39,6 +39,7 @@ endef
 # BusyBox's init takes the scripts of the overlay.
 define WINNOW_INSTALL_INIT_SYSTEMD
 	$(INSTALL) -D -m 0644 $(WINNOW_PKGDIR)/winnow.service $(TARGET_DIR)/usr/lib/systemd/system/winnow.service
+	$(INSTALL) -D -m 0644 $(WINNOW_PKGDIR)/winnow.rules $(TARGET_DIR)/usr/lib/udev/rules.d/70-winnow.rules
 endef
 
 # The same numbers as in the emulated machine (emulator/overlay/etc).
