@@ -74,8 +74,14 @@ func (s *Systemd) Notify(state string) error {
 	return errors.Join(err, sent)
 }
 
-// Feed is systemd's watchdog.
-func (s *Systemd) Feed() error { return s.Notify("WATCHDOG=1") }
+// Feed is systemd's watchdog. One meal that systemd is too busy for is no matter:
+// it gets another long before its patience is over.
+func (s *Systemd) Feed() error {
+	if err := s.Notify("WATCHDOG=1"); !errors.Is(err, unix.EAGAIN) {
+		return err
+	}
+	return nil
+}
 
 // Close says that the service is stopping.
 func (s *Systemd) Close() error {

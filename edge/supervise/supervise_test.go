@@ -182,6 +182,34 @@ func TestSystemdHears(t *testing.T) {
 	}
 }
 
+// TestBusySystemdKeepsNoDogHungry: a service manager that does not read for a
+// moment misses one meal; the hardware watchdog beside it is fed all the same.
+func TestBusySystemdKeepsNoDogHungry(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "notify")
+	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	s, err := OpenSystemd(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for err == nil {
+		err = s.Notify("STATUS=busy")
+	}
+	if err := s.Feed(); err != nil {
+		t.Errorf("a message that is missed is the end: %v", err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s.Feed() == nil {
+		t.Error("nobody is there to feed, and nobody is told")
+	}
+}
+
 func TestMissingDeviceIsSaid(t *testing.T) {
 	if _, err := OpenDevice(filepath.Join(t.TempDir(), "watchdog"), time.Second); err == nil {
 		t.Error("no error")
