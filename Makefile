@@ -59,8 +59,11 @@ cover: ## test coverage by package
 bench: ## benchmarks of the kernels and of preprocessing
 	$(GO) test -run '^$$' -bench . -benchtime 200ms ./infer/... ./capture/...
 
-bench-peer: build ## the same files through LiteRT and through us in the same minute (MODELS=..., needs pip)
-	@[ -x $(PEER)/bin/python ] || { python3 -m venv $(PEER) && $(PEER)/bin/pip -q install -r infer/bench/requirements.txt; }
+# A copy of what has been installed.
+$(PEER)/requirements.txt: infer/bench/requirements.txt
+	@python3 -m venv $(PEER) && $(PEER)/bin/pip -q install -r $< && cp $< $@
+
+bench-peer: build $(PEER)/requirements.txt ## the same files through LiteRT and through us in the same minute (MODELS=..., needs pip)
 	$(PEER)/bin/python infer/bench/peer.py $(MODELS)
 
 bench-arm: ## instructions of one inference on arm64, LiteRT's and ours, counted under qemu (MODELS=...)
