@@ -36,6 +36,9 @@ define WINNOW_INSTALL_TARGET_CMDS
 	$(INSTALL) -D -m 0644 $(call qstrip,$(BR2_PACKAGE_WINNOW_CONFIG)) $(TARGET_DIR)/etc/winnow/winnow.toml
 endef
 
+# Buildroot does not see that the program was built again, so every make installs it.
+WINNOW_TARGET_FINALIZE_HOOKS += WINNOW_INSTALL_TARGET_CMDS
+
 # BusyBox's init takes the scripts of the overlay.
 define WINNOW_INSTALL_INIT_SYSTEMD
 	$(INSTALL) -D -m 0644 $(WINNOW_PKGDIR)/winnow.service $(TARGET_DIR)/usr/lib/systemd/system/winnow.service
