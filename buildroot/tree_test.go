@@ -373,6 +373,15 @@ func TestSDCardHasWhatItIsMadeOf(t *testing.T) {
 			t.Errorf("the card lacks %s", f)
 		}
 	}
+	// With less memory than this the Raspberry Pi starts its cut-down firmware.
+	const wholeFirmware = 32
+	memory := regexp.MustCompile(`(?m)^gpu_mem=(\d+)$`).FindStringSubmatch(read(t, "board/raspberrypi4-64/config.txt"))
+	if memory == nil {
+		t.Fatal("config.txt says nothing of gpu_mem")
+	}
+	if n, _ := strconv.Atoi(memory[1]); n < wholeFirmware && !strings.Contains(card, `"rpi-firmware/start4cd.elf"`) {
+		t.Errorf("%s asks for start4cd.elf, which the card lacks: it does not boot", memory[0])
+	}
 	if boot := read(t, "board/raspberrypi4-64/config.txt"); !strings.Contains(boot, "\ndevice_tree="+tree+"\n") || !strings.Contains(boot, "\nkernel=Image\n") {
 		t.Errorf("config.txt starts something else:\n%s", boot)
 	}
