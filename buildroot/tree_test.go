@@ -95,6 +95,18 @@ func TestSettingsAreInKconfigsFormat(t *testing.T) {
 	}
 }
 
+// TestDriversNeedNoLoading: the architecture's default configuration has these as
+// modules, and nothing loads one whose device appears after the boot's one look
+// round. Without the last two the processor stays at the 600 MHz it boots with.
+func TestDriversNeedNoLoading(t *testing.T) {
+	all := slices.Concat(settings(t, "board/winnow/linux.fragment", "CONFIG_"), settings(t, "board/raspberrypi4-64/linux.fragment", "CONFIG_"))
+	for _, symbol := range []string{"CONFIG_USB_VIDEO_CLASS", "CONFIG_BCMGENET", "CONFIG_PCIE_BRCMSTB", "CONFIG_CLK_RASPBERRYPI", "CONFIG_ARM_RASPBERRYPI_CPUFREQ"} {
+		if v := value(all, symbol); v != "y" {
+			t.Errorf("%s is %q in the Raspberry Pi's kernel", symbol, v)
+		}
+	}
+}
+
 // TestNamedFilesExist looks for every file of this tree that anything in it names.
 func TestNamedFilesExist(t *testing.T) {
 	named := regexp.MustCompile(`\$(?:\(BR2_EXTERNAL_WINNOW_PATH\)|BR2_EXTERNAL_WINNOW_PATH)/([\w./*-]*)`)
