@@ -76,7 +76,7 @@ packages() {
 	if served "linux-image-$kernel-arm64" "$(sed -n 's/^linux-image-.* //p' "$lock")"; then
 		newest=$kernel
 	else
-		newest=$(apt-cache depends "linux-image-${kernel%.*}-arm64:arm64" | sed -n 's/.*Depends: linux-image-\(.*\)-arm64.*/\1/p')
+		newest=$(apt-cache depends "linux-image-${kernel%.*}-arm64:arm64" | sed -n 's/.*Depends: linux-image-\(.*\)-arm64.*/\1/p') || newest=
 		[ -n "$newest" ] || missing "a kernel ${kernel%.*} from Debian's packages"
 		say "emulated machine: Linux $kernel is no longer served, taking $newest: packages.lock should be renewed"
 	fi

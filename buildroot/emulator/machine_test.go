@@ -1,6 +1,12 @@
 package main
 
-import "testing"
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
 
 // TestWordIsSpottedInPieces: the watchdog's word is spotted however it comes, once.
 func TestWordIsSpottedInPieces(t *testing.T) {
@@ -25,5 +31,25 @@ func TestWordIsSpottedInPieces(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestKernelThatIsServedNoMoreIsMissing: neither the kernel of packages.lock nor
+// its series is to be had, which is not this program's failure.
+func TestKernelThatIsServedNoMoreIsMissing(t *testing.T) {
+	bin := t.TempDir()
+	for name, script := range map[string]string{
+		"apt-get": "", "dpkg": "echo amd64", "dpkg-deb": "", "make": "", "xz": "", "aarch64-linux-gnu-gcc": "",
+		"apt-cache": `[ "$1" = madison ] || { echo "E: No packages found" >&2; exit 100; }`,
+	} {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := exec.CommandContext(t.Context(), "bash", "machine.sh")
+	c.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "WINNOW_CACHE="+t.TempDir())
+	out, err := c.CombinedOutput()
+	if code := c.ProcessState.ExitCode(); code != 3 || !strings.Contains(string(out), "not here: a kernel") {
+		t.Errorf("exit code %d (%v), want 3:\n%s", code, err, out)
 	}
 }
