@@ -19,10 +19,12 @@ missing() { say "not here: $*"; exit 3; }
 cache=${WINNOW_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/winnow}/emulator
 key=$(cat "$lock" "$here/machine.sh" | sha256sum | cut -c1-12)
 folder=$cache/machine-$key
-if [ -f "$folder/versions" ]; then
+give() { # says where it is, and that it is still in use
+	touch "$folder"
 	printf '%s\n' "$folder"
 	exit 0
-fi
+}
+[ ! -f "$folder/versions" ] || give
 
 need() { command -v "$1" >/dev/null 2>&1 || missing "$1 ($2)"; }
 need apt-get apt
@@ -33,7 +35,9 @@ need aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
 mkdir -p "$cache"
 exec 9>"$cache/lock"
 flock 9 # two runs at once would tread on each other
-[ ! -f "$folder/versions" ] || { printf '%s\n' "$folder"; exit 0; }
+[ ! -f "$folder/versions" ] || give
+# What other checkouts have made stays while they use it.
+find "$cache" -maxdepth 1 -name 'machine-*' -mtime +30 -exec rm -rf {} +
 
 # A private APT: it knows two processors and leaves the system's own alone. The
 # sources are the system's; only those of Debian itself are taken.
@@ -163,6 +167,5 @@ cp "$work/root/bin/busybox" "$work/out/busybox"
 cp "$work/root/boot/config-$kernel" "$work/out/kernel.config"
 rm -rf "$folder" "$debs"
 mv "$work/out" "$folder"
-for old in "$cache"/machine-*; do [ "$old" = "$folder" ] || rm -rf "$old"; done
 say "emulated machine: $(du -sm "$folder" | cut -f1) MB in $folder"
-printf '%s\n' "$folder"
+give

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestWordIsSpottedInPieces: the watchdog's word is spotted however it comes, once.
@@ -34,9 +35,10 @@ func TestWordIsSpottedInPieces(t *testing.T) {
 	}
 }
 
-// TestKernelThatIsServedNoMoreIsMissing: neither the kernel of packages.lock nor
-// its series is to be had, which is not this program's failure.
-func TestKernelThatIsServedNoMoreIsMissing(t *testing.T) {
+// machineScript runs machine.sh where Debian serves neither the kernel of
+// packages.lock nor its series.
+func machineScript(t *testing.T, cache string) (code int, said string) {
+	t.Helper()
 	bin := t.TempDir()
 	for name, script := range map[string]string{
 		"apt-get": "", "dpkg": "echo amd64", "dpkg-deb": "", "make": "", "xz": "", "aarch64-linux-gnu-gcc": "",
@@ -47,9 +49,34 @@ func TestKernelThatIsServedNoMoreIsMissing(t *testing.T) {
 		}
 	}
 	c := exec.CommandContext(t.Context(), "bash", "machine.sh")
-	c.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "WINNOW_CACHE="+t.TempDir())
-	out, err := c.CombinedOutput()
-	if code := c.ProcessState.ExitCode(); code != 3 || !strings.Contains(string(out), "not here: a kernel") {
-		t.Errorf("exit code %d (%v), want 3:\n%s", code, err, out)
+	c.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "WINNOW_CACHE="+cache)
+	out, _ := c.CombinedOutput()
+	return c.ProcessState.ExitCode(), string(out)
+}
+
+// TestKernelThatIsServedNoMoreIsMissing: that is not this program's failure.
+func TestKernelThatIsServedNoMoreIsMissing(t *testing.T) {
+	if code, said := machineScript(t, t.TempDir()); code != 3 || !strings.Contains(said, "not here: a kernel") {
+		t.Errorf("exit code %d, want 3:\n%s", code, said)
+	}
+}
+
+// TestMachinesOfOtherCheckoutsStay: two of them, with different packages, would
+// else make their machines anew in turns, and take them from under a run.
+func TestMachinesOfOtherCheckoutsStay(t *testing.T) {
+	cache := t.TempDir()
+	for name, age := range map[string]time.Duration{"machine-other": 24 * time.Hour, "machine-forgotten": 40 * 24 * time.Hour} {
+		path, then := filepath.Join(cache, "emulator", name), time.Now().Add(-age)
+		if err := os.MkdirAll(path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, then, then); err != nil {
+			t.Fatal(err)
+		}
+	}
+	machineScript(t, cache)
+	left, err := filepath.Glob(filepath.Join(cache, "emulator", "machine-*"))
+	if err != nil || len(left) != 1 || filepath.Base(left[0]) != "machine-other" {
+		t.Errorf("%v, %v; only the machine that nobody uses goes", left, err)
 	}
 }
