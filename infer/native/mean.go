@@ -8,16 +8,18 @@ import (
 	"winnow/infer/kernel"
 )
 
-// meanStep averages over some dimensions: XNNPACK's integer sum, then
-// float32(sum - n*zero) * scale rounded half to even.
+// meanStep averages over some dimensions by XNNPACK's rule of ai-edge-litert 2.3.0: the
+// plain integer sum times scale, plus offset, which holds both zero points, each rounded
+// to float32; then half to even.
 type meanStep struct {
-	dst, src []int8
-	sums     []int32
-	in       []int
-	gone     []bool
-	bias     int32
-	scale    float32
-	zero     int32
+	set           *kernel.Set
+	dst           []int8
+	src           []byte // int8
+	sums, squares []int32
+	in            []int
+	gone          []bool
+	cells         bool // sums can be taken of whole channels that follow each other in one picture
+	scale, offset float32
 }
 
 func (l *lowering) mean(n *graph.Node) (layer, error) {
@@ -25,7 +27,7 @@ func (l *lowering) mean(n *graph.Node) (layer, error) {
 		return layer{}, err
 	}
 	x, y := l.tensor(n.In[0]), l.tensor(n.Out)
-	s := &meanStep{dst: l.int8s(n.Out), src: l.int8s(n.In[0]), in: x.Shape, zero: y.ZeroPoint()}
+	s := &meanStep{set: l.set, dst: l.int8s(n.Out), src: l.bytes(n.In[0]), in: x.Shape}
 	s.gone = make([]bool, len(x.Shape))
 	count := 1
 	for _, a := range l.tensor(n.In[1]).Ints() {
@@ -38,38 +40,16 @@ func (l *lowering) mean(n *graph.Node) (layer, error) {
 		s.gone[a] = true
 	}
 	s.sums = make([]int32, len(s.dst))
-	s.bias = -int32(count) * x.ZeroPoint()
+	name := "generic"
+	if s.cells = slices.Equal(s.gone, []bool{false, true, true, false}); s.cells {
+		s.squares = make([]int32, x.Shape[3])
+		name = l.set.Name()
+	}
 	s.scale = meanScale(x.Scale(), y.Scale(), count)
-	if op := l.meanWindow(s, x.ZeroPoint(), count); op != nil {
-		return l.kernelLayer(n, op, n.In[0], x.Shape[0], ""), nil
-	}
-	return layer{step: s, kernel: "generic"}, nil
+	zeros := float32(count) * float32(x.ZeroPoint())
+	s.offset = float32(y.ZeroPoint()) - float32(zeros*s.scale)
+	return layer{step: s, kernel: name}, nil
 }
-
-// meanWindow is the mean over height and width as a depthwise convolution of weights
-// 1, whose arithmetic is the same; nil for other dimensions and large pictures.
-func (l *lowering) meanWindow(s *meanStep, zero int32, count int) kernel.Op {
-	if !slices.Equal(s.gone, []bool{false, true, true, false}) || count > maxMeanWindow {
-		return nil
-	}
-	d := kernel.Depthwise{InH: s.in[1], InW: s.in[2], InC: s.in[3], OutH: 1, OutW: 1, OutC: s.in[3], KH: s.in[1], KW: s.in[2],
-		StrideH: 1, StrideW: 1, InZero: zero, Weights: make([]int8, count*s.in[3]),
-		Requant: kernel.Requant{Scale: make([]float32, s.in[3]), Zero: s.zero, Min: -128, Max: 127}}
-	for i := range d.Weights {
-		d.Weights[i] = 1
-	}
-	for i := range d.Scale {
-		d.Scale[i] = s.scale
-	}
-	op, err := l.set.Depthwise(d)
-	if err != nil {
-		return nil
-	}
-	return op
-}
-
-// maxMeanWindow is the largest picture that a depthwise kernel takes as one window.
-const maxMeanWindow = 128
 
 func meanScale(in, out float32, count int) float32 {
 	return float32(in/out) / float32(count)
@@ -79,14 +59,28 @@ func (s *meanStep) units() int   { return 1 }
 func (s *meanStep) scratch() int { return 0 }
 
 func (s *meanStep) run([]byte, int, int) {
-	for i := range s.sums {
-		s.sums[i] = s.bias
+	if !s.channels() {
+		clear(s.sums)
+		s.add(kernel.Int8s(s.src), s.sums, 0)
 	}
-	s.add(s.src, s.sums, 0)
 	for i, v := range s.sums {
-		q := math.RoundToEven(float64(float32(float32(v)*s.scale))) + float64(s.zero)
+		q := math.RoundToEven(float64(float32(float32(v)*s.scale) + s.offset))
 		s.dst[i] = int8(min(max(q, -128), 127))
 	}
+}
+
+// channels sums over height and width where there is a kernel for it.
+func (s *meanStep) channels() bool {
+	if !s.cells {
+		return false
+	}
+	n, c := s.in[1]*s.in[2]*s.in[3], s.in[3]
+	for i := range s.in[0] {
+		if !s.set.ChannelSums(s.sums[i*c:(i+1)*c], s.squares, s.src[i*n:(i+1)*n]) {
+			return false
+		}
+	}
+	return true
 }
 
 // add sums src, which has dimensions d and up, into sums.

@@ -71,7 +71,8 @@ func (l *lowering) product(o tflite.Op) (output, error) {
 	return l.rescale(l.mul(xs[0], xs[1]), float32(a.Scale()*b.Scale())/y.Scale(), to), nil
 }
 
-// mean is MEAN over any axes: the exact sum under one float32 scale.
+// mean is MEAN over any axes: the exact sum of the stored integers under one float32
+// scale, plus an offset that holds both zero points, as XNNPACK has it.
 func (l *lowering) mean(o tflite.Op) (output, error) {
 	x, y := l.tensor(o, 0), l.result(o)
 	in, err := l.arg(o, 0)
@@ -90,7 +91,15 @@ func (l *lowering) mean(o tflite.Op) (output, error) {
 		in = l.double(in)
 	}
 	s := l.reshape(op.Sum(l.s(), in, axes), y.Shape...)
-	return l.rescale(s, float32(x.Scale()/y.Scale())/float32(count), targetOf(y, tflite.ActNone)), nil
+	scale, to := float32(x.Scale()/y.Scale())/float32(count), targetOf(y, tflite.ActNone)
+	if !l.exact {
+		return l.rescale(s, scale, to), nil
+	}
+	b, zero := &l.builder, float32(y.ZeroPoint())
+	zeros := float32(count) * float32(x.ZeroPoint())
+	stored := l.float(l.add(s, l.cast(scalar(b, zeros), s.DataType())))
+	q := op.Round(l.s(), l.add(l.mul(stored, scalar(b, scale)), scalar(b, zero-float32(zeros*scale))))
+	return l.clip(l.sub(q, scalar(b, zero)), to.lo, to.hi), nil
 }
 
 // averagePool is the mean of the places of each window that lie inside the

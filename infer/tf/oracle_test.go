@@ -108,6 +108,9 @@ var operators = []struct {
 	{"mean over the picture", []int{1, 13, 11, 9}, func(m *maker) int {
 		return m.Mean("y", m.x, true, tflite.Quant{Scale: 0.01, ZeroPoint: 5}, 1, 2)
 	}},
+	{"mean that ties", []int{1, 2, 2, 20}, func(m *maker) int {
+		return m.Mean("y", m.x, true, tflite.Quant{Scale: quantX.Scale, ZeroPoint: 8}, 1, 2)
+	}},
 	{"mean over channels", []int{1, 13, 11, 9}, func(m *maker) int { return m.Mean("y", m.x, false, quantY, 3) }},
 	{"average pool same", []int{1, 9, 8, 5}, func(m *maker) int {
 		return m.AveragePool("y", m.x, tflite.Pool2D{FilterH: 3, FilterW: 2, StrideH: 2, StrideW: 1})
