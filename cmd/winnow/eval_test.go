@@ -113,6 +113,28 @@ func TestFineMasksAreNotLost(t *testing.T) {
 	}
 }
 
+// What marks a defect is white, or of one colour, or 1 in a picture of labels.
+func TestMasksOfColoursAndLabelsAreNotEmpty(t *testing.T) {
+	t.Parallel()
+	const side = evaluate.PixelSide
+	for name, f := range map[string]*edge.Frame{
+		"white":  {Format: edge.Gray8, Pix: []byte{0, 255}},
+		"label":  {Format: edge.Gray8, Pix: []byte{0, 1}},
+		"green":  {Format: edge.RGB24, Pix: []byte{0, 0, 0, 0, 255, 0}},
+		"shaded": {Format: edge.Gray8, Pix: []byte{2, 255}},
+	} {
+		path := filepath.Join(t.TempDir(), name+".png")
+		f.Width, f.Height, f.Stride = 2, 1, len(f.Pix)
+		if err := pixfmt.WritePNG(path, f); err != nil {
+			t.Fatal(err)
+		}
+		m, err := readMask(path, image.Pt(2, 1), nil)
+		if err != nil || m[0] || !m[side-1] {
+			t.Errorf("%s: left %v, right %v, %v", name, m[0], m[side-1], err)
+		}
+	}
+}
+
 // The drawn line is data as any other: written, taught, evaluated.
 func TestDrawnLineIsWrittenAsLabelledPictures(t *testing.T) {
 	t.Parallel()

@@ -6,6 +6,7 @@ import (
 	"image"
 	"math"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"winnow/capture/corrupt"
@@ -96,7 +97,7 @@ func framing(v *edge.Verdict) image.Rectangle {
 }
 
 // readMask brings what a mask says of the region of interest to
-// evaluate.PixelSide squared, nearest pixel; bright is defective. A defect so
+// evaluate.PixelSide squared, nearest pixel. A defect so
 // fine that nearest pixels miss all of it marks every place it touches. The mask may be of
 // another size than the picture, but not of another shape.
 func readMask(path string, picture image.Point, roi *[4]int) ([]bool, error) {
@@ -115,12 +116,11 @@ func readMask(path string, picture image.Point, roi *[4]int) ([]bool, error) {
 	}
 	const n = evaluate.PixelSide
 	mask, touched := make([]bool, n*n), make([]bool, n*n)
-	bpp := f.Format.BytesPerPixel()
+	marked := marks(f)
 	any := false
 	for y := range n {
-		row := f.Row(y0 + y*(y1-y0)/n)
 		for x := range n {
-			mask[y*n+x] = row[(x0+x*(x1-x0)/n)*bpp] > 127
+			mask[y*n+x] = marked(x0+x*(x1-x0)/n, y0+y*(y1-y0)/n)
 			any = any || mask[y*n+x]
 		}
 	}
@@ -128,14 +128,26 @@ func readMask(path string, picture image.Point, roi *[4]int) ([]bool, error) {
 		return mask, nil
 	}
 	for y := y0; y < y1; y++ {
-		row := f.Row(y)
 		for x := x0; x < x1; x++ {
-			if row[x*bpp] > 127 {
+			if marked(x, y) {
 				touched[(y-y0)*n/(y1-y0)*n+(x-x0)*n/(x1-x0)] = true
 			}
 		}
 	}
 	return touched, nil
+}
+
+// marks says which pixels mask f marks: those with a bright channel, or all but 0 where
+// nothing is above 1, as in pictures of labels.
+func marks(f *edge.Frame) func(x, y int) bool {
+	bpp, least := f.Format.BytesPerPixel(), byte(0)
+	for y := range f.Height {
+		if slices.Max(f.Row(y)[:f.Width*bpp]) > 1 {
+			least = 127
+			break
+		}
+	}
+	return func(x, y int) bool { return slices.Max(f.Row(y)[x*bpp:(x+1)*bpp]) > least }
 }
 
 // evenly takes at most n good and n defective pictures, spread over the list;

@@ -145,12 +145,12 @@ func outline(img *image.RGBA, f *edge.Frame, path string) error {
 	if err != nil {
 		return err
 	}
-	bpp := m.Format.BytesPerPixel()
+	bright := marks(m)
 	marked := func(x, y int) bool {
 		if x < 0 || y < 0 || x >= f.Width || y >= f.Height {
 			return false
 		}
-		return m.Row(y * m.Height / f.Height)[x*m.Width/f.Width*bpp] > 127
+		return bright(x*m.Width/f.Width, y*m.Height/f.Height)
 	}
 	width := max(1, max(f.Width, f.Height)/shotSide) // still a line once it is shrunk
 	for y := range f.Height {
