@@ -79,7 +79,7 @@ func (f *calibrateFlags) check() error {
 	case f.only != "" && f.condition == "":
 		return usagef("--condition is needed with --only: the CSV file that says which picture is of condition %q", f.only)
 	}
-	return nil
+	return refuseFolder("--out", f.out)
 }
 
 // calibratedReport is what `calibrate --json` prints.

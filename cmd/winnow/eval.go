@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -69,15 +70,51 @@ func (f *evalFlags) check() error {
 	case f.html == "-":
 		return usagef("--html takes a file, such as report.html")
 	}
-	for _, path := range []string{f.html, f.json} { // judging may take long: what cannot be written is told before
-		if path == "" || path == "-" {
+	return f.checkOutputs()
+}
+
+// checkOutputs: judging may take long, so what cannot be written, or would be written over
+// what is read, is told before.
+func (f *evalFlags) checkOutputs() error {
+	read := append(slices.Concat(f.models, f.splits), f.condition)
+	for _, to := range [...]struct{ flag, path string }{{"--html", f.html}, {"--json", f.json}} {
+		if to.path == "" || to.path == "-" {
 			continue
 		}
-		if st, err := os.Stat(filepath.Dir(path)); err != nil || !st.IsDir() {
-			return fmt.Errorf("%s cannot be written: there is no folder %s", path, filepath.Dir(path))
+		if st, err := os.Stat(filepath.Dir(to.path)); err != nil || !st.IsDir() {
+			return fmt.Errorf("%s cannot be written: there is no folder %s", to.path, filepath.Dir(to.path))
+		}
+		if err := refuseFolder(to.flag, to.path); err != nil {
+			return err
+		}
+		for _, from := range read {
+			if sameFile(from, to.path) {
+				return usagef("%s would be written over %s: name another place", to.flag, from)
+			}
 		}
 	}
+	if f.html != "" && f.html != os.DevNull && filepath.Clean(f.html) == filepath.Clean(f.json) {
+		return usagef("--html and --json are one file, %s: name two", f.html)
+	}
 	return nil
+}
+
+// refuseFolder where a file is to be written.
+func refuseFolder(flag, path string) error {
+	if st, err := os.Stat(path); err == nil && st.IsDir() {
+		return usagef("%s %s is a folder: name a file", flag, path)
+	}
+	return nil
+}
+
+// sameFile reports whether a and b are there and are one.
+func sameFile(a, b string) bool {
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
 }
 
 // split of data folder i, "" for none.

@@ -13,6 +13,10 @@ import (
 // TestFlagsThatCannotBeAreRefused: with exit code 2, before anything is done.
 func TestFlagsThatCannotBeAreRefused(t *testing.T) {
 	t.Parallel()
+	folder, file := t.TempDir(), filepath.Join(t.TempDir(), "part.tflite")
+	if err := os.WriteFile(file, []byte("a package"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for want, args := range map[string][]string{
 		"--product screw: it is one of gear":  {"demo", "--product", "screw"},
 		"--product bolt: it is one of gear":   {"eval", "certificate", "--product", "bolt"},
@@ -20,6 +24,12 @@ func TestFlagsThatCannotBeAreRefused(t *testing.T) {
 		"--threads -2 is negative":            {"bench", "--model", "x.tflite", "--threads", "-2"},
 		"--threads -3 is negative":            {"replay", "--verify", "rec", "--threads", "-3"},
 		"--html takes a file":                 {"eval", "--model", "x", "--data", "y", "--html", "-"},
+		"--json would be written over":        {"eval", "--model", file, "--data", "y", "--json", filepath.Dir(file) + "/./part.tflite"},
+		"--html would be written over":        {"eval", "--model", "x", "--data", "y", "--condition", file, "--html", file},
+		"--html and --json are one file":      {"eval", "--model", "x", "--data", "y", "--html", folder + "/r", "--json", folder + "/r"},
+		"--html " + folder + " is a folder":   {"eval", "--model", "x", "--data", "y", "--html", folder},
+		"--out " + folder + " is a folder":    {"teach", "--from", "x", "--out", folder},
+		"--out " + folder + " is a folder: ":  {"calibrate", "--model", "x", "--from", "y", "--out", folder},
 		"--false-reject 1e-09 is not between": {"teach", "--from", "x", "--out", "y", "--false-reject", "1e-9"},
 	} {
 		if code, _, errs := winnow(t, args...); code != 2 || !strings.Contains(errs, want) {

@@ -266,6 +266,9 @@ func (f *teachFlags) check() error {
 	if err := checkRegister(f.register, f.mask); err != nil {
 		return err
 	}
+	if err := refuseFolder("--out", f.out); err != nil { // before minutes of work
+		return err
+	}
 	return checkInput(f.input)
 }
 
