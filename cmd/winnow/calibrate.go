@@ -241,6 +241,9 @@ func (r *calibratedReport) print(w io.Writer, asJSON bool) error {
 	}
 	fmt.Fprintf(w, "calibrated on %d fresh good parts%s in %d groups: %s\n", r.Parts, of, r.Groups, r.Model)
 	fmt.Fprintf(w, "threshold %.3f, was %.3f; %d of these parts lay above it\n", r.Threshold, r.Before, r.Above)
+	if r.Threshold > r.Before && 2*r.Above > r.Parts {
+		fmt.Fprintf(w, "most of them lay above the old threshold: see that they are good, of the taught product, and under lamp and lens as they should be; the new threshold accepts what the old one rejected\n")
+	}
 	if r.Suspect != "" {
 		fmt.Fprintf(w, "look at %s again, and calibrate without it if it is not good: it scores far above all the others, and the threshold with it\n", r.Suspect)
 	}

@@ -48,6 +48,20 @@ func taughtOnScene(t *testing.T, n uint64) (model, teach string) {
 	return model, teach
 }
 
+// Parts that the package would reject may be another product, or badly lit: whoever
+// calibrates on them is told so.
+func TestCalibratingOnPartsThatLookOtherwiseIsNoted(t *testing.T) {
+	t.Parallel()
+	model, _ := taughtOnScene(t, 16)
+	for light, want := range map[float64]bool{0: false, -0.5: true} {
+		fresh := drawScene(t, t.TempDir(), 100, 20, scene.Conditions{Light: light})
+		code, text, errs := winnow(t, "calibrate", "--model", model, "--from", fresh, "--false-reject", "0.05", "--out", filepath.Join(t.TempDir(), "again.tflite"))
+		if code != 0 || strings.Contains(text, "of the taught product") != want {
+			t.Errorf("light %+.0f %%: exit %d: %s%s", 100*light, code, text, errs)
+		}
+	}
+}
+
 // Calibrating again changes threshold and certificate and nothing else.
 func TestCalibrateAgain(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"gonum.org/v1/gonum/blas"
@@ -45,6 +46,25 @@ func (t *teacher) forecast(path string, parts int) (time.Duration, int64, error)
 	products := time.Duration(2 * e.MACs / (n * n * n / 2) * float64(product)) // half of them in float64, on one processor
 	return pictures + sessions + products, processBytes + e.Bytes + e.Bytes*teachGarbage/100, nil
 }
+
+// decodeBytes is what reading the largest of sv's pictures takes beyond what
+// processBytes holds: pixels as they are decoded and as they are judged, and of a
+// progressive JPEG all coefficients.
+func decodeBytes(sv survey) (most int64) {
+	for i, p := range sv.usable {
+		a := int64(sv.areas[i]) - usualArea
+		switch strings.ToLower(filepath.Ext(p.Path)) {
+		case ".jpg", ".jpeg":
+			most = max(most, 16*a)
+		default:
+			most = max(most, 11*a)
+		}
+	}
+	return most
+}
+
+// usualArea is the pixels of a picture that processBytes has room for.
+const usualArea = 1 << 20
 
 // processBytes is what a program that teaches takes before it fits: itself, the
 // encoder's session, pictures.

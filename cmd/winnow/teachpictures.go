@@ -90,7 +90,7 @@ func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f 
 	}
 	t.features.SpillTo(spillFolder(f.out), fit.MemoryRoom)
 	if took, bytes, err := t.forecast(sv.usable[0].Path, len(sv.usable)); err == nil {
-		bar.say(forecastText(len(sv.usable), w, h, took, bytes))
+		bar.say(forecastText(len(sv.usable), w, h, took, bytes+decodeBytes(sv)))
 	}
 	if r.register {
 		if err := t.register(ctx, sv.usable); err != nil {
