@@ -86,10 +86,12 @@ func list(dir, defect, masks string) ([]Picture, error) {
 func findMask(dir, name string) string {
 	base := strings.TrimSuffix(name, filepath.Ext(name))
 	for _, suffix := range []string{"_mask", ""} {
-		for _, ext := range edge.PictureExtensions() {
-			p := filepath.Join(dir, base+suffix+ext)
-			if _, err := os.Stat(p); err == nil {
-				return p
+		for _, lower := range edge.PictureExtensions() {
+			for _, ext := range []string{lower, strings.ToUpper(lower)} {
+				p := filepath.Join(dir, base+suffix+ext)
+				if _, err := os.Stat(p); err == nil {
+					return p
+				}
 			}
 		}
 	}

@@ -110,3 +110,18 @@ func TestGroupNumbers(t *testing.T) {
 		t.Errorf("groups %v", got)
 	}
 }
+
+// TestMasksAreFoundAsPicturesAre: by names in capitals as well.
+func TestMasksAreFoundAsPicturesAre(t *testing.T) {
+	dir := folder(t, "test/crack/D.PNG", "ground_truth/crack/D_mask.PNG", "test/crack/e.png", "ground_truth/crack/e.BMP",
+		"test/crack/F.JPG", "ground_truth/crack/F_mask.png")
+	d, err := OpenDataset(dir, "")
+	if err != nil || len(d.Test) != 3 {
+		t.Fatalf("%+v, %v", d, err)
+	}
+	for _, p := range d.Test {
+		if p.Mask == "" {
+			t.Errorf("the mask of %s is not found", p.Path)
+		}
+	}
+}
