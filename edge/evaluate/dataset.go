@@ -62,6 +62,9 @@ func isDir(path string) bool {
 	return err == nil && st.IsDir()
 }
 
+// hidden names are what programs leave behind: previews, copies while they edit.
+func hidden(name string) bool { return strings.HasPrefix(name, ".") }
+
 // list returns the pictures directly in dir, in name order.
 func list(dir, defect, masks string) ([]Picture, error) {
 	entries, err := os.ReadDir(dir)
@@ -70,7 +73,7 @@ func list(dir, defect, masks string) ([]Picture, error) {
 	}
 	var out []Picture
 	for _, e := range entries {
-		if e.IsDir() || !edge.HasPictureName(e.Name()) {
+		if e.IsDir() || hidden(e.Name()) || !edge.HasPictureName(e.Name()) {
 			continue
 		}
 		p := Picture{Path: filepath.Join(dir, e.Name()), Defect: defect}
@@ -105,7 +108,7 @@ func listTest(dir string) ([]Picture, error) {
 	}
 	var out []Picture
 	for _, k := range kinds {
-		if !isDir(filepath.Join(dir, "test", k.Name())) { // a link to a folder is one
+		if hidden(k.Name()) || !isDir(filepath.Join(dir, "test", k.Name())) { // a link to a folder is one
 			continue
 		}
 		defect := k.Name()

@@ -125,3 +125,19 @@ func TestMasksAreFoundAsPicturesAre(t *testing.T) {
 		}
 	}
 }
+
+// TestHiddenFilesAreNoParts: what programs leave in folders (previews, copies while they edit) is
+// neither a part nor a kind of defect.
+func TestHiddenFilesAreNoParts(t *testing.T) {
+	dir := folder(t, "train/good/a.png", "train/good/._a.png", "test/good/b.png", "test/crack/d.png", "test/crack/._d.png",
+		"test/.ipynb_checkpoints/b.png")
+	d, err := OpenDataset(dir, "")
+	if err != nil || len(d.Teach) != 1 || len(d.Test) != 2 {
+		t.Fatalf("%+v, %v", d, err)
+	}
+	for _, p := range d.Test {
+		if p.Defect != "" && p.Defect != "crack" {
+			t.Errorf("%+v", p)
+		}
+	}
+}
