@@ -52,7 +52,8 @@ type kept struct {
 type Evaluation struct {
 	parts   []kept
 	masks   int // defective parts with a mask
-	empty   int // and without one
+	empty   int // and without one, or with one that marks nothing
+	given   int // that came with a mask, whatever it marks
 	scratch *pixels
 }
 
@@ -63,6 +64,9 @@ func New() *Evaluation { return &Evaluation{scratch: newPixels()} }
 func (e *Evaluation) Add(p Part) {
 	k := kept{Part: p}
 	marked := slices.Contains(p.Mask, true)
+	if !p.Good() && p.Mask != nil {
+		e.given++
+	}
 	switch {
 	case p.Good():
 	case marked:
@@ -98,7 +102,7 @@ func (e *Evaluation) Result(seed uint64) Result {
 		LatencyMS: e.latency(), PerDefect: map[string]Defect{},
 		Taught: len(e.where(func(p *Part) bool { return p.Taught })),
 	}
-	if e.masks == 0 {
+	if e.given == 0 {
 		r.EmptyMasks = 0 // the set has no masks at all: nothing was left out
 	}
 	r.Intervals = e.intervals(good, bad, seed)

@@ -218,3 +218,25 @@ func TestMoreExceed(t *testing.T) {
 		t.Errorf("a certificate of 95 %% is exceeded in %g of draws", got)
 	}
 }
+
+// TestMasksThatMarkNothingAreCounted: masks of 0 and 1, say, where bright is defective.
+func TestMasksThatMarkNothingAreCounted(t *testing.T) {
+	e := New()
+	e.Add(goodPart(1))
+	for range 3 {
+		p := marked(4, 2)
+		p.Mask = make([]bool, len(p.Mask))
+		e.Add(p)
+	}
+	if r := e.Result(1); r.EmptyMasks != 3 || r.PixelAUROC.Known() {
+		t.Errorf("%d empty masks of 3, pixel AUROC %v", r.EmptyMasks, r.PixelAUROC)
+	}
+	e = New()
+	e.Add(goodPart(1))
+	p := marked(4, 2)
+	p.Mask = nil
+	e.Add(p)
+	if r := e.Result(1); r.EmptyMasks != 0 {
+		t.Errorf("%d empty masks in a set that has none", r.EmptyMasks)
+	}
+}
