@@ -125,6 +125,27 @@ func (f *evalFlags) split(i int) string {
 	return f.splits[i]
 }
 
+// folderNames are the names of the data folders, no two alike: with those of the folders above, or
+// of their split, as far as that tells them apart.
+func (f *evalFlags) folderNames() []string {
+	var names []string
+	for i, dir := range f.data {
+		dir = filepath.Clean(dir)
+		name := filepath.Base(dir)
+		if split := f.split(i); slices.Contains(f.data[:i], f.data[i]) && split != "" {
+			name = fmt.Sprintf("%s (%s)", name, filepath.Base(split))
+		}
+		for up := filepath.Dir(dir); slices.Contains(names, name) && up != filepath.Dir(up); up = filepath.Dir(up) {
+			name = filepath.Base(up) + "-" + name
+		}
+		for n, plain := 2, name; slices.Contains(names, name); n++ {
+			name = fmt.Sprintf("%s-%d", plain, n)
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
 // commandLine is how the figures were had.
 func (f *evalFlags) commandLine() string {
 	words := []string{"winnow eval"}

@@ -5,6 +5,7 @@ import (
 	"image"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -172,5 +173,32 @@ func TestBenchPartTimesTheEncoderBeside(t *testing.T) {
 	}
 	if r.Of != "part" || r.Encoder == nil || r.Encoder.MS.Median <= 0 || r.Encoder.Ratio != r.MS.Median/r.Encoder.MS.Median {
 		t.Errorf("%+v, encoder %+v", r, r.Encoder)
+	}
+}
+
+// TestFoldersOfOneNameAreToldApart: in the matrix of models and data, by the folders above them, and
+// one folder under two splits by those.
+func TestFoldersOfOneNameAreToldApart(t *testing.T) {
+	t.Parallel()
+	f := evalFlags{
+		data:   []string{"old/line/test-set", "new/line/test-set/", "mtd", "mtd", "mtd", "."},
+		splits: []string{"-", "-", "-", "a/usual.csv", "a/disjoint.csv"},
+	}
+	want := []string{"test-set", "line-test-set", "mtd", "mtd (usual.csv)", "mtd (disjoint.csv)", "."}
+	if got := f.folderNames(); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	model, data := taught(t)
+	other := filepath.Join(t.TempDir(), filepath.Base(data))
+	drawParts(t, filepath.Join(other, "test", "good"), 2, false)
+	drawParts(t, filepath.Join(other, "test", "blot"), 2, true)
+	page := filepath.Join(t.TempDir(), "report.html")
+	r := evalJSON(t, "--model", model, "--data", data, "--data", other, "--html", page)
+	if len(r.CrossDomain) != 2 || r.CrossDomain[0].Judged == r.CrossDomain[1].Judged {
+		t.Errorf("cells that cannot be told apart: %+v", r.CrossDomain)
+	}
+	html, err := os.ReadFile(page)
+	if err != nil || strings.Count(string(html), "<th>judged on") != 2 {
+		t.Errorf("the report has %d columns of 2: %v", strings.Count(string(html), "<th>judged on"), err)
 	}
 }

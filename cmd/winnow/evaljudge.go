@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"image"
 	"math"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -295,6 +294,7 @@ func crossDomain(ctx context.Context, f evalFlags, bar *progress) ([]evaluate.Cr
 
 func (x *examiner) cross(f evalFlags) ([]evaluate.Crossed, error) {
 	var out []evaluate.Crossed
+	names := f.folderNames()
 	for i, dir := range f.data {
 		ds, err := openTest(dir, f.split(i))
 		if err != nil {
@@ -313,7 +313,7 @@ func (x *examiner) cross(f evalFlags) ([]evaluate.Crossed, error) {
 			e.Add(part)
 			x.bar.update("judging across domains", k+1, len(ds.Test))
 		}
-		out = append(out, e.Crossed(x.pkg.Manifest.Recipe, filepath.Base(filepath.Clean(dir))))
+		out = append(out, e.Crossed(x.pkg.Manifest.Recipe, names[i]))
 	}
 	return out, nil
 }
