@@ -7,7 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -152,7 +154,7 @@ func (f *evalFlags) commandLine() string {
 	add := func(flag string, values ...string) {
 		for _, v := range values {
 			if v != "" {
-				words = append(words, flag, v)
+				words = append(words, flag, quoted(v))
 			}
 		}
 	}
@@ -160,10 +162,27 @@ func (f *evalFlags) commandLine() string {
 	add("--data", f.data...)
 	add("--split", f.splits...)
 	add("--condition", f.condition)
+	if f.engine != engineAuto {
+		add("--engine", f.engine)
+	}
 	if f.corrupt {
 		words = append(words, "--corrupt")
 	}
+	if f.corrupt && f.corruptParts > 0 {
+		add("--corrupt-parts", strconv.Itoa(f.corruptParts))
+	}
 	return strings.Join(words, " ")
+}
+
+// quoted is word as a shell reads it as one.
+func quoted(word string) string {
+	plain := func(r rune) bool {
+		return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("-_./,:=@%+", r)
+	}
+	if strings.TrimFunc(word, plain) == "" {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 func runEval(ctx context.Context, f evalFlags, out, log io.Writer) error {

@@ -202,3 +202,17 @@ func TestFoldersOfOneNameAreToldApart(t *testing.T) {
 		t.Errorf("the report has %d columns of 2: %v", strings.Count(string(html), "<th>judged on"), err)
 	}
 }
+
+// TestReportSaysHowItsFiguresWereHad: by a command line that gives them again.
+func TestReportSaysHowItsFiguresWereHad(t *testing.T) {
+	t.Parallel()
+	f := evalFlags{models: []string{"a.tflite"}, data: []string{"new parts"}, splits: []string{"it's.csv"}, engine: "tensorflow", corrupt: true, corruptParts: 20}
+	want := `winnow eval --model a.tflite --data 'new parts' --split 'it'\''s.csv' --engine tensorflow --corrupt --corrupt-parts 20`
+	if got := f.commandLine(); got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+	f = evalFlags{models: []string{"a.tflite"}, data: []string{"a/b-1_2"}, engine: engineAuto}
+	if got, want := f.commandLine(), "winnow eval --model a.tflite --data a/b-1_2"; got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+}
