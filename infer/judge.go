@@ -285,11 +285,11 @@ func decide(c *models.Calibration, fused, spread float64) (edge.Decision, edge.R
 func (j *Judge) explain(f *edge.Frame, v *edge.Verdict) {
 	scale := j.pkg.Calibration.MapScale
 	j.place()
-	fillHeatmap(&v.Heatmap, j.placed, j.finder.h, j.finder.w, scale)
 	x0, y0, x1, y1 := 0, 0, f.Width, f.Height
 	if r := j.pkg.Manifest.Preprocess.ROI; r != nil {
 		x0, y0, x1, y1 = r[0], r[1], r[2], r[3]
 	}
+	fillHeatmap(&v.Heatmap, j.placed, j.finder.h, j.finder.w, scale, box{x0, y0, x1, y1}, f.Width, f.Height)
 	w, h := j.pkg.Manifest.Preprocess.Width, j.pkg.Manifest.Preprocess.Height
 	dx, dy, beyond := j.pre.Shift()
 	v.Shift = image.Pt(dx*(x1-x0)/w, dy*(y1-y0)/h)

@@ -12,14 +12,15 @@ import (
 // box is a rectangle of frame pixels.
 type box struct{ x0, y0, x1, y1 int }
 
-// fillHeatmap sums the map up in edge.HeatmapSide squared cells, each the
-// largest map value that it touches; 128 is the map scale.
-func fillHeatmap(dst *edge.Heatmap, m []float64, h, w int, scale float64) {
+// fillHeatmap sums the map of judged, a part of a frame of fw x fh pixels, up in
+// edge.HeatmapSide squared cells over the frame, each the largest map value that it
+// touches; 128 is the map scale. What was not looked at is 0.
+func fillHeatmap(dst *edge.Heatmap, m []float64, h, w int, scale float64, judged box, fw, fh int) {
 	const n = edge.HeatmapSide
 	for r := range n {
-		y0, y1 := span(r, h)
+		y0, y1 := span(r, h, fh, judged.y0, judged.y1)
 		for c := range n {
-			x0, x1 := span(c, w)
+			x0, x1 := span(c, w, fw, judged.x0, judged.x1)
 			peak := 0.0
 			for y := y0; y < y1; y++ {
 				for x := x0; x < x1; x++ {
@@ -31,11 +32,12 @@ func fillHeatmap(dst *edge.Heatmap, m []float64, h, w int, scale float64) {
 	}
 }
 
-// span returns the cells of a grid n long that heatmap row or column i touches.
-func span(i, n int) (from, to int) {
-	from = i * n / edge.HeatmapSide
-	to = ((i+1)*n + edge.HeatmapSide - 1) / edge.HeatmapSide
-	return from, max(to, from+1)
+// span returns the cells of a grid n long over pixels from lo to hi of side that heatmap row
+// or column i touches; none where that lies beside them.
+func span(i, n, side, lo, hi int) (from, to int) {
+	of := int64(edge.HeatmapSide) * int64(hi-lo) // more than 32 bits in between
+	at := func(i int) int64 { return (int64(i)*int64(side) - int64(edge.HeatmapSide*lo)) * int64(n) }
+	return int(max(0, at(i)/of)), int(min((at(i+1)+of-1)/of, int64(n))) // rounded up where it is above 0
 }
 
 // regionCore is the share of its peak from which a cell belongs to a region, and down to which a

@@ -184,3 +184,47 @@ func TestAreaOfALargeRegion(t *testing.T) {
 		t.Errorf("area %d, want %d", r[0].Area, 1920*1080)
 	}
 }
+
+// TestHeatmapLiesOverTheFrame: where only a region of interest is looked at, its map lies in that
+// part of the heatmap, and what was not looked at is 0; else it is all of the heatmap.
+func TestHeatmapLiesOverTheFrame(t *testing.T) {
+	const n = edge.HeatmapSide
+	m := make([]float64, 8*8)
+	m[0], m[63] = 1, 0.5
+	var got edge.Heatmap
+	fillHeatmap(&got, m, 8, 8, 1, box{320, 240, 480, 480}, 640, 480)
+	for i, v := range got {
+		want := uint8(0)
+		switch y, x := i/n, i%n; {
+		case y == 8 && x == 8:
+			want = 128
+		case y == 15 && x == 11:
+			want = 64
+		}
+		if v != want {
+			t.Errorf("row %d, column %d: %d, want %d", i/n, i%n, v, want)
+		}
+	}
+	fillHeatmap(&got, m, 8, 8, 1, box{0, 0, 640, 480}, 640, 480)
+	for _, c := range []struct {
+		y, x int
+		want uint8
+	}{{0, 0, 128}, {1, 1, 128}, {2, 2, 0}, {14, 14, 64}, {15, 15, 64}} {
+		if v := got[c.y*n+c.x]; v != c.want {
+			t.Errorf("over the whole frame, row %d, column %d: %d, want %d", c.y, c.x, v, c.want)
+		}
+	}
+}
+
+// TestHeatmapCellsOfAWholeFrame: each touches the cells of the map that lie under it, of maps coarser
+// and finer than the heatmap.
+func TestHeatmapCellsOfAWholeFrame(t *testing.T) {
+	for _, n := range []int{1, 3, 8, 16, 24, 31, 64} {
+		for i := range edge.HeatmapSide {
+			from, to := span(i, n, 477, 0, 477)
+			if f, l := i*n/edge.HeatmapSide, ((i+1)*n+edge.HeatmapSide-1)/edge.HeatmapSide; from != f || to != l {
+				t.Errorf("%d of a map of %d cells: %d to %d, want %d to %d", i, n, from, to, f, l)
+			}
+		}
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"winnow/edge"
+	"winnow/edge/config"
 	"winnow/infer"
 	"winnow/infer/native"
 	"winnow/infer/tf"
@@ -197,10 +198,13 @@ func fillNoise(s infer.Session) {
 	}
 }
 
-// onePart judges a grey frame twice the size of the graph's input.
+// onePart judges a frame of noise twice the size of the graph's input.
 func onePart(j *infer.Judge) func() error {
 	shape := j.Session().Inputs()[0].Shape
 	w, h := 2*shape[2], 2*shape[1]
+	if r := j.Package().Manifest.Preprocess.ROI; r != nil && r[2] <= config.MaxSide && r[3] <= config.MaxSide { // else no frame holds it
+		w, h = max(w, r[2]), max(h, r[3])
+	}
 	f := &edge.Frame{Width: w, Height: h, Stride: 3 * w, Format: edge.RGB24, Pix: make([]byte, 3*w*h)}
 	r := rand.New(rand.NewPCG(1, 1))
 	for i := range f.Pix {

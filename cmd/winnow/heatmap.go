@@ -67,9 +67,10 @@ func overlayAt(f *edge.Frame, j *infer.Judge, v *edge.Verdict, scale float64) *i
 	m, mh, mw := j.Map()
 	hottest := slices.Max(m) / scale
 	bits, bh, bw := j.Shade()
-	for y := range h {
-		for x := range w {
-			ry, rx := (float64(y)+0.5)/float64(h), (float64(x)+0.5)/float64(w)
+	over := v.Judged.Intersect(image.Rect(0, 0, w, h))
+	for y := over.Min.Y; y < over.Max.Y; y++ {
+		for x := over.Min.X; x < over.Max.X; x++ {
+			ry, rx := (float64(y-over.Min.Y)+0.5)/float64(over.Dy()), (float64(x-over.Min.X)+0.5)/float64(over.Dx())
 			c := out.RGBAAt(w+4+x, y)
 			if bits != nil {
 				c = wash(c, bilinear(bits, bh, bw, ry, rx))
