@@ -221,7 +221,7 @@ func (s *scorer) score(path string) (*scored, error) {
 	if err != nil {
 		return nil, err
 	}
-	var v edge.Verdict
+	v := edge.Verdict{Regions: []edge.Region{}} // a list in JSON, of none where it is accepted
 	if err := s.judge.Judge(f, &v); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

@@ -30,6 +30,9 @@ func TestScoreOfAFolder(t *testing.T) {
 			t.Errorf("%s: %v %s", r.Picture, r.Decision, r.Error)
 		}
 	}
+	if strings.Contains(out, `"regions": null`) || !strings.Contains(out, `"regions": []`) {
+		t.Errorf("an accepted part has no list of regions: %s", out)
+	}
 	var names []string
 	entries, _ := os.ReadDir(to)
 	for _, e := range entries {
