@@ -216,3 +216,21 @@ func TestReportSaysHowItsFiguresWereHad(t *testing.T) {
 		t.Errorf("%s\nwant %s", got, want)
 	}
 }
+
+// TestMasksInColour: what is bright in any channel is marked, as drawing programs and label
+// palettes have it.
+func TestMasksInColour(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string][3]byte{"white": {255, 255, 255}, "red": {255, 0, 0}, "green": {0, 255, 0}, "blue": {0, 0, 255}, "dark": {90, 90, 90}} {
+		path := filepath.Join(t.TempDir(), "mask.png")
+		f := &edge.Frame{Width: 64, Height: 64, Stride: 192, Format: edge.RGB24, Pix: make([]byte, 64*64*3)}
+		copy(f.Pix[192*8+24:], c[:])
+		if err := pixfmt.WritePNG(path, f); err != nil {
+			t.Fatal(err)
+		}
+		m, err := readMask(path, image.Pt(64, 64), nil)
+		if err != nil || m[33*evaluate.PixelSide+33] != (name != "dark") {
+			t.Errorf("%s: marked %v, %v", name, m[33*evaluate.PixelSide+33], err)
+		}
+	}
+}
