@@ -109,18 +109,21 @@ func (c *Scorer) Shade() (bits []float64, h, w int) {
 // WideFrom is the surprise in bits from which a place is told, and shown, as wide and faint.
 const WideFrom = 7
 
-// wideShare is the share of the last part's places that are wide and faint.
+// wideShare is the share of the last part's places that are wide and faint, of those that count.
 func (c *Scorer) wideShare() float64 {
 	if c.wide == nil {
 		return 0
 	}
-	n := 0
-	for _, bits := range c.wide.shade {
+	n, of := 0, 0
+	for i, bits := range c.wide.shade {
 		if bits > WideFrom {
 			n++
 		}
+		if c.s.PositionWeight[i] > 0 {
+			of++
+		}
 	}
-	return float64(n) / float64(len(c.wide.shade))
+	return float64(n) / float64(max(of, 1))
 }
 
 // Grid is the height and width of Map.

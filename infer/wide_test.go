@@ -186,3 +186,25 @@ func TestMapAndShadeLieWhereThePartWas(t *testing.T) {
 		t.Errorf("the first row moved two cells right is %v", bits[:4])
 	}
 }
+
+// TestWideShareIsOfWhatIsLookedAt: places that a mask takes out are no part of it.
+func TestWideShareIsOfWhatIsLookedAt(t *testing.T) {
+	m, weight := flat()
+	for i := range weight {
+		if i >= 64 {
+			weight[i] = 0 // three quarters
+		}
+	}
+	c := &Scorer{s: &Statistics{PositionWeight: weight}, wide: NewWideMap(wide(), [2]int{16, 16})}
+	if n := c.wideShare(); n != 0 {
+		t.Errorf("a share of %g before anything is judged", n)
+	}
+	out := make([]byte, c.wide.m.Size())
+	for i := range out {
+		out[i] = 100
+	}
+	c.wide.lift(m, out, weight)
+	if n := c.wideShare(); n != 1 {
+		t.Errorf("a part that is wide and faint all over has a share of %g", n)
+	}
+}
