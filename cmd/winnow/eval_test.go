@@ -234,3 +234,21 @@ func TestMasksInColour(t *testing.T) {
 		}
 	}
 }
+
+// TestModelsOfOneRecipeAreToldApart: in the matrix of models and data, by their files.
+func TestModelsOfOneRecipeAreToldApart(t *testing.T) {
+	t.Parallel()
+	model, data := taught(t)
+	again := filepath.Join(t.TempDir(), "again.tflite")
+	b, err := os.ReadFile(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(again, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r := evalJSON(t, "--model", model, "--model", again, "--data", data)
+	if c := r.CrossDomain; len(c) != 2 || c[0].Taught != "part ("+model+")" || c[1].Taught != "part ("+again+")" {
+		t.Errorf("%+v", c)
+	}
+}

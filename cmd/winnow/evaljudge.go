@@ -276,7 +276,8 @@ func copyFrame(dst, src *edge.Frame) {
 
 // crossDomain judges every data set with every model.
 func crossDomain(ctx context.Context, f evalFlags, bar *progress) ([]evaluate.Crossed, error) {
-	var out []evaluate.Crossed
+	var rows [][]evaluate.Crossed
+	alike := map[string]int{} // models of each recipe
 	for _, model := range f.models {
 		x, err := newExaminer(ctx, model, f, bar)
 		if err != nil {
@@ -287,9 +288,17 @@ func crossDomain(ctx context.Context, f evalFlags, bar *progress) ([]evaluate.Cr
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, row...)
+		rows = append(rows, row)
+		alike[x.pkg.Manifest.Recipe]++
 	}
-	return out, nil
+	for i, row := range rows {
+		for k := range row {
+			if c := &row[k]; alike[c.Taught] > 1 {
+				c.Taught = fmt.Sprintf("%s (%s)", c.Taught, f.models[i])
+			}
+		}
+	}
+	return slices.Concat(rows...), nil
 }
 
 func (x *examiner) cross(f evalFlags) ([]evaluate.Crossed, error) {

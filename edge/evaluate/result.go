@@ -105,7 +105,7 @@ type Corrupted struct {
 
 // Crossed is one model on one data set.
 type Crossed struct {
-	Taught      string    `json:"taught"` // the model's recipe
+	Taught      string    `json:"taught"` // the model's recipe, with its file where another model has the same
 	Judged      string    `json:"judged"` // the data's name
 	ImageAUROC  Number    `json:"image_auroc"`
 	Interval    [2]Number `json:"image_auroc_interval"`
