@@ -16,6 +16,7 @@ import (
 // frame is never written to.
 type repairer struct {
 	sensor              *Sensor
+	roi                 *[4]int // of frames, in which rows may be lost; nil: all of them
 	dead                []deadPixel
 	isDead              map[int]bool // pixels, by number
 	deadRow, deadColumn []bool
@@ -54,7 +55,8 @@ func (r *repairer) run(f *edge.Frame) (whole *edge.Frame, missing float64, bad b
 	if r.sensor == nil {
 		return f, 0, false
 	}
-	if share := r.sensor.lost(f); share > 0 {
+	part := r.judged(f)
+	if share := r.sensor.lost(&part); share > 0 {
 		return f, share, true
 	}
 	r.rows, r.columns = deadLines(f, r.sensor, r.rows[:0], r.columns[:0])
@@ -67,6 +69,16 @@ func (r *repairer) run(f *edge.Frame) (whole *edge.Frame, missing float64, bad b
 		r.bridgeLines()
 	}
 	return r.result(f), missing, false
+}
+
+// judged is the part of f that is looked at.
+func (r *repairer) judged(f *edge.Frame) edge.Frame {
+	part := *f
+	if r.roi != nil {
+		part.Pix = f.Pix[r.roi[1]*f.Stride+r.roi[0]*f.Format.BytesPerPixel():]
+		part.Width, part.Height = r.roi[2]-r.roi[0], r.roi[3]-r.roi[1]
+	}
+	return part
 }
 
 func (r *repairer) result(f *edge.Frame) *edge.Frame {

@@ -94,12 +94,17 @@ type Preprocessor struct {
 // NewPreprocessor for graphs of width x height pixels; roi (x0,y0,x1,y1 in
 // frame pixels) may be nil for the whole frame.
 func NewPreprocessor(width, height int, roi *[4]int) *Preprocessor {
-	return &Preprocessor{width: width, height: height, roi: roi, repair: newRepairer(nil)}
+	p := &Preprocessor{width: width, height: height, roi: roi}
+	p.SetSensor(nil)
+	return p
 }
 
 // SetSensor tells what is known of the camera, from the next frame on; nil is
 // nothing.
-func (p *Preprocessor) SetSensor(s *Sensor) { p.repair = newRepairer(s) }
+func (p *Preprocessor) SetSensor(s *Sensor) {
+	p.repair = newRepairer(s)
+	p.repair.roi = p.roi
+}
 
 // SetKernels makes the preprocessor use k from the next frame on, which changes no
 // bit of what it writes; nil is plain Go.
