@@ -96,6 +96,17 @@ func (m *Mask) Ignored() float64 {
 	return float64(m.zeros[len(m.zeros)-1]) / float64(m.w*m.h)
 }
 
+// hides reports whether rows from y0 to y1 of pictures of so many are ignored altogether; nil
+// hides none.
+func (m *Mask) hides(y0, y1, of int) bool {
+	if m == nil {
+		return false
+	}
+	s := m.w + 1
+	above, below := y0*m.h/of, (y1*m.h+of-1)/of
+	return m.sums[below*s+m.w] == m.sums[above*s+m.w]
+}
+
 // Cells is how much each cell of a grid counts, 0..1, row-major: as much as its
 // most counting pixel, so that only cells that are ignored altogether are 0.
 func (m *Mask) Cells(h, w int) []float64 {

@@ -17,6 +17,7 @@ import (
 type repairer struct {
 	sensor              *Sensor
 	roi                 *[4]int // of frames, in which rows may be lost; nil: all of them
+	mask                *Mask   // under which none may; nil: there is none
 	dead                []deadPixel
 	isDead              map[int]bool // pixels, by number
 	deadRow, deadColumn []bool
@@ -56,7 +57,7 @@ func (r *repairer) run(f *edge.Frame) (whole *edge.Frame, missing float64, bad b
 		return f, 0, false
 	}
 	part := r.judged(f)
-	if share := r.sensor.lost(&part); share > 0 {
+	if share := r.sensor.lost(&part, r.mask); share > 0 {
 		return f, share, true
 	}
 	r.rows, r.columns = deadLines(f, r.sensor, r.rows[:0], r.columns[:0])
@@ -98,13 +99,15 @@ func (r *repairer) copy(f *edge.Frame) {
 
 // lost is the share of rows that hold one value at an edge of f, where it is so
 // much larger than in any taught frame that this one must have been cut off on its way.
-func (s *Sensor) lost(f *edge.Frame) float64 {
+// Rows that m, which may be nil, ignores altogether are not missed.
+func (s *Sensor) lost(f *edge.Frame, m *Mask) float64 {
 	top, bottom := edgeShares(f, 0)
 	lost := 0.0
-	if top > s.Top+max(edgeRows, s.Top/2) && !bright(valueAt(f, 0, 0)) {
+	rows := func(share float64) int { return int(math.Round(share * float64(f.Height))) }
+	if top > s.Top+max(edgeRows, s.Top/2) && !bright(valueAt(f, 0, 0)) && !m.hides(0, rows(top), f.Height) {
 		lost = top
 	}
-	if bottom > s.Bottom+max(edgeRows, s.Bottom/2) && !bright(valueAt(f, 0, f.Height-1)) {
+	if bottom > s.Bottom+max(edgeRows, s.Bottom/2) && !bright(valueAt(f, 0, f.Height-1)) && !m.hides(f.Height-rows(bottom), f.Height, f.Height) {
 		lost = max(lost, bottom)
 	}
 	return lost

@@ -103,7 +103,7 @@ func NewPreprocessor(width, height int, roi *[4]int) *Preprocessor {
 // nothing.
 func (p *Preprocessor) SetSensor(s *Sensor) {
 	p.repair = newRepairer(s)
-	p.repair.roi = p.roi
+	p.repair.roi, p.repair.mask = p.roi, p.mask
 }
 
 // SetKernels makes the preprocessor use k from the next frame on, which changes no
@@ -140,7 +140,7 @@ func (p *Preprocessor) SetMask(m *Mask) error {
 	if m != nil && (m.fillW != p.width || m.fillH != p.height) {
 		return fmt.Errorf("a mask for inputs of %dx%d, the graph takes %dx%d", m.fillW, m.fillH, p.width, p.height)
 	}
-	p.mask, p.veil, p.xs = m, nil, nil
+	p.mask, p.veil, p.xs, p.repair.mask = m, nil, nil, m
 	return nil
 }
 
