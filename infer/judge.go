@@ -64,9 +64,9 @@ func newJudge(p *models.Package, e Engine, o Options) (*Judge, error) {
 	m := p.Manifest.Preprocess
 	j := &Judge{
 		pkg: p, stats: stats, session: session,
-		pre:   NewPreprocessor(m.Width, m.Height, m.ROI),
-		level: NewLeveller(m.Level), picture: make([]byte, m.Width*m.Height*3),
-		scorer: NewScorer(stats),
+		pre:     NewPreprocessor(m.Width, m.Height, m.ROI),
+		picture: make([]byte, m.Width*m.Height*3),
+		scorer:  NewScorer(stats),
 	}
 	j.pre.SetKernels(KernelsOf(session))
 	j.scorer.SetKernels(KernelsOf(session))
@@ -124,6 +124,7 @@ func (j *Judge) setPictures() error {
 	if err != nil {
 		return err
 	}
+	j.level = NewLeveller(j.pkg.Manifest.Preprocess.Level, mask)
 	if err := j.pre.SetMask(mask); err != nil || !j.pkg.Manifest.Preprocess.Register {
 		return err
 	}

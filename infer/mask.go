@@ -96,6 +96,16 @@ func (m *Mask) Ignored() float64 {
 	return float64(m.zeros[len(m.zeros)-1]) / float64(m.w*m.h)
 }
 
+// Counts says of each pixel of the graph's input whether it counts for the better half,
+// row-major.
+func (m *Mask) Counts() []bool {
+	out := make([]bool, m.fillW*m.fillH)
+	for i, v := range m.resampled(m.fillW, m.fillH) {
+		out[i] = v >= 128
+	}
+	return out
+}
+
 // hides reports whether rows from y0 to y1 of pictures of so many are ignored altogether; nil
 // hides none.
 func (m *Mask) hides(y0, y1, of int) bool {

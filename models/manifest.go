@@ -288,6 +288,9 @@ type Level struct {
 	Kind      string  `json:"kind"`
 	Mean      float64 `json:"mean"`
 	Deviation float64 `json:"deviation"`
+	// Counted says that brightness is that of the pixels that the mask lets count, and
+	// that the others stay as they are; packages before 2026-12 took all pixels.
+	Counted bool `json:"counted,omitempty"`
 }
 
 func (l *Level) check() error {

@@ -50,6 +50,7 @@ type teacher struct {
 	pre       *infer.Preprocessor
 	mask      *infer.Mask   // nil: everything counts
 	level     *models.Level // nil: pictures stay as they are
+	leveller  *infer.Leveller
 	picture   []byte        // as preprocessed, before it is levelled
 	reference []byte        // nil: parts are taken where they lie
 	sensor    *infer.Sensor // nil: nothing is known of the camera
@@ -246,7 +247,10 @@ func (t *teacher) encode(picture []byte) error {
 func (t *teacher) load(picture []byte) []byte {
 	in := t.session.Input(0)
 	copy(in, picture)
-	infer.NewLeveller(t.level).Run(in)
+	if t.leveller == nil {
+		t.leveller = infer.NewLeveller(t.level, t.mask)
+	}
+	t.leveller.Run(in)
 	return in
 }
 

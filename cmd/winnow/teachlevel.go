@@ -54,7 +54,9 @@ func chooseLevel(ctx context.Context, sv survey, f teachFlags, w, h int, registe
 		return nil, nil, nil
 	}
 	mean, dev, spread := sv.light(w, h)
-	level := func(kind string) *models.Level { return &models.Level{Kind: kind, Mean: max(mean, 1), Deviation: dev} }
+	level := func(kind string) *models.Level {
+		return &models.Level{Kind: kind, Mean: max(mean, 1), Deviation: dev, Counted: sv.mask != nil}
+	}
 	if f.level == models.LevelGain || f.level == models.LevelMeanStd {
 		return level(f.level), nil, nil
 	}
@@ -84,6 +86,7 @@ func chooseLevel(ctx context.Context, sv survey, f teachFlags, w, h int, registe
 // standard deviation of the logarithm of their brightness.
 func (sv *survey) light(w, h int) (mean, dev, spread float64) {
 	pre, frame, in := infer.NewPreprocessor(w, h, nil), new(edge.Frame), make([]byte, w*h*3)
+	counts := sv.mask.counts(w, h)
 	var means, devs []float64
 	sum, sqr := 0.0, 0.0
 	n := min(len(sv.usable), probeParts)
@@ -91,7 +94,7 @@ func (sv *survey) light(w, h int) (mean, dev, spread float64) {
 		if pixfmt.ReadImageInto(frame, sv.usable[i*len(sv.usable)/n].Path) != nil || pre.Run(frame, in) != nil {
 			continue // teaching will say so
 		}
-		m, d := infer.Brightness(in)
+		m, d := infer.Brightness(in, counts)
 		means, devs = append(means, m), append(devs, d)
 		l := math.Log(max(m, 1))
 		sum, sqr = sum+l, sqr+l*l

@@ -115,7 +115,7 @@ func TestLevelledPackageBearsLessLight(t *testing.T) {
 			if err := j.Judge(f, v); err != nil {
 				t.Fatal(err)
 			}
-			brightness, _ = infer.Brightness(j.Picture())
+			brightness, _ = infer.Brightness(j.Picture(), nil)
 			return v.Score.Fused, brightness
 		}
 		a, light := score(usual)

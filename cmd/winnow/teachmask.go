@@ -50,6 +50,18 @@ func readDrawnMask(path string, aspects []float64) (*drawnMask, error) {
 	return m, nil
 }
 
+// counts says which pixels of an input of w x h count; nil is all.
+func (m *drawnMask) counts(w, h int) []bool {
+	if m == nil {
+		return nil
+	}
+	mask, err := infer.NewMask(m.pix, m.w, m.h, make([]byte, w*h*3), w, h)
+	if err != nil {
+		return nil // apply says so
+	}
+	return mask.Counts()
+}
+
 // apply makes t ignore what m says; a nil m is nothing.
 func (m *drawnMask) apply(ctx context.Context, t *teacher, ps []evaluate.Picture) error {
 	if m == nil {
