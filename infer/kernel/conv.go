@@ -341,7 +341,7 @@ func (s *Set) packLine(l *layout, d *Conv, buf []byte, at int, src []int8, iy, x
 		return
 	}
 	left := max(0, min(-x0, cols))
-	a := max(x0, 0)
+	a := min(max(x0, 0), d.InW)
 	z := max(a, min(d.InW, x0+cols))
 	l.fill(buf, at, left*d.InC, d.InZero)
 	s.packRow(l, buf, at+left*d.InC, src[(iy*d.InW+a)*d.InC:(iy*d.InW+z)*d.InC])

@@ -135,7 +135,8 @@ func TestDepthwiseRandom(t *testing.T) {
 }
 
 // TestConvOdd tries what lies beyond the random ones: large upsampling and
-// strides, single pixels, kernels larger than the picture, far dilation.
+// strides, single pixels, kernels larger than the picture, far dilation, windows that
+// lie beyond the picture.
 func TestConvOdd(t *testing.T) {
 	for _, s := range fast(t) {
 		for i, d := range []Conv{
@@ -151,6 +152,7 @@ func TestConvOdd(t *testing.T) {
 			{InH: 1, InW: 500, InC: 3, OutH: 1, OutW: 100, OutC: 40, KH: 1, KW: 7, StrideH: 1, StrideW: 5, PadLeft: 1},
 			{InH: 9, InW: 9, InC: 4, OutH: 3, OutW: 3, OutC: 16, KH: 1, KW: 1, StrideH: 4, StrideW: 4},
 			{InH: 4, InW: 4, InC: 4, OutH: 9, OutW: 9, OutC: 16, KH: 1, KW: 1, StrideH: 1, StrideW: 1, PadTop: 2, PadLeft: 3},
+			{InH: 2, InW: 3, InC: 2, OutH: 2, OutW: 2, OutC: 17, KH: 1, KW: 1, StrideH: 1, StrideW: 1, PadLeft: 30, Transposed: true},
 		} {
 			r := newRNG(uint64(i))
 			d.InZero = int32(r.between(-128, 127))
