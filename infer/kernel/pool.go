@@ -14,6 +14,9 @@ type blockPool struct {
 // newBlockPool is nil where the method does not fit.
 func newBlockPool(s *Set, l *layout, d AvgPool) *blockPool {
 	n := d.KH * d.KW
+	if n > maxPoolWindow {
+		return nil
+	}
 	dw := Depthwise{InH: d.InH, InW: d.InW, InC: d.C, OutH: d.OutH, OutW: d.OutW, OutC: d.C, KH: d.KH, KW: d.KW,
 		StrideH: d.StrideH, StrideW: d.StrideW, DilationH: 1, DilationW: 1, PadTop: d.PadTop, PadLeft: d.PadLeft,
 		Weights: make([]int8, n*d.C), Requant: Requant{Scale: make([]float32, d.C), Min: d.Min, Max: d.Max}}
@@ -30,10 +33,12 @@ func newBlockPool(s *Set, l *layout, d AvgPool) *blockPool {
 	return &blockPool{refPool{d}, o, s.Name() + " pool"}
 }
 
-// poolScale is 1/n and a 2^-20th of it, for windows of n <= 128 pixels, all that
-// depthwise kernels take: float32 rounding (2^-23) cannot undo that, and means of
-// up to 128 move by 2^-13 at most, which is less than the 1/(2n) that lie between
-// a mean and the next half.
+// maxPoolWindow is how many pixels of a window depthwise kernels take.
+const maxPoolWindow = 128
+
+// poolScale is 1/n and a 2^-20th of it, for windows of up to maxPoolWindow pixels:
+// float32 rounding (2^-23) cannot undo that, and means of up to 128 move by 2^-13 at
+// most, which is less than the 1/(2n) that lie between a mean and the next half.
 func poolScale(n int) float32 { return float32((1 + 0x1p-20) / float64(n)) }
 
 func (o *blockPool) Units() int   { return o.dw.Units() }
