@@ -120,18 +120,27 @@ func (o *blockDW) bandRows(b, phase int) int {
 // packPhase packs the weights of output rows phase, phase+phases, ...
 func (o *blockDW) packPhase(phase int) []panel {
 	var ps []panel
+	sums := o.d.sums()
 	for c := 0; c < o.d.OutC; c += o.lay.dwWidth {
-		ps = append(ps, o.packChannels(phase, c))
+		ps = append(ps, o.packChannels(phase, c, sums))
 	}
 	return ps
 }
 
+// sums are the sums of each channel's weights.
+func (d *Depthwise) sums() []weightSum {
+	s := make([]weightSum, d.OutC)
+	for i, w := range d.Weights {
+		s[i%d.OutC].add(int32(w))
+	}
+	return s
+}
+
 // packChannels covers the kernel's rows by as few groups as there can be, for
 // each column of the kernel.
-func (o *blockDW) packChannels(phase, c0 int) panel {
+func (o *blockDW) packChannels(phase, c0 int, sums []weightSum) panel {
 	d, l := &o.d, o.lay
 	p := panel{first: c0, width: l.dwWidth, valid: min(l.dwWidth, d.OutC-c0)}
-	sums := make([]weightSum, d.OutC)
 	var w []byte
 	for ky := 0; ky < d.KH; {
 		row := phase*d.StrideH + ky*d.DilationH
@@ -145,11 +154,6 @@ func (o *blockDW) packChannels(phase, c0 int) panel {
 			w = o.appendTap(w, &p, off, ky, next, kx, phase*d.StrideH-group*dwEvery)
 		}
 		ky = next
-	}
-	for c := range p.valid {
-		for t := range d.KH * d.KW {
-			sums[c0+c].add(int32(d.Weights[t*d.OutC+c0+c]))
-		}
 	}
 	p.w = aligned(len(w))
 	p.n = len(p.offs)

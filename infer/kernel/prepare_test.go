@@ -34,3 +34,21 @@ func TestLargePoolWindowTakesNoMemory(t *testing.T) {
 		}
 	}
 }
+
+// TestDepthwiseMemoryIsInProportion to the channels, while it is prepared.
+func TestDepthwiseMemoryIsInProportion(t *testing.T) {
+	for _, s := range Sets() {
+		prepare := func(channels int) int {
+			d := Depthwise{InH: 1, InW: 1, InC: channels, OutH: 1, OutW: 1, OutC: channels, KH: 1, KW: 1, StrideH: 1, StrideW: 1,
+				Weights: make([]int8, channels), Requant: Requant{Scale: make([]float32, channels), Max: 127}}
+			return taken(func() {
+				if _, err := s.Depthwise(d); err != nil {
+					t.Fatal(err)
+				}
+			})
+		}
+		if one, eight := prepare(1<<11), prepare(1<<14); eight > 16*one {
+			t.Errorf("%s: %d bytes, but %d for eight times as many channels", s.Name(), one, eight)
+		}
+	}
+}

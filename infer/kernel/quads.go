@@ -42,8 +42,9 @@ func newQuadDW(s *Set, l *layout, d Depthwise) *quadDW {
 	o := &quadDW{set: s, lay: l, d: d}
 	o.cols = (d.OutW-1)*d.StrideW + (d.KW-1)*d.DilationW + 1
 	o.plan()
+	sums := o.d.sums()
 	for c := 0; c < d.OutC; {
-		p := o.packPanel(c)
+		p := o.packPanel(c, sums)
 		o.panels = append(o.panels, p)
 		c += p.valid
 	}
@@ -122,7 +123,7 @@ func (o *quadDW) slidePlaces() []place {
 // packPanel packs the channels from c0 on that one kernel call takes. The offsets
 // of a panel for sliding kernels stay empty; its biases and scales follow its
 // weights.
-func (o *quadDW) packPanel(c0 int) panel {
+func (o *quadDW) packPanel(c0 int, sums []weightSum) panel {
 	d, rest := &o.d, o.d.OutC-c0
 	p := panel{first: c0, width: 64}
 	switch {
@@ -139,13 +140,12 @@ func (o *quadDW) packPanel(c0 int) panel {
 	}
 	p.quads = len(places) / 4
 	p.w = aligned((p.quads + 2) * 256)
-	sums := make([]weightSum, d.OutC)
 	for i, at := range places {
 		if !slide {
 			p.offs = append(p.offs, int32((max(0, at.ky)*d.DilationH*o.cols+at.kx*d.DilationW)*o.block))
 		}
 		if at.ky >= 0 {
-			o.packPlace(&p, i, d.Weights[(at.ky*d.KW+at.kx)*d.OutC+c0:], sums[c0:])
+			o.packPlace(&p, i, d.Weights[(at.ky*d.KW+at.kx)*d.OutC+c0:])
 		}
 	}
 	p.finish(d.Bias, &d.Requant, sums, d.InZero+o.lay.offset(), d.OutC)
@@ -157,10 +157,9 @@ func (o *quadDW) packPanel(c0 int) panel {
 	return p
 }
 
-// packPlace puts the weights of one place in slot i of the panel and adds them to sums.
-func (o *quadDW) packPlace(p *panel, i int, w []int8, sums []weightSum) {
+// packPlace puts the weights of one place in slot i of the panel.
+func (o *quadDW) packPlace(p *panel, i int, w []int8) {
 	for c := range p.valid {
-		sums[c].add(int32(w[c]))
 		for at := c; at < 64; at += p.width {
 			p.w[i/4*256+4*quadLane(at)+i%4] = byte(w[c])
 		}
