@@ -97,6 +97,9 @@ func (d *Conv) pointwise() bool {
 		d.Up == 1 && d.InH == d.OutH && d.InW == d.OutW
 }
 
+// maxGrouped bounds the merged weights of a group of pixels.
+const maxGrouped = 4 << 20
+
 // groups lists the group sizes that may pay.
 func groups(d *Conv) []int {
 	ts := []int{1}
@@ -108,7 +111,8 @@ func groups(d *Conv) []int {
 		}
 	case d.KW > 1 && d.StrideW == 1:
 		for t := 2; t*d.OutC <= 16; t++ {
-			if d.OutW%t == 0 {
+			cols := min(d.KW*t, (d.KW-1)*d.DilationW+t)
+			if d.OutW%t == 0 && d.KH*cols <= maxGrouped/(t*d.OutC*d.InC) {
 				ts = append(ts, t)
 			}
 		}

@@ -52,3 +52,20 @@ func TestDepthwiseMemoryIsInProportion(t *testing.T) {
 		}
 	}
 }
+
+// TestGroupsOfPixelsStaySmall: neighbouring pixels become channels of one only where
+// their merged weights do not outgrow the file by far.
+func TestGroupsOfPixelsStaySmall(t *testing.T) {
+	d := Conv{InH: 1, InW: 16, InC: 4096, OutH: 1, OutW: 16, OutC: 1, KH: 42, KW: 3, StrideH: 1, StrideW: 1, PadTop: 20, PadLeft: 1,
+		Weights: make([]int8, 42*3*4096), Requant: Requant{Scale: make([]float32, 1), Max: 127}}
+	for _, s := range Sets() {
+		n := taken(func() {
+			if _, err := s.Conv(d); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if n > 64<<20 {
+			t.Errorf("%s: %d bytes for %d weights", s.Name(), n, len(d.Weights))
+		}
+	}
+}
