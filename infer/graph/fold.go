@@ -140,8 +140,11 @@ func (g *Graph) foldPad(n, conv *Node) bool {
 	return true
 }
 
+// maxFolded is the largest upsampling that kernels of convolutions take.
+const maxFolded = 4
+
 func (g *Graph) foldUp(n, conv *Node) bool {
-	if !n.UpOnly || conv.Code != tflite.OpConv2D {
+	if !n.UpOnly || n.Up > maxFolded || conv.Code != tflite.OpConv2D {
 		return false
 	}
 	if o := g.Model.Ops[conv.Op].Options.(tflite.Conv2D); o.StrideH != 1 || o.StrideW != 1 {
