@@ -43,6 +43,12 @@ func TestHostileModelsAreRefused(t *testing.T) {
 			return b.Conv2D("y", x, w, -1, tflite.Conv2D{StrideH: 1, StrideW: 1}, q)
 		}},
 		{"more tiles than 32 bits count", []int{257}, func(b *tflite.Builder, x int) int { return b.Tile("y", x, 1<<24) }},
+		{"bilinear columns beyond what float32 counts", []int{1, 1, 1, 1}, func(b *tflite.Builder, x int) int {
+			return b.ResizeBilinear("y", x, 1, 13103685, tflite.Resize{}) // the last one would read column 1 of 0..0
+		}},
+		{"more nearest rows than memory for their places", []int{1, 1, 1, 1}, func(b *tflite.Builder, x int) int {
+			return b.ResizeNearest("y", x, 1<<27, 1, tflite.Resize{})
+		}},
 		{"more dimensions than any operator has", make40k(1), func(b *tflite.Builder, x int) int {
 			return b.Pad("y", x, make40k(0), make40k(0))
 		}},

@@ -15,6 +15,9 @@ func (l *lowering) resize(n *graph.Node) (layer, error) {
 	}
 	o := l.op(n).Options.(tflite.Resize)
 	x, out := n.InShape, l.tensor(n.Out).Shape
+	if m := max(x[1], x[2], out[1], out[2]); m > maxResized {
+		return layer{}, l.refuse(n, "pictures of %d rows or columns cannot be resized, at most %d", m, maxResized)
+	}
 	r := resizeStep{dst: l.int8s(n.Out), src: l.int8s(n.In[0]), c: x[3], inH: x[1], inW: x[2], outH: out[1], outW: out[2], batch: x[0]}
 	y := layer{kernel: "generic", wide: len(r.dst) > 1<<14}
 	if n.Code == tflite.OpResizeNearest {
@@ -31,6 +34,10 @@ func (l *lowering) resize(n *graph.Node) (layer, error) {
 	y.step = s
 	return y, nil
 }
+
+// maxResized bounds a side: float32 coordinates must stay inside the picture, and each
+// row and column has its place in memory.
+const maxResized = 1 << 20
 
 // resizeStep is what both ways share; a unit is an output row.
 type resizeStep struct {
