@@ -70,10 +70,13 @@ func (e engine) Load(model []byte, o infer.Options) (infer.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &lowering{g: g, plan: plan, set: set, arena: make([]byte, plan.Size),
+	l := &lowering{g: g, plan: plan, set: set, arena: make([]byte, plan.Size), copies: make(map[int][]byte),
 		most: int64(o.ArenaLimit) + packedTimes*int64(len(model))}
 	layers, err := l.layers()
 	if err != nil {
+		return nil, err
+	}
+	if err := l.outputs(); err != nil {
 		return nil, err
 	}
 	for i := range layers {

@@ -2,8 +2,11 @@ package native_test
 
 import (
 	"errors"
+	"runtime"
 	"testing"
 	"time"
+
+	flatbuffers "github.com/google/flatbuffers/go"
 
 	"winnow/infer"
 	"winnow/infer/native"
@@ -172,5 +175,82 @@ func TestFlatLeakyReluIsTheBuiltinKernels(t *testing.T) {
 		if got := int8(s.Output(0)[i]); got != want {
 			t.Errorf("of %d: %d, want %d", in[i], got, want)
 		}
+	}
+}
+
+// TestConstantsAreCopiedOnce, whoever names them and however often.
+func TestConstantsAreCopiedOnce(t *testing.T) {
+	const size, outputs = 1 << 20, 128
+	b := tflite.NewBuilder("hostile")
+	x := b.AddInput("x", []int{1}, tflite.Quant{Scale: 0.1})
+	c := b.AddConst("c", []int{size}, make([]int8, size), tflite.Quant{Scale: 0.1})
+	all := []int{b.Add("sum", x, c, tflite.ActNone, tflite.Quant{Scale: 0.1})}
+	for range outputs {
+		all = append(all, c)
+	}
+	m, err := b.Model(all...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := m.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	s, err := native.New().Load(data, infer.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > outputs/4*size {
+		t.Errorf("loading took %d bytes for %d outputs of one constant of %d", n, outputs, size)
+	}
+	if len(s.Output(outputs)) != size {
+		t.Errorf("the last output has %d bytes", len(s.Output(outputs)))
+	}
+}
+
+// TestConstantOutputsStayInTheLimit: tensors of a file may share their bytes, whose
+// copies do not.
+func TestConstantOutputsStayInTheLimit(t *testing.T) {
+	const size, outputs = 1 << 20, 64
+	f := flatbuffers.NewBuilder(2 * size)
+	offsets := func(n int, v flatbuffers.UOffsetT) flatbuffers.UOffsetT {
+		f.StartVector(4, n, 4)
+		for range n {
+			f.PrependUOffsetT(v)
+		}
+		return f.EndVector(n)
+	}
+	bytes := f.CreateByteVector(make([]byte, size))
+	f.StartObject(1)
+	f.PrependUOffsetTSlot(0, bytes, 0)
+	buffers := offsets(1, f.EndObject())
+	f.StartVector(4, 1, 4)
+	f.PrependInt32(size)
+	shape := f.EndVector(1)
+	f.StartObject(3)
+	f.PrependUOffsetTSlot(0, shape, 0)
+	f.PrependByteSlot(1, byte(tflite.Int8), 0)
+	tensors := offsets(outputs, f.EndObject())
+	f.StartVector(4, outputs, 4)
+	for i := range outputs {
+		f.PrependInt32(int32(i))
+	}
+	all := f.EndVector(outputs)
+	f.StartObject(4)
+	f.PrependUOffsetTSlot(0, tensors, 0)
+	f.PrependUOffsetTSlot(2, all, 0)
+	graphs := offsets(1, f.EndObject())
+	f.StartObject(5)
+	f.PrependUint32Slot(0, 3, 0)
+	f.PrependUOffsetTSlot(2, graphs, 0)
+	f.PrependUOffsetTSlot(4, buffers, 0)
+	f.FinishWithFileIdentifier(f.EndObject(), []byte("TFL3"))
+	_, err := native.New().Load(f.FinishedBytes(), infer.Options{Threads: 1, ArenaLimit: 1 << 20})
+	if !errors.Is(err, tflite.ErrLimit) {
+		t.Errorf("error %v", err)
 	}
 }

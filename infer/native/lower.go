@@ -2,6 +2,7 @@ package native
 
 import (
 	"fmt"
+	"slices"
 
 	"winnow/infer/graph"
 	"winnow/infer/kernel"
@@ -10,12 +11,13 @@ import (
 
 // lowering turns the nodes of a graph into steps over one arena.
 type lowering struct {
-	g     *graph.Graph
-	plan  *graph.Plan
-	set   *kernel.Set
-	arena []byte
-	held  int64 // bytes of packed weights and copied constants
-	most  int64 // what held may become
+	g      *graph.Graph
+	plan   *graph.Plan
+	set    *kernel.Set
+	arena  []byte
+	copies map[int][]byte // of constants that nodes read in place
+	held   int64          // bytes of packed weights and copied constants
+	most   int64          // what held may become
 }
 
 // inPlace says which nodes may write over their first input.
@@ -54,6 +56,18 @@ func (l *lowering) layers() ([]layer, error) {
 		all = append(all, y)
 	}
 	return all, nil
+}
+
+// outputs copies the constants among the model's outputs, within the limit.
+func (l *lowering) outputs() error {
+	for _, i := range l.g.Model.Outputs {
+		if l.bytes(i); l.held > l.most {
+			t := l.tensor(i)
+			return &tflite.Error{Kind: tflite.ErrLimit, Tensor: t.Name, Offset: t.Offset,
+				Msg: fmt.Sprintf("weights and constant outputs up to here take %d bytes, more than the %d that are allowed", l.held, l.most)}
+		}
+	}
+	return nil
 }
 
 // layer lowers one node.
@@ -111,8 +125,13 @@ func (l *lowering) bytes(i int) []byte {
 	t := l.tensor(i)
 	o := l.plan.Offset(i)
 	if t.Const() {
-		l.held += int64(len(t.Data))
-		return append([]byte(nil), t.Data...)
+		c, ok := l.copies[i]
+		if !ok {
+			l.held += int64(len(t.Data))
+			c = slices.Clone(t.Data)
+			l.copies[i] = c
+		}
+		return c
 	}
 	end := o + t.Elements()*t.Type.Size()
 	return l.arena[o:end:end]
