@@ -1,6 +1,7 @@
 package native
 
 import (
+	"fmt"
 	"os"
 	"runtime"
 
@@ -21,10 +22,12 @@ const packedTimes = 16
 // maxThreads bounds Options.Threads.
 const maxThreads = 64
 
-// maxOps and maxInputs, of all operators together, bound the time that loading takes.
+// maxOps, maxInputs, of all operators together, and maxEnds, inputs and outputs of the
+// model, bound the time that loading takes.
 const (
 	maxOps    = 1 << 13
 	maxInputs = 1 << 15
+	maxEnds   = 1 << 10
 )
 
 // engine makes sessions with one set of kernels.
@@ -48,6 +51,10 @@ func (e engine) Load(model []byte, o infer.Options) (infer.Session, error) {
 	m, err := tflite.Parse(model, tflite.Limits{})
 	if err != nil {
 		return nil, err
+	}
+	if len(m.Inputs)+len(m.Outputs) > maxEnds {
+		return nil, &tflite.Error{Kind: tflite.ErrUnsupported, Offset: -1,
+			Msg: fmt.Sprintf("a model of more than %d inputs and outputs cannot be run", maxEnds)}
 	}
 	if len(m.Ops) > maxOps {
 		return nil, m.Refuse(maxOps, "a model of more than %d operators cannot be run", maxOps)

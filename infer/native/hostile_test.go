@@ -178,6 +178,28 @@ func TestFlatLeakyReluIsTheBuiltinKernels(t *testing.T) {
 	}
 }
 
+// TestModelsHaveFewEnds: each input and output costs a look at all others when memory
+// is laid out.
+func TestModelsHaveFewEnds(t *testing.T) {
+	b := tflite.NewBuilder("hostile")
+	x := b.AddInput("x", []int{1}, tflite.Quant{Scale: 0.1})
+	outputs := make([]int, 1<<16)
+	for i := range outputs {
+		outputs[i] = x
+	}
+	m, err := b.Model(outputs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := m.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := native.New().Load(data, infer.Options{Threads: 1}); !errors.Is(err, tflite.ErrUnsupported) {
+		t.Errorf("error %v", err)
+	}
+}
+
 // TestConstantsAreCopiedOnce, whoever names them and however often.
 func TestConstantsAreCopiedOnce(t *testing.T) {
 	const size, outputs = 1 << 20, 128
