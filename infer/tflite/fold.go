@@ -11,10 +11,19 @@ import (
 // (DENSIFY). The operators disappear, their outputs become constants.
 func (m *Model) fold(r *reader) error {
 	m.emptyConstants()
+	dense := make(map[int]int) // what DENSIFY makes, and the constant that Parse has made dense
+	useDense := func(v []int) {
+		for i, x := range v {
+			if d, ok := dense[x]; ok {
+				v[i] = d
+			}
+		}
+	}
 	kept := m.Ops[:0]
 	for k := range m.Ops {
+		useDense(m.Ops[k].Inputs)
 		if m.Ops[k].Code == opDensify {
-			m.useInstead(k)
+			dense[m.Ops[k].Outputs[0]] = m.Ops[k].Inputs[0]
 			continue
 		}
 		m.openShape(k)
@@ -33,6 +42,7 @@ func (m *Model) fold(r *reader) error {
 		out.Data, out.Computed = data, true
 	}
 	m.Ops = kept
+	useDense(m.Outputs)
 	return nil
 }
 
@@ -51,33 +61,19 @@ func (m *Model) openShape(k int) {
 
 // emptyConstants tells constants without elements from activations.
 func (m *Model) emptyConstants() {
-	computed := make([]bool, len(m.Tensors))
+	given := make([]bool, len(m.Tensors))
 	for k := range m.Ops {
-		computed[m.Ops[k].Outputs[0]] = true
+		given[m.Ops[k].Outputs[0]] = true
+	}
+	for _, i := range m.Inputs {
+		given[i] = true
 	}
 	for i := range m.Tensors {
 		t := &m.Tensors[i]
-		if t.Data == nil && t.Elements() == 0 && !computed[i] && !slices.Contains(m.Inputs, i) {
+		if t.Data == nil && t.Elements() == 0 && !given[i] {
 			t.Data = []byte{}
 		}
 	}
-}
-
-// useInstead makes everybody after DENSIFY operator k read its input, which
-// Parse has made dense.
-func (m *Model) useInstead(k int) {
-	x, out := m.Ops[k].Inputs[0], m.Ops[k].Outputs[0]
-	replace := func(v []int) {
-		for i := range v {
-			if v[i] == out {
-				v[i] = x
-			}
-		}
-	}
-	for i := k + 1; i < len(m.Ops); i++ {
-		replace(m.Ops[i].Inputs)
-	}
-	replace(m.Outputs)
 }
 
 // foldOp returns the bytes of o's output, or nil where they are not known.
