@@ -106,6 +106,11 @@ func foldShape(x *Tensor, o *Op, r *reader) []byte {
 // foldSlice takes x[begin:end] of a vector of constants, with stride 1.
 func (m *Model) foldSlice(o *Op, r *reader) []byte {
 	c, x := o.Options.(StridedSlice), m.in(o, 0)
+	for i := 1; i <= 3; i++ {
+		if m.in(o, i).Elements() != 1 {
+			return nil
+		}
+	}
 	begin, end, stride := m.in(o, 1).Ints(), m.in(o, 2).Ints(), m.in(o, 3).Ints()
 	if !x.Const() || x.Type != Int32 || len(x.Shape) != 1 || len(begin) != 1 || len(end) != 1 || !slices.Equal(stride, []int{1}) || c.Ellipsis|c.NewAxis != 0 {
 		return nil

@@ -134,3 +134,17 @@ func TestManyOfEachEndSoon(t *testing.T) {
 		}
 	}
 }
+
+// TestLongListsOfIntegersAreRefused: no operator takes more than a few for each
+// dimension, and each reads its own again.
+func TestLongListsOfIntegersAreRefused(t *testing.T) {
+	b := tflite.NewBuilder("hostile")
+	q := tflite.Quant{Scale: 0.1}
+	x := b.AddInput("x", []int{1, 2}, q)
+	y := b.Mean("y", x, true, q, make([]int, 1000)...)
+	if _, err := b.Model(y); err == nil {
+		t.Error("a mean over a thousand axes is accepted")
+	} else {
+		t.Log(err)
+	}
+}

@@ -90,11 +90,17 @@ func (m *Model) shape4(o *Op, i int) ([]int, error) {
 	return s, nil
 }
 
+// maxInts bounds the integers that an operator reads: two a dimension, as PAD has them.
+const maxInts = 2 * maxRank
+
 // ints returns the integers of constant input i.
 func (m *Model) ints(o *Op, i int) ([]int, error) {
 	t := m.in(o, i)
 	if !t.Const() || t.Type != Int32 && t.Type != Int64 {
 		return nil, fmt.Errorf("input %d (%q) must be a constant of integers", i, t.Name)
+	}
+	if n := t.Elements(); n > maxInts {
+		return nil, fmt.Errorf("input %d (%q) has %d integers, at most %d can be read", i, t.Name, n, maxInts)
 	}
 	return t.Ints(), nil
 }
