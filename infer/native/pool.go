@@ -1,7 +1,10 @@
 package native
 
 import (
+	"fmt"
+	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -27,8 +30,34 @@ type pool struct {
 	next    atomic.Int64  // next chunk to take
 	chunks  int64
 	step    step
+	fault   atomic.Pointer[fault] // the first panic of the round
 	closed  bool
 	stopped sync.WaitGroup
+}
+
+// fault is a panic on its way to the caller, whose stack says no more where it was.
+type fault struct {
+	value any
+	place string
+}
+
+func (f *fault) Error() string { return fmt.Sprintf("%v (%s)", f.value, f.place) }
+
+// panicPlace is where the panic came from that a deferred function has recovered.
+func panicPlace() string {
+	pcs := make([]uintptr, 32)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs)])
+	for panicked := false; ; {
+		f, more := frames.Next()
+		inRuntime := strings.HasPrefix(f.Function, "runtime.")
+		switch {
+		case panicked && !inRuntime:
+			return fmt.Sprintf("%s:%d", filepath.Base(f.File), f.Line)
+		case !more:
+			return "place unknown"
+		}
+		panicked = panicked || inRuntime && f.Function == "runtime.gopanic"
+	}
 }
 
 // worker is a goroutine of the pool.
@@ -75,7 +104,8 @@ func (p *pool) start() {
 	}
 }
 
-// run computes all units of s, on this goroutine alone where wide is false.
+// run computes all units of s, on this goroutine alone where wide is false. A panic
+// on any thread becomes one here, when all of them have ended.
 func (p *pool) run(s step, wide bool) {
 	n := s.units()
 	if !wide || len(p.workers) == 0 || n < 2 {
@@ -90,10 +120,18 @@ func (p *pool) run(s step, wide bool) {
 	for p.pending.Load() > 0 {
 		runtime.Gosched()
 	}
+	if f := p.fault.Swap(nil); f != nil {
+		panic(f)
+	}
 }
 
-// take computes chunks until none is left.
+// take computes chunks until none is left, or one panics.
 func (p *pool) take(scratch []byte) {
+	defer func() {
+		if v := recover(); v != nil {
+			p.fault.CompareAndSwap(nil, &fault{v, panicPlace()})
+		}
+	}()
 	n := int64(p.step.units())
 	for {
 		c := p.next.Add(1) - 1
