@@ -15,6 +15,9 @@ func (l *lowering) arithmetic(n *graph.Node) (layer, error) {
 	s.shape(l.tensor(n.Out).Shape, l.tensor(n.In[0]).Shape, l.tensor(n.In[1]).Shape)
 	var err error
 	if n.Code == tflite.OpMul {
+		if l.g.Model.Squares(l.op(n)) {
+			return l.square(n)
+		}
 		s.isMul = true
 		err = l.product(n, &s.mul)
 	} else {
@@ -56,6 +59,22 @@ func (l *lowering) product(n *graph.Node, p *kernel.Mul) error {
 		return l.refuse(n, "the scale ratio %g is outside what LiteRT's kernel takes", p.Scale)
 	}
 	return l.clamp(n, l.op(n).Options.(tflite.Arithmetic).Activation, &p.Zero, &p.Min, &p.Max)
+}
+
+// square lowers the product of a tensor with itself, for which XNNPACK has a table of
+// 256: float32 values, as for LOGISTIC (src/reference/unary-elementwise.cc).
+func (l *lowering) square(n *graph.Node) (layer, error) {
+	var p kernel.Mul
+	if err := l.product(n, &p); err != nil {
+		return layer{}, err
+	}
+	x, y := l.tensor(n.In[0]), l.tensor(n.Out)
+	s := &mapStep{set: l.set, dst: l.int8s(n.Out), src: l.int8s(n.In[0])}
+	for q := int32(-128); q <= 127; q++ {
+		v := float32(q-x.ZeroPoint()) * x.Scale()
+		s.table[uint8(q)] = min(max(quantize(float32(v)*float32(v), 1/y.Scale(), y.ZeroPoint()), p.Min), p.Max)
+	}
+	return layer{step: s, kernel: "table", wide: len(s.dst) > 8*mapChunk}, nil
 }
 
 // binaryStep computes rows of the innermost run of dimensions over which

@@ -8,18 +8,18 @@ import (
 	"winnow/infer/kernel"
 )
 
-// meanStep averages over some dimensions by XNNPACK's rule of ai-edge-litert 2.3.0: the
-// plain integer sum times scale, plus offset, which holds both zero points, each rounded
-// to float32; then half to even.
+// meanStep averages over some dimensions by XNNPACK's rule, in steps that are each
+// rounded to float32: the sum times scale, plus what moves the zero points, rounded
+// half to even.
 type meanStep struct {
-	set           *kernel.Set
-	dst           []int8
-	src           []byte // int8
-	sums, squares []int32
-	in            []int
-	gone          []bool
-	cells         bool // sums can be taken of whole channels that follow each other in one picture
-	scale, offset float32
+	set       *kernel.Set
+	dst, src  []int8
+	sums, sqr []int32
+	in        []int
+	gone      []bool
+	window    bool // over height and width
+	scale     float32
+	offset    float32
 }
 
 func (l *lowering) mean(n *graph.Node) (layer, error) {
@@ -27,7 +27,7 @@ func (l *lowering) mean(n *graph.Node) (layer, error) {
 		return layer{}, err
 	}
 	x, y := l.tensor(n.In[0]), l.tensor(n.Out)
-	s := &meanStep{set: l.set, dst: l.int8s(n.Out), src: l.bytes(n.In[0]), in: x.Shape}
+	s := &meanStep{set: l.set, dst: l.int8s(n.Out), src: l.int8s(n.In[0]), in: x.Shape}
 	s.gone = make([]bool, len(x.Shape))
 	count := 1
 	for _, a := range l.tensor(n.In[1]).Ints() {
@@ -40,28 +40,23 @@ func (l *lowering) mean(n *graph.Node) (layer, error) {
 		s.gone[a] = true
 	}
 	s.sums = make([]int32, len(s.dst))
-	name := "generic"
-	if s.cells = slices.Equal(s.gone, []bool{false, true, true, false}); s.cells {
-		s.squares = make([]int32, x.Shape[3])
-		name = l.set.Name()
+	s.scale = float32(x.Scale()/y.Scale()) * (1 / float32(count))
+	s.offset = float32(y.ZeroPoint()) - float32(float32(int64(count)*int64(x.ZeroPoint()))*s.scale)
+	kernel := "generic"
+	if s.window = slices.Equal(s.gone, []bool{false, true, true, false}); s.window {
+		s.sqr = make([]int32, x.Shape[3])
+		kernel = l.set.Name() + " sums"
 	}
-	s.scale = meanScale(x.Scale(), y.Scale(), count)
-	zeros := float32(count) * float32(x.ZeroPoint())
-	s.offset = float32(y.ZeroPoint()) - float32(zeros*s.scale)
-	return layer{step: s, kernel: name}, nil
-}
-
-func meanScale(in, out float32, count int) float32 {
-	return float32(in/out) / float32(count)
+	return layer{step: s, kernel: kernel}, nil
 }
 
 func (s *meanStep) units() int   { return 1 }
 func (s *meanStep) scratch() int { return 0 }
 
 func (s *meanStep) run([]byte, int, int) {
-	if !s.channels() {
+	if !s.window || !s.channels() {
 		clear(s.sums)
-		s.add(kernel.Int8s(s.src), s.sums, 0)
+		s.add(s.src, s.sums, 0)
 	}
 	for i, v := range s.sums {
 		q := math.RoundToEven(float64(float32(float32(v)*s.scale) + s.offset))
@@ -69,14 +64,12 @@ func (s *meanStep) run([]byte, int, int) {
 	}
 }
 
-// channels sums over height and width where there is a kernel for it.
+// channels sums each picture's channels by a kernel; false where there is none.
 func (s *meanStep) channels() bool {
-	if !s.cells {
-		return false
-	}
-	n, c := s.in[1]*s.in[2]*s.in[3], s.in[3]
-	for i := range s.in[0] {
-		if !s.set.ChannelSums(s.sums[i*c:(i+1)*c], s.squares, s.src[i*n:(i+1)*n]) {
+	c := s.in[3]
+	n := len(s.src) / s.in[0]
+	for b := range s.in[0] {
+		if !s.set.ChannelSums(s.sums[b*c:(b+1)*c], s.sqr, kernel.Bytes(s.src[b*n:(b+1)*n])) {
 			return false
 		}
 	}

@@ -60,7 +60,8 @@ func (l *lowering) args8(o tflite.Op) (xs [2]output, err error) {
 	return xs, nil
 }
 
-// product is MUL: the integers' product under one float32 scale.
+// product is MUL: the integers' product under one float32 scale, or a table of squares
+// in float32 where XNNPACK has one.
 func (l *lowering) product(o tflite.Op) (output, error) {
 	xs, err := l.args8(o)
 	if err != nil {
@@ -68,11 +69,18 @@ func (l *lowering) product(o tflite.Op) (output, error) {
 	}
 	a, b, y := l.tensor(o, 0), l.tensor(o, 1), l.result(o)
 	to := targetOf(y, o.Options.(tflite.Arithmetic).Activation)
+	if l.exact && l.m.Squares(&o) {
+		square := func(q float32) float32 {
+			v := float32(q * a.Scale())
+			return quantized(float32(v*v), y)
+		}
+		return l.clip(l.tabled(xs[0], a, y, square), to.lo, to.hi), nil
+	}
 	return l.rescale(l.mul(xs[0], xs[1]), float32(a.Scale()*b.Scale())/y.Scale(), to), nil
 }
 
-// mean is MEAN over any axes: the exact sum of the stored integers under one float32
-// scale, plus an offset that holds both zero points, as XNNPACK has it.
+// mean is MEAN over any axes: the exact sum under one float32 scale, and what moves
+// the zero points added before it is rounded.
 func (l *lowering) mean(o tflite.Op) (output, error) {
 	x, y := l.tensor(o, 0), l.result(o)
 	in, err := l.arg(o, 0)
@@ -91,15 +99,15 @@ func (l *lowering) mean(o tflite.Op) (output, error) {
 		in = l.double(in)
 	}
 	s := l.reshape(op.Sum(l.s(), in, axes), y.Shape...)
-	scale, to := float32(x.Scale()/y.Scale())/float32(count), targetOf(y, tflite.ActNone)
+	scale, to := float32(x.Scale()/y.Scale())*(1/float32(count)), targetOf(y, tflite.ActNone)
 	if !l.exact {
 		return l.rescale(s, scale, to), nil
 	}
-	b, zero := &l.builder, float32(y.ZeroPoint())
-	zeros := float32(count) * float32(x.ZeroPoint())
-	stored := l.float(l.add(s, l.cast(scalar(b, zeros), s.DataType())))
-	q := op.Round(l.s(), l.add(l.mul(stored, scalar(b, scale)), scalar(b, zero-float32(zeros*scale))))
-	return l.clip(l.sub(q, scalar(b, zero)), to.lo, to.hi), nil
+	zeros := float32(int64(count) * int64(x.ZeroPoint()))
+	offset := float32(y.ZeroPoint()) - float32(zeros*scale)
+	stored := l.float(l.add(s, l.cast(scalar(&l.builder, float64(count)*float64(x.ZeroPoint())), s.DataType())))
+	rounded := op.Round(l.s(), l.add(l.mul(stored, scalar(&l.builder, scale)), scalar(&l.builder, offset)))
+	return l.clip(l.sub(rounded, scalar(&l.builder, float32(y.ZeroPoint()))), to.lo, to.hi), nil
 }
 
 // averagePool is the mean of the places of each window that lie inside the

@@ -112,6 +112,16 @@ var operators = []struct {
 		return m.Mean("y", m.x, true, tflite.Quant{Scale: quantX.Scale, ZeroPoint: 8}, 1, 2)
 	}},
 	{"mean over channels", []int{1, 13, 11, 9}, func(m *maker) int { return m.Mean("y", m.x, false, quantY, 3) }},
+	{"mean on ties", []int{1, 4, 15, 30}, func(m *maker) int {
+		return m.Mean("y", m.x, true, tflite.Quant{Scale: 0.1, ZeroPoint: -5}, 1)
+	}},
+	{"square", []int{1, 256}, func(m *maker) int {
+		return m.Mul("y", m.x, m.x, tflite.ActRelu6, tflite.Quant{Scale: 0.05, ZeroPoint: -101})
+	}},
+	{"square of a function", []int{1, 256}, func(m *maker) int {
+		half := m.Logistic("half", m.x)
+		return m.Mul("y", half, half, tflite.ActNone, tflite.Quant{Scale: 0.01, ZeroPoint: -7})
+	}},
 	{"average pool same", []int{1, 9, 8, 5}, func(m *maker) int {
 		return m.AveragePool("y", m.x, tflite.Pool2D{FilterH: 3, FilterW: 2, StrideH: 2, StrideW: 1})
 	}},

@@ -153,3 +153,30 @@ type Op struct {
 	Options any // the struct that options.go names for Code, by value; nil where Code has none
 	Offset  int // in the file, for messages; 0 when built
 }
+
+// Squares reports whether LiteRT computes operator o, a MUL, as a square: XNNPACK does
+// so with a tensor times itself, but where a function of one operand makes the tensor
+// for this operator alone.
+func (m *Model) Squares(o *Op) bool {
+	x := o.Inputs[0]
+	if x != o.Inputs[1] {
+		return false
+	}
+	reads, alone := 0, false
+	count := func(v []int) {
+		for _, i := range v {
+			if i == x {
+				reads++
+			}
+		}
+	}
+	for k := range m.Ops {
+		p := &m.Ops[k]
+		count(p.Inputs)
+		if p.Outputs[0] == x {
+			alone = p.Code == OpLogistic || p.Code == OpTanh || p.Code == OpLeakyRelu || p.Code == OpQuantize
+		}
+	}
+	count(m.Outputs)
+	return !alone || reads > 2
+}
