@@ -148,3 +148,51 @@ func TestLongListsOfIntegersAreRefused(t *testing.T) {
 		t.Log(err)
 	}
 }
+
+// TestSparseLevelsThatOverflowAreRefused, where int has 32 bits too (GOARCH=386): a
+// dimension of 65176 blocks of 65899 has 65928 elements modulo 2^32.
+func TestSparseLevelsThatOverflowAreRefused(t *testing.T) {
+	const size, blocks, block = 65928, 65176, 65899
+	f := flatbuffers.NewBuilder(1024)
+	vector := func(put func(), n int) flatbuffers.UOffsetT {
+		f.StartVector(4, n, 4)
+		put()
+		return f.EndVector(n)
+	}
+	table := func(fields map[int]flatbuffers.UOffsetT, n int) flatbuffers.UOffsetT {
+		f.StartObject(n)
+		for i, v := range fields {
+			f.PrependUOffsetTSlot(i, v, 0)
+		}
+		return f.EndObject()
+	}
+	dense := func(size int32) flatbuffers.UOffsetT {
+		f.StartObject(2)
+		f.PrependInt32Slot(1, size, 0)
+		return f.EndObject()
+	}
+	one := func(v flatbuffers.UOffsetT) flatbuffers.UOffsetT { return vector(func() { f.PrependUOffsetT(v) }, 1) }
+	whole, part := dense(blocks), dense(block)
+	levels := vector(func() { f.PrependUOffsetT(part); f.PrependUOffsetT(whole) }, 2)
+	order := vector(func() { f.PrependInt32(1); f.PrependInt32(0) }, 2)
+	zero := vector(func() { f.PrependInt32(0) }, 1)
+	sparsity := table(map[int]flatbuffers.UOffsetT{0: order, 1: zero, 2: levels}, 3)
+	shape := vector(func() { f.PrependInt32(size) }, 1)
+	f.StartObject(7)
+	f.PrependUOffsetTSlot(0, shape, 0)
+	f.PrependByteSlot(1, byte(tflite.Int8), 0)
+	f.PrependUOffsetTSlot(6, sparsity, 0)
+	tensors := one(f.EndObject())
+	graphs := one(table(map[int]flatbuffers.UOffsetT{0: tensors, 2: zero}, 4))
+	buffers := one(table(map[int]flatbuffers.UOffsetT{0: f.CreateByteVector(make([]byte, 2*size))}, 1))
+	f.StartObject(5)
+	f.PrependUint32Slot(0, 3, 0)
+	f.PrependUOffsetTSlot(2, graphs, 0)
+	f.PrependUOffsetTSlot(4, buffers, 0)
+	f.FinishWithFileIdentifier(f.EndObject(), []byte("TFL3"))
+	if _, err := tflite.Parse(f.FinishedBytes(), tflite.Limits{}); err == nil {
+		t.Error("accepted")
+	} else {
+		t.Log(err)
+	}
+}

@@ -137,7 +137,7 @@ func (t *tree) checkSizes() string {
 		if l.sparse {
 			l.size = t.dims[d] / max(1, t.blockOf(d))
 		}
-		if l.size < 0 || l.size > t.dims[d] || have[d]*l.size > t.dims[d] {
+		if l.size < 0 || l.size > t.dims[d] || have[d] > 0 && l.size > t.dims[d]/have[d] {
 			return "a level is larger than its dimension"
 		}
 		have[d] *= l.size
