@@ -129,9 +129,10 @@ func checkSides(kind string, v ...int) error {
 func checkTensor(kind string, v ...int) error {
 	n := 1
 	for _, d := range v {
-		if n *= d; n > maxTensor {
+		if d > maxTensor/n {
 			return bad("%s: tensor %v has more than %d elements", kind, v, maxTensor)
 		}
+		n *= d
 	}
 	return nil
 }

@@ -69,3 +69,15 @@ func TestGroupsOfPixelsStaySmall(t *testing.T) {
 		}
 	}
 }
+
+// TestTensorsThatOverflowAreRefused, where int has 32 bits too (GOARCH=386).
+func TestTensorsThatOverflowAreRefused(t *testing.T) {
+	for _, shape := range [][]int{{1 << 16, 1 << 16}, {1 << 16, 1 << 16, 1 << 16}, {1 << 20, 1 << 12, 1 << 20}} {
+		if checkTensor("tensor", shape...) == nil {
+			t.Errorf("%v is accepted", shape)
+		}
+	}
+	if err := checkTensor("tensor", 1<<15, 1<<15); err != nil {
+		t.Error(err)
+	}
+}
