@@ -200,6 +200,17 @@ func TestModelsHaveFewEnds(t *testing.T) {
 	}
 }
 
+// TestSumsOfMeansStayInTheLimit: they take four times the output.
+func TestSumsOfMeansStayInTheLimit(t *testing.T) {
+	const n = 400_000
+	_, err := loadBuilt(t, []int{n, 1}, infer.Options{Threads: 1, ArenaLimit: 1 << 20}, func(b *tflite.Builder, x int) int {
+		return b.Mean("y", x, true, tflite.Quant{Scale: 0.1}, 1)
+	})
+	if !errors.Is(err, tflite.ErrUnsupported) {
+		t.Errorf("error %v", err)
+	}
+}
+
 // TestConstantsAreCopiedOnce, whoever names them and however often.
 func TestConstantsAreCopiedOnce(t *testing.T) {
 	const size, outputs = 1 << 20, 128

@@ -39,6 +39,9 @@ func (l *lowering) mean(n *graph.Node) (layer, error) {
 		}
 		s.gone[a] = true
 	}
+	if l.held += 4 * int64(len(s.dst)); l.held > l.most {
+		return layer{}, l.refuse(n, "its sums take %d bytes, with all weights more than the %d that are allowed", 4*len(s.dst), l.most)
+	}
 	s.sums = make([]int32, len(s.dst))
 	s.scale = float32(x.Scale()/y.Scale()) * (1 / float32(count))
 	s.offset = float32(y.ZeroPoint()) - float32(float32(int64(count)*int64(x.ZeroPoint()))*s.scale)
