@@ -133,6 +133,20 @@ func (b *Belt) Parts() int {
 	return len(b.parts)
 }
 
+// Ahead is how many parts have still to meet a gate that fires at them.
+func (b *Belt) Ahead() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := 0
+	for i := range b.parts {
+		p := &b.parts[i]
+		if p.gates&^p.passed != 0 || !p.decided && p.passed&1 == 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // Count is where the encoder is.
 func (b *Belt) Count() int64 {
 	b.mu.Lock()

@@ -11,10 +11,11 @@ func (c *channel) insert(p Pulse) {
 }
 
 // take takes the first pulse off the queue if it may start now; else it returns
-// when it may, zero for an empty queue.
+// when it may, zero for an empty queue. What it took before is over.
 func (s *Scheduler) take(c *channel, now edge.Instant) (p Pulse, start edge.Instant, ok bool) {
 	LockSoon(&s.mu)
 	defer s.mu.Unlock()
+	c.taken = false
 	if len(c.queue) == 0 {
 		return p, 0, false
 	}
@@ -26,6 +27,7 @@ func (s *Scheduler) take(c *channel, now edge.Instant) (p Pulse, start edge.Inst
 		return p, start, false
 	}
 	c.remove(0)
+	c.taken = true
 	return p, start, true
 }
 

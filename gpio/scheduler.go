@@ -134,10 +134,11 @@ type Scheduler struct {
 	rt      error
 }
 
-// channel is one actuator; only queue is shared.
+// channel is one actuator; only queue and taken are shared.
 type channel struct {
 	ChannelConfig
 	queue []Pulse // waiting, by At
+	taken bool    // a pulse has left the queue and is not over
 
 	on      bool
 	current Record
@@ -251,6 +252,18 @@ func (s *Scheduler) Pending() int {
 		n += len(s.channels[i].queue)
 	}
 	return n
+}
+
+// Idle reports whether no pulse waits and none is on.
+func (s *Scheduler) Idle() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.channels {
+		if c := &s.channels[i]; c.taken || len(c.queue) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // Step does every edge that is due and returns when it next has something to

@@ -122,6 +122,25 @@ func TestSchedulerWindows(t *testing.T) {
 	}
 }
 
+// What is on is not over, though nothing waits any more.
+func TestASchedulerIsIdleOnceItsLastPulseHasEnded(t *testing.T) {
+	r := newRig(t, gpio.ChannelConfig{})
+	if !r.Idle() {
+		t.Error("busy with nothing")
+	}
+	_ = r.Schedule(0, gpio.Pulse{At: at(10), Width: ms(20)})
+	for _, c := range []struct {
+		now  float64
+		idle bool
+	}{{5, false}, {10, false}, {29, false}, {30, true}} {
+		r.runTo(at(c.now))
+		r.Step()
+		if r.Idle() != c.idle {
+			t.Errorf("at %v ms: idle %v", c.now, r.Idle())
+		}
+	}
+}
+
 func TestPulseThatWouldHitTheNextPartIsNotFired(t *testing.T) {
 	for late, want := range map[float64]gpio.Outcome{0: gpio.Fired, 5: gpio.Fired, 5.1: gpio.Missed, 1000: gpio.Missed} {
 		r := newRig(t, gpio.ChannelConfig{MaxLate: ms(5)})

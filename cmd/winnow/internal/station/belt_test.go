@@ -3,6 +3,7 @@ package station
 import (
 	"image"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -126,6 +127,27 @@ func TestPartsAreFollowedThroughStopsAndReverse(t *testing.T) {
 	if n := c.outs.belt.Parts(); n != 0 || !c.health.Well() {
 		t.Errorf("%d parts left on the belt, %+v", n, c.health.Problems())
 	}
+}
+
+// A station that is asked to stop acts on what is on a belt that moves on.
+func TestAStopActsOnPartsOnTheBelt(t *testing.T) {
+	c := convey(t, conveyorConfig, oddIsBad)
+	c.judged() // bad
+	c.to(100, time.Millisecond)
+	c.judged() // good
+	var runs sync.WaitGroup
+	defer runs.Wait()
+	runs.Go(func() {
+		c.until("the line has ended", func() bool { return !c.running.Load() })
+		for c.at < 330 {
+			c.step(1)
+			time.Sleep(2 * time.Millisecond)
+		}
+	})
+	if err := c.stop(); err != nil {
+		t.Fatal(err)
+	}
+	c.pulseOf(40 * time.Millisecond)
 }
 
 // An encoder that loses counts stops the line: parts are not where they seem.

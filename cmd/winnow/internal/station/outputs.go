@@ -316,12 +316,17 @@ func (o *outputs) sayPriority() {
 func (o *outputs) drain(ctx context.Context, beat func()) {
 	clock := o.s.clock
 	end := clock.Now().Add(5 * time.Second)
-	for o.sched != nil && o.sched.Pending() > 0 && end.After(clock.Now()) {
+	for !o.idle() && end.After(clock.Now()) {
 		beat()
 		if clock.SleepUntil(ctx, clock.Now().Add(5*time.Millisecond)) != nil {
 			return
 		}
 	}
+}
+
+// idle reports whether no pulse is on or to come.
+func (o *outputs) idle() bool {
+	return (o.belt == nil || o.belt.Ahead() == 0) && (o.sched == nil || o.sched.Idle())
 }
 
 // Close returns every output to its safe level.

@@ -470,6 +470,26 @@ func TestTheWatchdogOutlastsTheLastParts(t *testing.T) {
 	}
 }
 
+// The last part's pulse is not cut short by the stop that waits for it.
+func TestAStopLeavesTheLastPulseItsLength(t *testing.T) {
+	p := start(t, "", oddIsBad)
+	p.parts(1)
+	if err := p.stop(); err != nil {
+		t.Fatal(err)
+	}
+	p.pulseOf(150 * time.Millisecond)
+}
+
+// pulseOf checks that the actuator had one pulse of a width; one that starts late is
+// shorter, by half at most.
+func (p *plant) pulseOf(width time.Duration) {
+	p.t.Helper()
+	e := p.chip.Line(lineReject).Edges()
+	if len(e) != 3 || e[2].At.Sub(e[1].At) < width/2 {
+		p.t.Errorf("%v, want one pulse of %v", e, width)
+	}
+}
+
 // A hand may be in the machine when the station starts: with the INHIBIT input active it is never READY.
 func TestAStationThatStartsInhibitedIsNeverReady(t *testing.T) {
 	text := strings.Replace(plantConfig, `debounce = "0s"`, `debounce = "50ms"`, 1)
