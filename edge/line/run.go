@@ -22,6 +22,7 @@ type Line struct {
 	posts    chan Command
 	ended    chan struct{} // closed when Run returns
 	missed   atomic.Uint64
+	unposted atomic.Pointer[string] // an alarm that found no room among the posts
 
 	beat      func()
 	beatEvery time.Duration
@@ -106,8 +107,14 @@ func (l *Line) Post(c Command) bool {
 // Alarm makes the line NOT_READY until Reset, for what somebody else noticed: a
 // pulse that was missed, a jam, parts that nobody confirmed. Parts are judged
 // and rejected on. It never blocks and may be called by any goroutine; of many
-// alarms at once the first few are enough.
-func (l *Line) Alarm(reason string) { l.Post(raise(reason)) }
+// alarms at once the first few and the last are enough.
+func (l *Line) Alarm(reason string) {
+	if l.Post(raise(reason)) {
+		return
+	}
+	l.unposted.Store(&reason)
+	l.Post(Sync{}) // in case that the posts have been carried out meanwhile
+}
 
 // Counts returns the ledger of the parts that have their verdict; it balances.
 func (l *Line) Counts() edge.Counts { return l.m.Counts() }
@@ -236,7 +243,7 @@ func (r *runner) loop(ctx context.Context) error {
 			r.takePosts()
 			q.reply <- r.m.Do(q.command)
 		case c := <-r.posts:
-			_ = r.m.Do(c) // Post says so
+			r.carryOut(c)
 		case <-r.alarm.C:
 			r.m.Tick()
 		case <-r.pulse.C:
@@ -288,10 +295,22 @@ func (r *runner) takePosts() {
 	for {
 		select {
 		case c := <-r.posts:
-			_ = r.m.Do(c)
+			r.carryOut(c)
 		default:
 			return
 		}
+	}
+}
+
+// carryOut carries out what was posted; an alarm that found no room comes behind
+// all that had, since a reset may be among it.
+func (r *runner) carryOut(c Command) {
+	_ = r.m.Do(c) // Post says so
+	if len(r.posts) > 0 {
+		return
+	}
+	if reason := r.unposted.Swap(nil); reason != nil {
+		_ = r.m.Do(raise(*reason))
 	}
 }
 

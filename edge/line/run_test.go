@@ -178,6 +178,32 @@ func TestCommandsTakeEffect(t *testing.T) {
 	})
 }
 
+// However many commands wait, an alarm that comes behind a reset outlasts it.
+func TestAnAlarmBehindAResetIsNotLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, _ := startLine(t, 0, nil, nil, nil)
+		for range postQueue - 1 {
+			l.Alarm("an edge of the encoder was lost")
+		}
+		l.Post(Reset{})
+		l.Alarm("jam at gate 1")
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- l.Run(ctx) }()
+		if err := l.Send(t.Context(), SourceFound{}); err != nil {
+			t.Error(err)
+		}
+		if st := l.Status(); st.State != NotReady || st.Reason != "jam at gate 1" {
+			t.Errorf("%+v", st)
+		}
+		if err := l.Send(t.Context(), Reset{}); err != nil || l.Status().State != Ready {
+			t.Errorf("%+v after another reset, %v", l.Status(), err)
+		}
+		cancel()
+		<-done
+	})
+}
+
 func TestALineThatWaitsForItsFirstPartIsReady(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, _ := startLine(t, 0, nil, nil, nil)
