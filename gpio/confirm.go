@@ -3,6 +3,7 @@ package gpio
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,16 +27,27 @@ type Confirmer struct {
 	tell func(Confirmation)
 
 	mu     sync.Mutex
-	open   []awaited
+	open   []awaited    // by start
+	fallen []target     // that were confirmed, the latest last
 	since  edge.Instant // of the present activation
 	active bool
 	jammed bool
 }
 
-type awaited struct {
-	id    uint64
-	start edge.Instant
+// target is a part before an actuator.
+type target struct {
+	id      uint64
+	channel int
 }
+
+type awaited struct {
+	target
+	start  edge.Instant // of its first pulse
+	latest edge.Instant // start of its latest
+}
+
+// recentFallen is more than are before the actuators at once.
+const recentFallen = 64
 
 // Finding of a Confirmer.
 type Finding uint8
@@ -71,13 +83,13 @@ func NewConfirmer(c ConfirmConfig, tell func(Confirmation)) (*Confirmer, error) 
 	if c.Capacity == 0 {
 		c.Capacity = 64
 	}
-	return &Confirmer{cfg: c, tell: tell, open: make([]awaited, 0, c.Capacity)}, nil
+	return &Confirmer{cfg: c, tell: tell, open: make([]awaited, 0, c.Capacity), fallen: make([]target, 0, recentFallen)}, nil
 }
 
 // Fired opens a wait for the part of a pulse that begins: give it what
 // Scheduler.OnBegin tells, and each merged Record. A merged pulse waits for its
-// part from its own At. A part too
-// many to wait for counts as unseen.
+// part from its own At. A part that gets several pulses of an actuator falls once, within its
+// time from the last of them. A part too many to wait for counts as unseen.
 func (c *Confirmer) Fired(r Record) {
 	start := r.Start
 	switch r.Outcome {
@@ -89,11 +101,19 @@ func (c *Confirmer) Fired(r Record) {
 	}
 	LockSoon(&c.mu)
 	defer c.mu.Unlock()
+	at := target{r.ID, r.Channel}
+	if slices.Contains(c.fallen, at) {
+		return
+	}
+	if i := slices.IndexFunc(c.open, func(a awaited) bool { return a.target == at }); i >= 0 {
+		c.open[i].latest = max(c.open[i].latest, start)
+		return
+	}
 	if len(c.open) == cap(c.open) {
 		c.tell(Confirmation{Unseen, r.ID, start})
 		return
 	}
-	c.open = append(c.open, awaited{r.ID, start})
+	c.open = append(c.open, awaited{at, start, start})
 	for i := len(c.open) - 1; i > 0 && c.open[i-1].start.After(c.open[i].start); i-- {
 		c.open[i], c.open[i-1] = c.open[i-1], c.open[i]
 	}
@@ -117,6 +137,10 @@ func (c *Confirmer) Sensor(ch Change) {
 		return
 	}
 	c.tell(Confirmation{Confirmed, c.open[0].id, ch.At})
+	if len(c.fallen) == recentFallen {
+		c.fallen = c.fallen[:copy(c.fallen, c.fallen[1:])]
+	}
+	c.fallen = append(c.fallen, c.open[0].target)
 	c.open = c.open[:copy(c.open, c.open[1:])]
 }
 
@@ -127,8 +151,10 @@ func (c *Confirmer) Tick(now edge.Instant) edge.Instant {
 	defer c.mu.Unlock()
 	c.expire(now)
 	var next edge.Instant
-	if len(c.open) > 0 {
-		next = c.open[0].start.Add(c.cfg.Within) + 1
+	for _, a := range c.open {
+		if t := a.latest.Add(c.cfg.Within) + 1; next == 0 || next.After(t) {
+			next = t
+		}
 	}
 	if c.watchesJam() && (next == 0 || next.After(c.jamAt())) {
 		next = c.jamAt()
@@ -141,10 +167,13 @@ func (c *Confirmer) jamAt() edge.Instant { return c.since.Add(c.cfg.JamAfter) + 
 
 // expire is called with mu held.
 func (c *Confirmer) expire(now edge.Instant) {
-	for len(c.open) > 0 && now.Sub(c.open[0].start) > c.cfg.Within {
-		c.tell(Confirmation{Unseen, c.open[0].id, now})
-		c.open = c.open[:copy(c.open, c.open[1:])]
-	}
+	c.open = slices.DeleteFunc(c.open, func(a awaited) bool {
+		unseen := now.Sub(a.latest) > c.cfg.Within
+		if unseen {
+			c.tell(Confirmation{Unseen, a.id, now})
+		}
+		return unseen
+	})
 	if c.watchesJam() && now >= c.jamAt() {
 		c.jammed = true
 		c.tell(Confirmation{Finding: Jammed, At: now})

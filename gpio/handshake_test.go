@@ -2,6 +2,7 @@ package gpio_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -171,6 +172,36 @@ func TestConfirmation(t *testing.T) {
 		fired(6+id, 800, gpio.Fired)
 	}
 	want := []string{"confirmed1", "confirmed2", "unexpected0", "unseen4", "confirmed5", "jammed0", "freed0", "unseen9"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%v\nwant %v", got, want)
+	}
+}
+
+// A part that stands or creeps before an actuator gets pulse upon pulse, and falls once.
+func TestAPartIsAwaitedOnceHoweverManyPulsesItGets(t *testing.T) {
+	var got []string
+	c, err := gpio.NewConfirmer(gpio.ConfirmConfig{Within: ms(100)}, func(f gpio.Confirmation) {
+		got = append(got, fmt.Sprint(f.Finding, " ", f.ID, " ", f.At))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fired := func(id uint64, channel int, start float64, o gpio.Outcome) {
+		c.Fired(gpio.Record{Pulse: gpio.Pulse{ID: id, At: at(start)}, Channel: channel, Outcome: o, Start: at(start)})
+	}
+	fired(1, 0, 10, gpio.Fired)
+	fired(1, 0, 20, gpio.Merged)
+	c.Sensor(gpio.Change{At: at(15), Active: true})
+	c.Sensor(gpio.Change{At: at(25)})
+	fired(1, 0, 30, gpio.Merged) // the belt does not know that it is gone
+	fired(1, 0, 60, gpio.Fired)
+	c.Tick(at(200))
+	fired(2, 0, 300, gpio.Fired)
+	fired(2, 1, 310, gpio.Fired) // by another actuator
+	fired(2, 0, 390, gpio.Merged)
+	for now := c.Tick(at(400)); now != 0; now = c.Tick(now) {
+	}
+	want := []string{"confirmed 1 15ms", "unseen 2 410.000001ms", "unseen 2 490.000001ms"}
 	if !slices.Equal(got, want) {
 		t.Errorf("%v\nwant %v", got, want)
 	}
