@@ -33,8 +33,8 @@ func (s Signal) String() string {
 // HandshakeConfig says how results are handed over.
 type HandshakeConfig struct {
 	// Hold is how long a result stands, and RESULT VALID rests at least as long
-	// before the next. With Acknowledge it is how long to wait for ACK: a PLC that
-	// does not answer in it has missed a result.
+	// before the next. With Acknowledge it is how long to wait for ACK, and where a
+	// result waits for ACK to go: a PLC that does not answer in it has missed a result.
 	Hold        time.Duration
 	Acknowledge bool
 	Queue       int // results that may wait for their turn; 0: 8
@@ -55,6 +55,8 @@ type Handshake struct {
 	on     bool         // a result stands
 	until  edge.Instant // a result stands, or RESULT VALID rests
 	ack    bool         // ACK is active
+	free   edge.Instant // when ACK should have gone, which a result waits for; zero: none does, or it has been told
+	held   bool         // a result waits for ACK to go
 	beat   bool
 	missed uint64
 }
@@ -109,6 +111,7 @@ func (h *Handshake) Result(d edge.Decision, now edge.Instant) error {
 		return nil
 	}
 	h.queue = append(h.queue, d)
+	defer h.awaitAck(now)
 	return h.next(now)
 }
 
@@ -121,6 +124,7 @@ func (h *Handshake) Ack(active bool, now edge.Instant) error {
 	if !h.cfg.Acknowledge {
 		return nil
 	}
+	defer h.awaitAck(now)
 	if h.on && active {
 		return h.takeOff(now)
 	}
@@ -140,10 +144,27 @@ func (h *Handshake) Tick(now edge.Instant) (edge.Instant, error) {
 		err = h.takeOff(now)
 	}
 	err = errors.Join(err, h.next(now))
+	h.awaitAck(now)
+	if h.free != 0 && now >= h.free {
+		h.missed++
+		h.free = 0
+	}
 	if h.on || h.waits() {
 		return h.until, err
 	}
-	return 0, err
+	return h.free, err
+}
+
+// awaitAck notes until when ACK should have gone if a result waits for that.
+func (h *Handshake) awaitAck(now edge.Instant) {
+	held := !h.on && len(h.queue) > 0 && !h.waits()
+	switch {
+	case !held:
+		h.free = 0
+	case !h.held:
+		h.free = now.Add(h.cfg.Hold)
+	}
+	h.held = held
 }
 
 // waits reports whether a result waits for time to pass.

@@ -71,8 +71,8 @@ func TestHandshakeHandsOverInOrder(t *testing.T) {
 		if err := p.Ack(true, now); err != nil {
 			t.Fatal(err)
 		}
-		if next, _ := p.Tick(now + at(5)); next != 0 || p.result(t) != edge.Unknown {
-			t.Errorf("result %v while ACK is active, next %v", p.result(t), next)
+		if _, err := p.Tick(now + at(5)); err != nil || p.result(t) != edge.Unknown {
+			t.Errorf("result %v while ACK is active, %v", p.result(t), err)
 		}
 		if err := p.Ack(false, now+at(6)); err != nil {
 			t.Fatal(err)
@@ -96,6 +96,37 @@ func TestResultWithoutAckIsMissed(t *testing.T) {
 		if next, _ := p.Tick(at(150)); next != 0 || p.result(t) != edge.Unknown || p.Missed() != missed {
 			t.Errorf("next %v, %v, missed %d", next, p.result(t), p.Missed())
 		}
+	}
+}
+
+// A PLC whose ACK does not go takes no further result: that is told once the first that
+// waits for it has waited as long as one would for ACK.
+func TestAnAckThatStaysMissesAResult(t *testing.T) {
+	p := newPLC(t, gpio.HandshakeConfig{Hold: ms(50), Acknowledge: true})
+	_ = p.Result(edge.Accept, at(100))
+	_ = p.Ack(true, at(110))
+	if next, _ := p.Tick(at(200)); next != 0 {
+		t.Errorf("nothing waits, and next is %v", next)
+	}
+	_ = p.Result(edge.Reject, at(300))
+	_ = p.Result(edge.Accept, at(330))
+	if next, _ := p.Tick(at(349)); next != at(350) || p.Missed() != 0 {
+		t.Errorf("next %v, missed %d", next, p.Missed())
+	}
+	if next, _ := p.Tick(at(350)); next != 0 || p.Missed() != 1 {
+		t.Errorf("next %v, missed %d", next, p.Missed())
+	}
+	_ = p.Ack(false, at(400))
+	if p.result(t) != edge.Reject {
+		t.Errorf("%v once ACK has gone", p.result(t))
+	}
+	_ = p.Ack(true, at(410))
+	if next, _ := p.Tick(at(420)); next != at(460) {
+		t.Errorf("next %v while another ACK stays", next)
+	}
+	_ = p.Ack(false, at(430))
+	if next, _ := p.Tick(at(440)); next != at(480) || p.result(t) != edge.Accept || p.Missed() != 1 {
+		t.Errorf("next %v, %v, missed %d", next, p.result(t), p.Missed())
 	}
 }
 
