@@ -232,6 +232,7 @@ func (o *outputs) Act(v *edge.Verdict) {
 // Announce has a part rejected unless its verdict says otherwise.
 func (o *outputs) Announce(seq uint64, trigger edge.Instant) {
 	o.turns.of(seq)
+	defer o.s.plc.setBusy(true)
 	if a, ok := o.gates.(line.Announcer); ok {
 		a.Announce(seq, trigger)
 	}
