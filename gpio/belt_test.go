@@ -272,3 +272,19 @@ func TestBeltSaysSoOfAnAnnouncedPartBeyondItsGate(t *testing.T) {
 		t.Errorf("%+v, %d pulses: the part has escaped and nobody says so", s, c.pin.Rises(pgpio.High))
 	}
 }
+
+func TestTrackKnowsWhenACountWasReached(t *testing.T) {
+	var track gpio.Track
+	for i, count := range []int64{1, 2, 3, 2, 3, 4, 6} {
+		track.Move(count, at(float64(i)))
+	}
+	for _, c := range []struct {
+		count int64
+		since float64
+		want  edge.Instant
+	}{{3, -1, at(2)}, {3, 2, at(4)}, {5, -1, at(6)}, {7, -1, 0}, {4, 6, 0}} {
+		if got := track.Reached(c.count, at(c.since)); got != c.want {
+			t.Errorf("count %d since %v ms: %v, want %v", c.count, c.since, got, c.want)
+		}
+	}
+}

@@ -55,6 +55,21 @@ func (t *Track) At(at edge.Instant) (int64, bool) {
 	return t.back(kept - 1).count, false
 }
 
+// Reached is when the encoder came to a count or beyond it first, of all that is
+// remembered since an instant; zero: it did not.
+func (t *Track) Reached(count int64, since edge.Instant) (first edge.Instant) {
+	for i := range min(t.n, len(t.ring)) {
+		tick := t.back(i)
+		if !tick.at.After(since) {
+			break
+		}
+		if tick.count >= count {
+			first = tick.at
+		}
+	}
+	return first
+}
+
 // A speed is that of speedSpan counts, the highest of the latest speedTicks.
 const (
 	speedTicks = 16

@@ -112,13 +112,17 @@ func (c *Config) ActuatorMM(i int) float64 {
 	return c.Actuators[i].DistanceMM
 }
 
-// TriggerNews is how long after it a trigger may be heard of, where a part is at the
-// camera by then.
+// TriggerNews is how long after a part was announced its trigger may be heard of: where it
+// is at the camera by then. With an encoder the belt brings it there first, at its top speed.
 func (c *Config) TriggerNews() time.Duration {
-	if c.Trigger.Kind != TriggerGPIO || c.Encoder.Present() && c.Belt.CameraMM > 0 { // heard of before it is at the camera
+	news := c.Trigger.Debounce.Std()
+	switch {
+	case c.Trigger.Kind != TriggerGPIO:
 		return 0
+	case c.Encoder.Present():
+		return max(0, news-c.Belt.travel(c.Belt.CameraMM))
 	}
-	return c.Trigger.Debounce.Std()
+	return news
 }
 
 // CameraDelay is the time from where a part is announced to exposure.

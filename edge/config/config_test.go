@@ -424,3 +424,26 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// A trigger is debounced while the belt brings its part to the camera; what is longer is news.
+func TestATriggerIsNewsBeyondTheCamera(t *testing.T) {
+	for _, c := range []struct {
+		kind     config.TriggerKind
+		encoder  config.EncoderKind
+		cameraMM float64
+		want     time.Duration
+	}{
+		{config.TriggerGPIO, config.EncoderNone, 2, 10 * time.Millisecond},
+		{config.TriggerGPIO, config.EncoderSingle, 2, 6 * time.Millisecond},
+		{config.TriggerGPIO, config.EncoderSingle, 5, 0},
+		{config.TriggerGPIO, config.EncoderSingle, 20, 0},
+		{config.TriggerTimer, config.EncoderNone, 0, 0},
+	} {
+		var cfg config.Config
+		cfg.Trigger.Kind, cfg.Trigger.Debounce = c.kind, config.Duration(10*time.Millisecond)
+		cfg.Encoder.Kind, cfg.Belt = c.encoder, config.Belt{Speed: 500, CameraMM: c.cameraMM}
+		if got := cfg.TriggerNews(); got != c.want {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+}

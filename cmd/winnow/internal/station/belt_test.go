@@ -189,6 +189,24 @@ func TestPartsAreAnnouncedAtTheCamera(t *testing.T) {
 	c.fired(lineReject, true, "behind the gate")
 }
 
+// A trigger that is heard of when its part is beyond the camera already, for its debounce
+// time, announces the part for when it was there: it is fired at where it is.
+func TestAPartThatIsBeyondTheCameraIsPlacedWhereItIs(t *testing.T) {
+	text := strings.Replace(conveyorConfig, "[belt]", "debounce = \"1s\"\n[belt]\ncamera_mm = 5.0", 1)
+	text = strings.Replace(text, "min_interval = \"100ms\"", "min_interval = \"1s\"", 1)
+	c := convey(t, text, oddIsBad)
+	start := c.at
+	c.chip.Line(lineTrigger).Drive(true)
+	c.to(start+50, time.Millisecond)
+	c.until("the part is announced", func() bool { return c.line.Open() == 1 })
+	c.camera.asked <- struct{}{}
+	c.until("its verdict", func() bool { return c.line.Counts().Triggers == 1 })
+	c.to(start+280, time.Millisecond)
+	c.fired(lineReject, false, "before the gate")
+	c.to(start+320, 3*time.Millisecond)
+	c.fired(lineReject, true, "behind the gate")
+}
+
 // Parts that the encoder announces are not announced again when the belt runs back.
 func TestTheEncoderAnnouncesPartsByTheirDistance(t *testing.T) {
 	text := strings.Replace(conveyorConfig, "kind = \"gpio\"\nmin_interval = \"100ms\"", "kind = \"encoder\"\nevery_mm = 100.0", 1)

@@ -98,8 +98,8 @@ func (t *triggers) detect(at edge.Instant) {
 	switch target := pos + t.ahead; {
 	case !known || len(t.waiting) == capacity:
 		t.s.stop("missed-trigger", "a trigger was heard of too late, or too many parts are before the camera: one passes that nobody tracks", "stop the belt, clear it, then reset")
-	case t.track.Count() >= target:
-		t.announce(t.s.clock.Now())
+	case t.track.Count() >= target: // it has moved on since
+		t.announce(t.track.Reached(target, at))
 	default:
 		t.waiting = append(t.waiting, target)
 	}
