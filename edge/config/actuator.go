@@ -132,3 +132,18 @@ func (c *Config) CameraDelay() time.Duration {
 	}
 	return max(c.Trigger.CameraDelay.Std(), c.Belt.travel(c.Belt.CameraMM))
 }
+
+// FrameDelay is the time from where a part is announced to where pictures begin to be its
+// own. A camera that hardware triggers takes a part's one picture at about CameraDelay: it
+// may come up to half a part sooner, but not before its trigger has been heard of.
+func (c *Config) FrameDelay() time.Duration {
+	delay, news := c.CameraDelay(), c.TriggerNews()
+	if c.Camera.Trigger != CameraHardware || c.Recipe.Frames != 1 {
+		return delay
+	}
+	early := min(c.PartInterval(), c.Recipe.Deadline.Std()) / 2
+	if atCamera := c.Encoder.Present() && c.Belt.CameraMM > 0; !atCamera || news > 0 {
+		early = min(early, max(0, delay-news))
+	}
+	return delay - early
+}

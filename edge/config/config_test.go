@@ -447,3 +447,35 @@ func TestATriggerIsNewsBeyondTheCamera(t *testing.T) {
 		}
 	}
 }
+
+// Pictures that hardware triggers come about when they should; others are a part's from then on.
+func TestWherePicturesBeginToBeAPartsOwn(t *testing.T) {
+	ms := func(n int) config.Duration { return config.Duration(n) * config.Duration(time.Millisecond) }
+	for _, c := range []struct {
+		name                   string
+		camera                 config.CameraTrigger
+		frames                 int
+		delay, debounce, apart config.Duration
+		cameraMM               float64 // with an encoder
+		want                   config.Duration
+	}{
+		{"half a part sooner", config.CameraHardware, 1, ms(100), ms(2), ms(80), 0, ms(60)},
+		{"once the trigger is heard of", config.CameraHardware, 1, ms(20), ms(2), ms(80), 0, ms(2)},
+		{"sooner than its trigger", config.CameraHardware, 1, ms(1), ms(2), ms(80), 0, ms(1)},
+		{"nothing said", config.CameraHardware, 1, 0, 0, ms(80), 0, 0},
+		{"announced at the camera", config.CameraHardware, 1, 0, ms(2), ms(80), 50, ms(-40)},
+		{"announced at the camera, seldom", config.CameraHardware, 1, 0, ms(2), ms(3_600_000), 50, ms(-150)},
+		{"several pictures", config.CameraHardware, 3, ms(100), ms(2), ms(80), 0, ms(100)},
+		{"a camera that runs free", config.CameraFree, 1, ms(100), ms(2), ms(80), 0, ms(100)},
+	} {
+		var cfg config.Config
+		cfg.Trigger = config.Trigger{Kind: config.TriggerGPIO, Debounce: c.debounce, MinInterval: c.apart, CameraDelay: c.delay}
+		cfg.Camera.Trigger, cfg.Recipe = c.camera, config.Recipe{Frames: c.frames, Deadline: ms(300)}
+		if c.cameraMM > 0 {
+			cfg.Encoder.Kind, cfg.Belt = config.EncoderSingle, config.Belt{Speed: 500, CameraMM: c.cameraMM}
+		}
+		if got := cfg.FrameDelay(); got != c.want.Std() {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}

@@ -4,10 +4,12 @@ import (
 	"log/slog"
 	"slices"
 	"testing"
+	"time"
 
 	"winnow/edge"
 	"winnow/edge/clock"
 	"winnow/edge/config"
+	"winnow/edge/line"
 	"winnow/gpio"
 	"winnow/gpio/sim"
 )
@@ -60,5 +62,45 @@ func TestBusyFollowsEveryAnnouncedPart(t *testing.T) {
 	s.outs.Announce(2, clk.Now())
 	if !busy() {
 		t.Error("BUSY is off while the second part is judged")
+	}
+}
+
+// A camera is not exact to the nanosecond, nor is camera_delay: whether its pictures come a
+// little sooner or later, each is of its own part.
+func TestAPictureALittleEarlyIsOfItsOwnPart(t *testing.T) {
+	cfg := config.Default()
+	cfg.Trigger = config.Trigger{Kind: config.TriggerGPIO, Debounce: config.Duration(2 * time.Millisecond), MinInterval: config.Duration(80 * time.Millisecond), CameraDelay: config.Duration(100 * time.Millisecond)}
+	cfg.Camera.Trigger, cfg.Recipe.Deadline = config.CameraHardware, config.Duration(300*time.Millisecond)
+	for _, early := range []time.Duration{-5 * time.Millisecond, 0, time.Millisecond, 5 * time.Millisecond} {
+		s := &Station{cfg: cfg, modes: &modes{mode: config.ModeReady}, triggered: true}
+		clk := clock.NewManual(1e9, edge.WallTime{})
+		pictures := map[uint64]uint64{} // of parts
+		m, err := line.NewMachine(s.lineConfig(), line.Deps{
+			Clock: clk, Actuator: nobody{}, Release: func(*edge.Frame) {},
+			Judge: judgeFunc(func(f *edge.Frame, v *edge.Verdict) error { pictures[v.ID.Seq] = f.Seq; return nil }),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for now := time.Duration(1); now < 1000; now++ { // milliseconds; a part each 80
+			clk.Advance(time.Millisecond)
+			at := clk.Now()
+			if now%80 == 0 {
+				m.Trigger(at)
+			}
+			if exposed := now*time.Millisecond - 110*time.Millisecond + early; exposed >= 80*time.Millisecond && exposed%(80*time.Millisecond) == 0 { // it arrives 10 ms later
+				m.Frame(&edge.Frame{Pix: make([]byte, 1), Width: 1, Height: 1, Stride: 1, At: at.Add(-10 * time.Millisecond), Seq: uint64(exposed / (80 * time.Millisecond))})
+			}
+			m.Tick()
+			for j := m.Next(); j != nil; j = m.Next() {
+				j.Err = j.Judge.Judge(j.Frame, &j.Verdict)
+				m.Judged(j)
+			}
+		}
+		for part := uint64(1); part <= 10; part++ {
+			if pictures[part] != part {
+				t.Errorf("%v early: part %d was judged by picture %d", early, part, pictures[part])
+			}
+		}
 	}
 }

@@ -309,7 +309,7 @@ func (s *Station) lineConfig() line.Config {
 	return line.Config{
 		TriggerNews: c.TriggerNews(),
 		Device:      c.Device.ID, Boot: s.boot, Recipe: c.Recipe.Name,
-		Triggered: s.triggered, Deadline: c.Recipe.Deadline.Std(), FrameDelay: c.CameraDelay(),
+		Triggered: s.triggered, Deadline: c.Recipe.Deadline.Std(), FrameDelay: c.FrameDelay(),
 		Frames: c.Recipe.Frames, Rule: rule, InFlight: inFlight,
 		Limits: line.Limits{Consecutive: c.Recipe.MaxConsecutive, Rejects: c.Recipe.MaxRejects, Window: c.Recipe.OfLast},
 		Shadow: s.modes.mode == config.ModeShadow, Inhibit: s.modes.mode == config.ModeInhibit,
