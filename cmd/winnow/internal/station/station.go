@@ -55,6 +55,7 @@ type Options struct {
 type Station struct {
 	cfg     *config.Config
 	log     *slog.Logger
+	journal *journal
 	clock   edge.Clock
 	version string
 	boot    string
@@ -116,6 +117,8 @@ func Open(o Options) (*Station, error) {
 		return nil, err
 	}
 	s.modes = &modes{s: s, mode: mode}
+	s.journal = newJournal(o.Log.Handler())
+	s.log = slog.New(s.journal)
 	if err := s.openLines(); err != nil {
 		s.Close()
 		return nil, err
@@ -146,6 +149,7 @@ func (s *Station) Close() {
 	if s.triggers != nil {
 		s.triggers.Close()
 	}
+	s.journal.Close()
 }
 
 // Boot names this run of the station.
