@@ -125,6 +125,7 @@ type Scheduler struct {
 	channels []channel
 	tell     func(Record)
 	begins   func(Record)
+	stuck    func(channel int, err error)
 
 	mu      sync.Mutex // guards the queues of the channels and what follows
 	stats   Stats
@@ -141,6 +142,7 @@ type channel struct {
 	taken bool    // a pulse has left the queue and is not over
 
 	on      bool
+	refused int // times in a row that the output did not switch off
 	current Record
 	ends    edge.Instant
 	latest  edge.Instant // At of the latest pulse that is or was on
@@ -175,6 +177,10 @@ func newChannel(cfg ChannelConfig) channel {
 // is then the instant before. Call it before anything is scheduled. fn must not
 // block.
 func (s *Scheduler) OnBegin(fn func(Record)) { s.begins = fn }
+
+// OnStuck has fn told of each pulse whose output does not switch off, as it refuses the
+// second time; it is asked on. Call it before anything is scheduled. fn must not block.
+func (s *Scheduler) OnStuck(fn func(channel int, err error)) { s.stuck = fn }
 
 // Schedule puts a pulse on channel ch. A pulse that is already due is fired or
 // missed at the next step.
@@ -306,10 +312,13 @@ func (s *Scheduler) step(i int) edge.Instant {
 			return s.sooner(c, c.ends)
 		}
 		if err := c.Output.Set(false); err != nil && !errors.Is(err, ErrClosed) {
+			if c.refused++; c.refused == 2 && s.stuck != nil {
+				s.stuck(i, err)
+			}
 			s.giveUp(i, now)
 			return now.Add(retryAfter)
 		}
-		c.on, c.used, c.last = false, true, s.clock.Now()
+		c.on, c.refused, c.used, c.last = false, 0, true, s.clock.Now()
 		c.current.End = c.last
 		s.report(c.current)
 	}

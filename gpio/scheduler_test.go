@@ -449,6 +449,30 @@ func TestPartsBehindAnOutputThatDoesNotSwitchOffAreMissed(t *testing.T) {
 	}
 }
 
+// An output that stays on holds an actuator out, whoever's hand is in its way: that is told
+// once it has refused twice, and once for each pulse.
+func TestAnOutputThatStaysOnIsTold(t *testing.T) {
+	r := newRig(t, gpio.ChannelConfig{})
+	var told []edge.Instant
+	r.OnStuck(func(channel int, err error) { told = append(told, r.clock.now) })
+	for i := range 3 {
+		_ = r.Schedule(0, gpio.Pulse{At: at(float64(100 * i)), Width: ms(20)})
+	}
+	refuse := func(from, to float64) {
+		r.runTo(at(from))
+		r.pin.Fail(errors.New("unplugged"))
+		r.runTo(at(to))
+		r.pin.Fail(nil)
+	}
+	refuse(19, 20) // only once
+	refuse(119, 150)
+	refuse(219, 221)
+	r.runTo(at(300))
+	if want := []edge.Instant{at(121), at(221)}; !slices.Equal(told, want) || !r.Idle() {
+		t.Errorf("told at %v, want %v", told, want)
+	}
+}
+
 // TestEveryOutputIsSafeAfterAPanicOfTell: whoever is told may fail; no output stays on for it.
 func TestEveryOutputIsSafeAfterAPanicOfTell(t *testing.T) {
 	clock := &hand{}

@@ -134,6 +134,7 @@ func (o *outputs) open() error {
 		return err
 	}
 	o.sched.OnBegin(o.begins)
+	o.sched.OnStuck(o.stuck)
 	return o.openGates()
 }
 
@@ -264,6 +265,11 @@ func (o *outputs) pulsed(r gpio.Record) {
 	if r.Outcome == gpio.Missed || r.Outcome == gpio.Failed {
 		o.s.stop("missed-reject", fmt.Sprintf("actuator %s: part %d was not rejected (%v)", o.names[r.Channel], r.ID, r.Outcome), "take it off the belt, then reset")
 	}
+}
+
+// stuck stops the line for an actuator that stays on. It is called by the scheduler's thread.
+func (o *outputs) stuck(channel int, err error) {
+	o.s.stop("stuck-output", fmt.Sprintf("actuator %s does not switch off: %v", o.names[channel], err), "cut its power, check the wiring, then reset")
 }
 
 // begins has the confirmation sensor wait for the part of a pulse.

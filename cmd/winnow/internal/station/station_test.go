@@ -514,3 +514,17 @@ func TestAResetFromBeforeTheStartLiftsNothing(t *testing.T) {
 	p.chip.Line(7).Drive(gpio.High)
 	p.until("READY", func() bool { return bool(p.chip.Line(lineReady).Read()) })
 }
+
+// An actuator that stays on is in the way of what passes, and of whoever's hand is in the machine.
+func TestAnActuatorThatStaysOnDropsReady(t *testing.T) {
+	p := start(t, "", oddIsBad)
+	p.parts(1)
+	p.until("its pulse", func() bool { return p.pulses(lineReject) == 1 })
+	p.chip.Line(lineReject).Fail(errors.New("unplugged"))
+	p.until("READY drops", func() bool { return !bool(p.chip.Line(lineReady).Read()) })
+	if why := p.line.Status().Reason; !strings.Contains(why, "does not switch off") {
+		t.Error(why)
+	}
+	p.chip.Line(lineReject).Fail(nil)
+	p.until("the actuator is off", func() bool { return !bool(p.chip.Line(lineReject).Read()) })
+}

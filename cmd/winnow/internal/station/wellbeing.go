@@ -14,7 +14,7 @@ import (
 // stopCodes are problems that stay, and READY with them, until somebody resets:
 // a part may have passed, or the plant may not see the truth.
 var stopCodes = [...]string{
-	"lost-reject", "missed-reject", "missed-trigger", "overrun", "unconfirmed", "unexpected-reject",
+	"lost-reject", "missed-reject", "stuck-output", "missed-trigger", "overrun", "unconfirmed", "unexpected-reject",
 	"jam", "encoder", "input", "plc-output", "plc-missed", "overload", "unclean-stop",
 }
 
