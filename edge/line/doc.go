@@ -52,6 +52,13 @@ type Announcer interface {
 	Forget(seq uint64)
 }
 
+// Holder is implemented by actuators that are kept still by whoever inhibits the line. Hold
+// takes the verdict that comes meanwhile, as Act does: a part that was announced before is
+// acted on if it arrives after the end of that. One that came meanwhile passes.
+type Holder interface {
+	Hold(v *edge.Verdict)
+}
+
 // Recorder keeps verdicts and pictures. Record never blocks and returns false
 // if it had to drop the record. f is nil where no frame came; v and f are valid
 // during the call only, and f must not be written.

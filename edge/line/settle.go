@@ -136,14 +136,25 @@ func (m *Machine) finish(v *edge.Verdict, f *edge.Frame, d edge.Decision, r edge
 	if decided(d) && resultOf(v) {
 		v.Late(now)
 	}
-	if m.cond.armed() {
-		m.deps.Actuator.Act(v)
-	} else if a, ok := m.deps.Actuator.(Announcer); ok {
-		a.Forget(v.ID.Seq)
-	}
+	m.act(v)
 	m.enter(v)
 	if m.deps.Recorder != nil && !m.deps.Recorder.Record(v, f) {
 		m.book(func(c *edge.Counts, _ *Extra) { c.Dropped++ })
+	}
+}
+
+// act has v acted upon, as far as nobody holds the actuators.
+func (m *Machine) act(v *edge.Verdict) {
+	if m.cond.armed() {
+		m.deps.Actuator.Act(v)
+		return
+	}
+	if h, ok := m.deps.Actuator.(Holder); ok && m.cond.inhibitedOnly() {
+		h.Hold(v)
+		return
+	}
+	if a, ok := m.deps.Actuator.(Announcer); ok {
+		a.Forget(v.ID.Seq)
 	}
 }
 

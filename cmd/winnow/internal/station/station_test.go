@@ -300,6 +300,32 @@ func TestInhibitHoldsTheActuatorsAtOnce(t *testing.T) {
 	p.until("a pulse", func() bool { return p.pulses(lineReject) == 1 })
 }
 
+// A part that was let in while READY was on is rejected, though its verdict comes while the
+// actuators are held: they are free again when it is before them.
+func TestAnInhibitThatIsOverLetsNoBadPartPass(t *testing.T) {
+	judge := make(chan struct{})
+	p := start(t, "", func(f *edge.Frame, v *edge.Verdict) error {
+		<-judge
+		return oddIsBad(f, v)
+	})
+	p.part() // bad
+	p.chip.Line(lineInhibit).Drive(gpio.High)
+	p.until("READY drops", func() bool { return !bool(p.chip.Line(lineReady).Read()) })
+	close(judge)
+	p.until("its verdict", func() bool { return p.line.Counts().Triggers == 1 })
+	p.chip.Line(lineInhibit).Drive(gpio.Low)
+	p.until("READY comes back", func() bool { return bool(p.chip.Line(lineReady).Read()) })
+	if err := p.stop(); err != nil {
+		t.Error(err)
+	}
+	if n := p.pulses(lineReject); n != 1 {
+		t.Errorf("%d pulses", n)
+	}
+	if n := p.pulses(lineValid); n != 0 {
+		t.Errorf("%d results were handed over while inhibited", n)
+	}
+}
+
 func TestACameraThatFailsDropsReadyAndRejectsItsParts(t *testing.T) {
 	p := start(t, "", oddIsBad)
 	p.camera.mu.Lock()
