@@ -37,8 +37,9 @@ type Swap struct {
 }
 
 // Reset leaves FAULT and lifts alarms and reached reject limits. It is refused while the
-// judge hangs.
-type Reset struct{}
+// judge hangs. Done, if not nil, is told by the line's goroutine of one that was not, and must
+// not block.
+type Reset struct{ Done func() }
 
 // SourceLost makes the line NOT_READY until the next frame or SourceFound: the
 // camera was unplugged, say.
@@ -118,7 +119,7 @@ func (c Swap) apply(m *Machine) error {
 	return nil
 }
 
-func (Reset) apply(m *Machine) error {
+func (c Reset) apply(m *Machine) error {
 	if m.Hung(m.deps.Clock.Now()) {
 		return ErrJudgeHangs
 	}
@@ -126,6 +127,9 @@ func (Reset) apply(m *Machine) error {
 	m.limits.reset()
 	m.cond.set(holdLimit, "")
 	m.cond.set(holdAlarm, "")
+	if c.Done != nil {
+		c.Done()
+	}
 	return nil
 }
 

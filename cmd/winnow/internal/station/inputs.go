@@ -119,7 +119,5 @@ func (s *Station) confirmed(c gpio.Confirmation) {
 // reset leaves FAULT and lifts alarms. It never blocks.
 func (s *Station) reset() {
 	s.log.Info("reset by the input")
-	if s.line.Post(line.Reset{}) {
-		s.clearAlarms()
-	}
+	s.line.Post(line.Reset{Done: s.clearAlarms})
 }

@@ -361,6 +361,30 @@ func TestAPanicIsAFaultUntilReset(t *testing.T) {
 }
 
 // TestAStationThatWasKilledWaitsForAReset: nobody knows what was on its belt.
+// A reset is refused while the judge hangs: what it would have lifted stands, here and on the line.
+func TestAResetThatIsRefusedLiftsNoAlarm(t *testing.T) {
+	free := make(chan struct{})
+	p := startWith(t, strings.Replace(plantConfig, "1900ms", "100ms", 1), func(f *edge.Frame, v *edge.Verdict) error {
+		<-free
+		return oddIsBad(f, v)
+	})
+	p.part()
+	p.until("FAULT", func() bool { return p.line.Status().State == line.Fault })
+	p.Station.stop("jam", "the confirmation sensor does not come free", "clear the reject chute, then reset")
+	jammed := func() bool {
+		return slices.ContainsFunc(p.Problems(), func(h health.Problem) bool { return h.Code == "jam" })
+	}
+	p.reset()
+	if err := p.line.Send(t.Context(), line.Sync{}); err != nil || !jammed() {
+		t.Errorf("the alarm is gone, and READY stays off, %v", err)
+	}
+	close(free)
+	p.until("READY", func() bool { p.reset(); return bool(p.chip.Line(lineReady).Read()) })
+	if jammed() {
+		t.Error("a reset leaves the alarm")
+	}
+}
+
 func TestAStationThatWasKilledWaitsForAReset(t *testing.T) {
 	dir := killedStation(t)
 	p := launchIn(t, dir, plantConfig, Model{Judge: judgeFunc(oddIsBad), Digest: "test"}, nil)
