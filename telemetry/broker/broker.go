@@ -68,7 +68,7 @@ type listener struct {
 
 // Serve has the server establish every client that is accepted before Close.
 func (l *listener) Serve(establish listeners.EstablishFn) {
-	l.TCP.Serve(func(id string, c net.Conn) error {
+	l.TCP.Serve(func(id string, c net.Conn) (err error) {
 		l.mu.Lock()
 		if l.closing {
 			l.mu.Unlock()
@@ -78,8 +78,26 @@ func (l *listener) Serve(establish listeners.EstablishFn) {
 		l.mu.Unlock()
 		b := &begun{c, sync.OnceFunc(l.begun.Done)}
 		defer b.counted()
+		defer func() {
+			if r := recover(); r != nil {
+				err = l.drop(b, r)
+			}
+		}()
 		return establish(id, b)
 	})
+}
+
+// drop forgets the client of c, over whose packet the library has panicked: one that ends
+// behind a filter is enough (SubscribeDecode of v2.7.9), and it would end the whole program.
+func (l *listener) drop(c net.Conn, why any) error {
+	for _, cl := range l.server.Clients.GetAll() {
+		if cl.Net.Conn == c {
+			l.server.UnsubscribeClient(cl)
+			cl.ClearInflights()
+			l.server.Clients.Delete(cl.ID)
+		}
+	}
+	return fmt.Errorf("a packet that the broker cannot read: %v", why)
 }
 
 // begun is a connection that says when the server counts it, which it does before it reads.

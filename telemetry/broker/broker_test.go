@@ -2,6 +2,7 @@ package broker_test
 
 import (
 	"context"
+	"io"
 	"net"
 	"strings"
 	"sync"
@@ -120,5 +121,38 @@ func TestHugePacketIsCutOff(t *testing.T) {
 		t.Errorf("%d bytes came back", n)
 	} else if e, ok := err.(net.Error); ok && e.Timeout() {
 		t.Error("the broker waits for 256 MiB")
+	}
+}
+
+// TestBrokenPacketEndsItsOwnConnectionOnly: the station is in the same program.
+func TestBrokenPacketEndsItsOwnConnectionOnly(t *testing.T) {
+	b := start(t)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(b.URL(), "mqtt://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	connect := "\x10\x10\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x03bad"
+	subscribe := "\x82\x06\x00\x01\x00\x00\x01a" // ends behind the filter
+	if _, err := conn.Write([]byte(connect + subscribe)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadAll(conn); err != nil {
+		t.Errorf("the connection stays: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	var tally mqtt.Tally
+	sub, err := mqtt.Subscribe(ctx, mqtt.Config{Broker: b.URL()}, "bad", "a", tally.Deliver)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sub.Close()
+	if err := sub.Publish(ctx, "a", false, []byte("x")); err != nil {
+		t.Error(err)
+	}
+	if err := tally.Await(ctx, "", 1); err != nil {
+		t.Error(err)
 	}
 }
