@@ -19,6 +19,8 @@ import (
 const (
 	MaxPacket  = 256 << 10 // bytes of one packet
 	MaxClients = 64
+
+	maxConnections = 2 * MaxClients // with those that have not said who they are
 )
 
 // Broker is a running broker. Everyone on this machine may connect to it,
@@ -41,7 +43,7 @@ func Start(address string, log *slog.Logger) (*Broker, error) {
 	if err := s.AddHook(new(allowAll), nil); err != nil {
 		return nil, fmt.Errorf("embedded broker: %w", err)
 	}
-	tcp := &listener{TCP: listeners.NewTCP(listeners.Config{ID: "loopback", Address: address}), server: s}
+	tcp := &listener{TCP: listeners.NewTCP(listeners.Config{ID: "loopback", Address: address}), server: s, open: map[*begun]bool{}}
 	if err := s.AddListener(tcp); err != nil {
 		return nil, fmt.Errorf("embedded broker: %w (if another broker is running, name it in mqtt.broker, or choose another mqtt.listen)", err)
 	}
@@ -56,13 +58,15 @@ func Start(address string, log *slog.Logger) (*Broker, error) {
 // listener is mochi's, but for how it ends. The server takes a read lock to find the clients
 // that it disconnects while it holds it already, and waits for ever if a client leaves in between
 // (Clients.GetByListener of v2.7.9); and it counts a client only some time after it was accepted,
-// so that one that comes while it closes is neither waited for nor disconnected.
+// so that one that comes while it closes is neither waited for nor disconnected. It waits for
+// connections that never say who they are, too, and takes any number of them.
 type listener struct {
 	*listeners.TCP
 	server *mochi.Server
 
 	mu      sync.Mutex
 	closing bool
+	open    map[*begun]bool
 	begun   sync.WaitGroup // clients that were accepted and that the server does not count yet
 }
 
@@ -70,13 +74,19 @@ type listener struct {
 func (l *listener) Serve(establish listeners.EstablishFn) {
 	l.TCP.Serve(func(id string, c net.Conn) (err error) {
 		l.mu.Lock()
-		if l.closing {
+		if l.closing || len(l.open) == maxConnections {
 			l.mu.Unlock()
 			return c.Close()
 		}
 		l.begun.Add(1)
-		l.mu.Unlock()
 		b := &begun{c, sync.OnceFunc(l.begun.Done)}
+		l.open[b] = true
+		l.mu.Unlock()
+		defer func() {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			delete(l.open, b)
+		}()
 		defer b.counted()
 		defer func() {
 			if r := recover(); r != nil {
@@ -124,6 +134,11 @@ func (l *listener) Close(listeners.CloseFn) {
 			}
 		}
 	})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for c := range l.open {
+		_ = c.Conn.Close() // it is no client yet, or is gone
+	}
 }
 
 // capabilities bounds what a client may make the broker hold.

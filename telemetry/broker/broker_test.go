@@ -156,3 +156,47 @@ func TestBrokenPacketEndsItsOwnConnectionOnly(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// silent connects so often without a word.
+func silent(t *testing.T, b *broker.Broker, n int) []net.Conn {
+	t.Helper()
+	var all []net.Conn
+	for range n {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(b.URL(), "mqtt://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		conn.SetDeadline(time.Now().Add(20 * time.Second))
+		all = append(all, conn)
+	}
+	return all
+}
+
+// TestSilentConnectionsDoNotHoldUpTheEnd: nor does the broker keep them open.
+func TestSilentConnectionsDoNotHoldUpTheEnd(t *testing.T) {
+	b, err := broker.Start("127.0.0.1:0", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := silent(t, b, 1)[0]
+	if _, err := conn.Write([]byte{0x10}); err != nil { // of CONNECT, and no more
+		t.Fatal(err)
+	}
+	closed := make(chan error, 1)
+	go func() { closed <- b.Close() }()
+	if _, err := io.ReadAll(conn); err != nil {
+		t.Fatalf("it is kept open: %v", err)
+	}
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSilentConnectionsAreBounded: each costs memory and a file, before the limit of clients counts.
+func TestSilentConnectionsAreBounded(t *testing.T) {
+	all := silent(t, start(t), 2*broker.MaxClients+1)
+	if _, err := io.ReadAll(all[len(all)-1]); err != nil {
+		t.Errorf("connection %d is kept open: %v", len(all), err)
+	}
+}
