@@ -93,7 +93,17 @@ func (l *Ledger) Write(ctx context.Context, p Page) error {
 
 // Pages returns the latest n pages, newest shift first.
 func (l *Ledger) Pages(ctx context.Context, n int) ([]Page, error) {
-	rows, err := l.db.QueryContext(ctx, `SELECT * FROM ledger ORDER BY shift DESC, rowid DESC LIMIT ?`, n)
+	return l.pages(ctx, `SELECT * FROM ledger ORDER BY shift DESC, rowid DESC LIMIT ?`, n)
+}
+
+// OpenPages returns every page of a boot that did not end by itself, or still
+// runs, however old its shift is by a clock that may have been wrong.
+func (l *Ledger) OpenPages(ctx context.Context) ([]Page, error) {
+	return l.pages(ctx, `SELECT * FROM ledger WHERE open ORDER BY shift DESC, rowid DESC`)
+}
+
+func (l *Ledger) pages(ctx context.Context, query string, args ...any) ([]Page, error) {
+	rows, err := l.db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("ledger: %w", err)
 	}

@@ -47,23 +47,12 @@ func (s *Station) openLedger(ctx context.Context) error {
 	return s.keeper.findOld(ctx)
 }
 
-// oldPages is how far back a start looks for pages that were not closed.
-const oldPages = 1000
-
 // findOld finds pages of boots that did not end by themselves. They stay open
 // until a reset, so that a restart does not stand for one.
-func (k *keeper) findOld(ctx context.Context) error {
-	pages, err := k.db.Pages(ctx, oldPages)
-	if err != nil {
-		return err
-	}
-	for _, p := range pages {
-		if p.Open {
-			k.old = append(k.old, p)
-		}
-	}
+func (k *keeper) findOld(ctx context.Context) (err error) {
+	k.old, err = k.db.OpenPages(ctx)
 	k.unclean = len(k.old) > 0
-	return nil
+	return err
 }
 
 // excuse notes that somebody has cleared the belt and reset. It never blocks.

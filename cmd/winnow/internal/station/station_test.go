@@ -422,6 +422,30 @@ func TestAnotherRestartDoesNotStandForAReset(t *testing.T) {
 	}
 }
 
+// A station without its clock that was killed: the page that says so has no date, and
+// comes behind those of a year.
+func TestAKilledStationIsKnownBehindAYearOfPages(t *testing.T) {
+	path := filepath.Join(killedStation(t), "records", "ledger.db")
+	db, err := store.OpenDB(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.Exec(`WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i+1 FROM n WHERE i < 1100)
+		INSERT INTO ledger SELECT strftime('%FT%TZ', 1700000000 + i*28800, 'unixepoch'), 'default', 'b'||i, 0, 1,1,0,0,0,0,0,0 FROM n`)
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	ledger, err := store.OpenLedger(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ledger.Close()
+	k := &keeper{db: ledger}
+	if err := k.findOld(t.Context()); err != nil || !k.unclean || len(k.old) != 1 || k.old[0].Boot != "before" {
+		t.Errorf("unclean %v, open pages %+v, %v", k.unclean, k.old, err)
+	}
+}
+
 // killedStation returns a folder whose station was killed with a part judged.
 func killedStation(t *testing.T) string {
 	t.Helper()
@@ -448,11 +472,11 @@ func openPages(t *testing.T, dir string) []store.Page {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	pages, err := db.Pages(t.Context(), oldPages)
+	pages, err := db.OpenPages(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return slices.DeleteFunc(pages, func(p store.Page) bool { return !p.Open })
+	return pages
 }
 
 func TestTheConfirmationSensorCountsAndMissesParts(t *testing.T) {
