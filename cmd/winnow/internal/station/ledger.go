@@ -26,13 +26,21 @@ type keeper struct {
 
 	mu      sync.Mutex
 	page    store.Page
-	base    edge.Counts            // of the line when the page began
-	closed  map[string]edge.Counts // of this shift and boot: earlier pages, by recipe
+	base    edge.Counts             // of the line when the page began
+	closed  map[pageKey]edge.Counts // of this boot: earlier pages
 	written store.Page
 	of      store.Proved   // whom the challenges are of
 	proved  line.Detection // challenges that are written
 	curveN  uint64         // parts in the curve that is written
 }
+
+// pageKey is which page of a boot.
+type pageKey struct {
+	shift  int64 // Unix time
+	recipe string
+}
+
+func keyOf(p store.Page) pageKey { return pageKey{p.Shift.Unix(), p.Recipe} }
 
 // openLedger opens the records and takes up what earlier boots have proved.
 func (s *Station) openLedger(ctx context.Context) error {
@@ -40,7 +48,7 @@ func (s *Station) openLedger(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.keeper = &keeper{s: s, db: db, closed: map[string]edge.Counts{}}
+	s.keeper = &keeper{s: s, db: db, closed: map[pageKey]edge.Counts{}}
 	if why := db.Damaged(); why != "" {
 		s.log.Warn("the ledger was damaged and begins anew", "why", why)
 	}
@@ -149,8 +157,8 @@ func (k *keeper) turn(ctx context.Context, now edge.Counts) error {
 	if wall.Quality != edge.WallNone {
 		shift = k.s.cfg.Records.Shifts.Begin(wall.Time)
 	}
-	recipe := k.s.line.Status().Recipe
-	if k.page.Boot != "" && shift.Equal(k.page.Shift) && recipe == k.page.Recipe {
+	next := store.Page{Shift: shift, Recipe: k.s.line.Status().Recipe, Boot: k.s.boot}
+	if k.page.Boot != "" && keyOf(next) == keyOf(k.page) {
 		return nil
 	}
 	if k.page.Boot != "" {
@@ -158,14 +166,11 @@ func (k *keeper) turn(ctx context.Context, now edge.Counts) error {
 		if err := k.db.Write(ctx, k.page); err != nil {
 			return err
 		}
-		if !shift.Equal(k.page.Shift) {
-			clear(k.closed)
-		} else {
-			k.closed[k.page.Recipe] = k.page.Counts
-		}
-		k.base = minus(now, k.closed[recipe]) // a recipe that comes back goes on with its page
+		k.closed[keyOf(k.page)] = k.page.Counts
+		// A recipe that comes back goes on with its page, and so does a shift after the clock was set back.
+		k.base = minus(now, k.closed[keyOf(next)])
 	}
-	k.page = store.Page{Shift: shift, Recipe: recipe, Boot: k.s.boot}
+	k.page = next
 	return nil
 }
 
