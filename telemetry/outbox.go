@@ -177,7 +177,7 @@ func (o *Outbox) write(first draft) {
 		}
 		break
 	}
-	records := o.encodeAll(drafts)
+	records := o.newest(o.encodeAll(drafts))
 	o.makeRoom(records)
 	if err := o.store.Append(records); err != nil {
 		o.lost.Add(uint64(len(records)))
@@ -202,6 +202,19 @@ func (o *Outbox) encodeAll(drafts []draft) []Record {
 		records = append(records, Record{Seq: d.seq, Topic: d.topic, Payload: payload})
 	}
 	return records
+}
+
+// newest drops the oldest records of a batch that exceeds the limits by itself.
+func (o *Outbox) newest(records []Record) []Record {
+	first, size := len(records), int64(0)
+	for first > 0 && len(records)-first < o.limits.Records {
+		if size += recordBytes(records[first-1]); size > o.limits.Bytes {
+			break
+		}
+		first--
+	}
+	o.lost.Add(uint64(first))
+	return records[first:]
 }
 
 // makeRoom drops the oldest records until the new ones fit.

@@ -88,6 +88,28 @@ func ruleBounds(t *testing.T) {
 	}
 }
 
+// TestABurstKeepsToTheLimits: records that come together as well as one by one.
+func TestABurstKeepsToTheLimits(t *testing.T) {
+	for name, limits := range map[string]telemetry.Limits{
+		"by number": {Records: 5},
+		"by size":   {Bytes: 5*2 + 1}, // topic and number of one byte each
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			o := telemetry.NewOutbox(new(telemetry.MemStore), limits, slog.New(slog.DiscardHandler))
+			for range 9 { // nobody runs it yet
+				o.Enqueue("t", counted)
+			}
+			ctx, stop := context.WithCancel(t.Context())
+			go o.Run(ctx)
+			synctest.Wait()
+			if s := o.Stats(); s.Pending != 5 || s.Lost != 4 || numbers(t, o) != "5 6 7 8 9" {
+				t.Errorf("%s: holds %s, %+v", name, numbers(t, o), s)
+			}
+			stop()
+		})
+	}
+}
+
 func ruleAcknowledged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := telemetry.NewOutbox(new(telemetry.MemStore), telemetry.Limits{}, slog.New(slog.DiscardHandler))
