@@ -139,7 +139,7 @@ func parseCommand(verb string, payload []byte) (Command, error) {
 	if err := CheckID("id", cmd.ID); err != nil {
 		return Command{Verb: verb}, err
 	}
-	if err := exactKeys(payload); err != nil {
+	if err := ExactKeys(payload, "schema", "id", "expires", "boot", "args"); err != nil {
 		return Command{Verb: verb, ID: cmd.ID}, fmt.Errorf("not a command: %v", err)
 	}
 	if cmd.Schema != Version {
@@ -148,10 +148,10 @@ func parseCommand(verb string, payload []byte) (Command, error) {
 	return cmd, nil
 }
 
-// exactKeys refuses keys that encoding/json takes for one of a Command's though
-// they are written otherwise, and keys that come twice.
-func exactKeys(payload []byte) error {
-	dec := json.NewDecoder(bytes.NewReader(payload))
+// ExactKeys refuses keys of a JSON object that encoding/json takes for one of those
+// known though they are written otherwise, and keys that come twice.
+func ExactKeys(object []byte, known ...string) error {
+	dec := json.NewDecoder(bytes.NewReader(object))
 	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
 		return errors.New("no JSON object")
 	}
@@ -162,7 +162,7 @@ func exactKeys(payload []byte) error {
 			return err
 		}
 		name, _ := key.(string)
-		if !slices.Contains([]string{"schema", "id", "expires", "boot", "args"}, name) {
+		if !slices.Contains(known, name) {
 			return fmt.Errorf("unknown field %q", name)
 		}
 		if seen[name] {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 
 	"winnow/edge/config"
@@ -48,10 +49,18 @@ func (s *Station) obey(ctx context.Context, cmd telemetry.Command) error {
 	return err
 }
 
-// arguments reads a command's arguments, strictly.
+// arguments reads a command's arguments into a struct, strictly: each key as it is
+// written there, once.
 func arguments(raw json.RawMessage, into any) error {
-	if len(raw) == 0 {
+	if len(raw) == 0 || string(raw) == "null" {
 		raw = json.RawMessage("{}")
+	}
+	var known []string
+	for t, i := reflect.TypeOf(into).Elem(), 0; i < t.NumField(); i++ {
+		known = append(known, t.Field(i).Tag.Get("json"))
+	}
+	if err := telemetry.ExactKeys(raw, known...); err != nil {
+		return refused(fmt.Sprintf("args: %v", err))
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()

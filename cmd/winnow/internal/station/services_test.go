@@ -3,6 +3,7 @@ package station
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -161,6 +162,30 @@ func TestCommandsOverHTTP(t *testing.T) {
 	}
 	if st := p.line.Status(); st.State.String() != "SHADOW" || bool(p.chip.Line(lineReady).Read()) {
 		t.Errorf("%+v", st)
+	}
+}
+
+// TestArgumentsAreExact: what two readers could understand in two ways is refused.
+func TestArgumentsAreExact(t *testing.T) {
+	for _, raw := range []string{
+		`{"mode":"inhibit","mode":"ready"}`,
+		`{"mode":"inhibit","Mode":"ready"}`,
+		`{"MODE":"ready"}`,
+		`{"mode":"ready","force":true}`,
+		`["ready"]`,
+		`"ready"`,
+	} {
+		var args struct {
+			Mode config.Mode `json:"mode"`
+		}
+		if err := arguments(json.RawMessage(raw), &args); !errors.Is(err, telemetry.ErrRefused) {
+			t.Errorf("%s is taken as mode %q: %v", raw, args.Mode, err)
+		}
+	}
+	for _, raw := range []string{"", "null", "{}", " {} "} {
+		if err := arguments(json.RawMessage(raw), new(struct{})); err != nil {
+			t.Errorf("%q: %v", raw, err)
+		}
 	}
 }
 
