@@ -94,8 +94,10 @@ func (g *Gate) Admit(verb string, payload []byte) (Command, error) {
 	}
 	left := cmd.Expires.Sub(wall.Time)
 	switch {
+	case cmd.Expires.IsZero():
+		return cmd, fmt.Errorf("expires is missing: give the time, at most %v ahead, after which it is not to be obeyed", MaxCommandLifetime)
 	case left <= 0:
-		return cmd, fmt.Errorf("expired %v ago", -left.Round(time.Millisecond))
+		return cmd, fmt.Errorf("expired %v ago", wall.Time.Sub(cmd.Expires).Round(time.Millisecond))
 	case left > MaxCommandLifetime:
 		return cmd, fmt.Errorf("expires in %v: at most %v is allowed", left.Round(time.Second), MaxCommandLifetime)
 	}

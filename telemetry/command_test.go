@@ -2,6 +2,7 @@ package telemetry_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,6 +36,20 @@ func TestRefusalNamesItsCommand(t *testing.T) {
 	} {
 		if cmd, err := g.Admit("fire", []byte(p)); err == nil || cmd.ID != "k" {
 			t.Errorf("%s: %v, for the answer %q", p, err, cmd.ID)
+		}
+	}
+}
+
+// TestRefusalSaysWhatExpiresIs: missing, or how long ago.
+func TestRefusalSaysWhatExpiresIs(t *testing.T) {
+	g := telemetry.NewGate(newFixed(), "b")
+	for p, want := range map[string]string{
+		`{"schema":1,"id":"k"}`:                                  "expires is missing",
+		`{"schema":1,"id":"k","expires":null}`:                   "expires is missing",
+		`{"schema":1,"id":"k","expires":"1600-01-01T00:00:00Z"}`: "expired 2562047h",
+	} {
+		if _, err := g.Admit("fire", []byte(p)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", p, err, want)
 		}
 	}
 }

@@ -449,7 +449,7 @@ func ruleCommands(t *testing.T) {
 		{"expired", cmd("c", -time.Millisecond, ""), "expired"},
 		{"at its end", cmd("c", 0, ""), "expired"},
 		{"far ahead", cmd("c", 11*time.Minute, ""), "at most 10m"},
-		{"without expiry", `{"schema":1,"id":"c"}`, "expired"},
+		{"without expiry", `{"schema":1,"id":"c"}`, "expires is missing"},
 		{"without id", cmd("", time.Minute, ""), "id is empty"},
 		{"id with a slash", cmd("a/b", time.Minute, ""), "not allowed"},
 		{"other boot", cmd("c", time.Minute, `,"boot":"x"`), "meant for boot x"},
