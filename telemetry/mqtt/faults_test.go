@@ -4,9 +4,12 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/eclipse/paho.mqtt.golang/packets"
 
 	"winnow/telemetry"
 	"winnow/telemetry/mqtt"
@@ -93,4 +96,41 @@ func TestStateIsToldWhileTheDiskHangs(t *testing.T) {
 	e.until("/status", "online")
 	telemetry.NewReporter(st, c, o).State(telemetry.Fault, "", "", nil)
 	e.until("/state", "FAULT")
+}
+
+// TestResultsDoNotWaitForSubscriptions: a broker that never answers SUBSCRIBE gets
+// the state and the records all the same.
+func TestResultsDoNotWaitForSubscriptions(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	st := start(t, "mqtt://"+l.Addr().String(), func(c *mqtt.Config) { c.Timeout = time.Second })
+	st.part(1)
+	conn, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetReadDeadline(time.Now().Add(patience))
+	for {
+		p, err := packets.ReadPacket(conn)
+		if err != nil {
+			t.Fatalf("no record came: %v", err)
+		}
+		switch p := p.(type) {
+		case *packets.ConnectPacket:
+			conn.Write([]byte{0x20, 2, 0, 0})
+		case *packets.PingreqPacket:
+			conn.Write([]byte{0xd0, 0})
+		case *packets.PublishPacket:
+			if p.Qos == 1 {
+				conn.Write([]byte{0x40, 2, byte(p.MessageID >> 8), byte(p.MessageID)})
+			}
+			if strings.HasSuffix(p.TopicName, "/part") {
+				return
+			}
+		}
+	}
 }

@@ -114,7 +114,7 @@ func (l *link) subscribe(ctx context.Context, filter string, deliver func(messag
 	select {
 	case <-t.Done():
 	case <-ctx.Done():
-		return ctx.Err()
+		return fmt.Errorf("subscribe to %s: no answer: %w", filter, ctx.Err())
 	}
 	if err := t.Error(); err != nil {
 		return fmt.Errorf("subscribe to %s: %w", filter, err)

@@ -63,8 +63,11 @@ func (s *session) begin(ctx context.Context) {
 	s.connected.Store(true)
 }
 
-// listen subscribes. A refusal is told and survived: results matter more.
+// listen subscribes. A refusal, or no answer within Timeout, is told and survived:
+// results matter more.
 func (s *session) listen(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
+	defer cancel()
 	topics := s.station.Topics()
 	if err := s.link.subscribe(ctx, topics.Alarms(), s.sweep); err != nil {
 		s.log.Warn("alarms of an earlier run cannot be cleared", "err", err)
