@@ -108,7 +108,7 @@ func (l *Ledger) pages(ctx context.Context, query string, args ...any) ([]Page, 
 		return nil, fmt.Errorf("ledger: %w", err)
 	}
 	defer rows.Close()
-	var all []Page
+	all := []Page{}
 	for rows.Next() {
 		var p Page
 		var shift string

@@ -96,3 +96,11 @@ func TestLedgerOfAnEarlierVersionOpens(t *testing.T) {
 		l.Close()
 	}
 }
+
+// TestLedgerWithoutPagesIsAnEmptyList, also as JSON.
+func TestLedgerWithoutPagesIsAnEmptyList(t *testing.T) {
+	got, err := openLedger(t, filepath.Join(t.TempDir(), "ledger.db")).Pages(t.Context(), 10)
+	if err != nil || got == nil || len(got) != 0 {
+		t.Errorf("%#v %v", got, err)
+	}
+}
