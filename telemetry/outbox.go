@@ -60,7 +60,7 @@ type OutboxStats struct {
 	Pending int    // records stored or on their way to the store
 	Bytes   int64  // of the stored ones
 	Lost    uint64 // records that will never be sent: no room, or the disk refused them
-	Failing string // what the store said last when it failed; "" when the last write went well
+	Failing string // what the store said last when it failed; "" when the last write and the last reading went well
 }
 
 // Outbox holds records until a broker has acknowledged them. Enqueue is for
@@ -81,6 +81,7 @@ type Outbox struct {
 	waiting atomic.Int64 // records between Enqueue and the store
 	lost    atomic.Uint64
 	failing atomic.Pointer[string]
+	unread  atomic.Pointer[string] // why the store could not be read; a write that goes well does not clear it
 
 	idleMu sync.Mutex
 	idle   chan struct{} // closed and replaced whenever the load shrinks
@@ -276,16 +277,26 @@ func (o *Outbox) forget(seq uint64) {
 }
 
 // fail keeps and logs what went wrong, once per kind of failure.
-func (o *Outbox) fail(what string, err error) {
+func (o *Outbox) fail(what string, err error) { o.note(&o.failing, what, err) }
+
+func (o *Outbox) note(in *atomic.Pointer[string], what string, err error) {
 	text := fmt.Sprintf("%s: %v", what, err)
-	old := o.failing.Swap(&text)
+	old := in.Swap(&text)
 	if old == nil || *old != text {
 		o.log.Error("outbox", "doing", what, "err", err)
 	}
 }
 
 // Next returns at most limit stored records with Seq > after, oldest first.
-func (o *Outbox) Next(after uint64, limit int) ([]Record, error) { return o.store.Next(after, limit) }
+func (o *Outbox) Next(after uint64, limit int) ([]Record, error) {
+	records, err := o.store.Next(after, limit)
+	if err != nil {
+		o.note(&o.unread, "read part records", err)
+		return nil, err
+	}
+	o.unread.Store(nil)
+	return records, nil
+}
 
 // Done says that the broker has acknowledged a record. It waits for room only
 // while Run is busy, and gives up when ctx ends: the record is sent again later.
@@ -320,8 +331,10 @@ func (o *Outbox) signal() {
 func (o *Outbox) Stats() OutboxStats {
 	n, size, _ := o.store.Usage()
 	s := OutboxStats{Pending: n + int(o.waiting.Load()), Bytes: size, Lost: o.lost.Load()}
-	if text := o.failing.Load(); text != nil {
-		s.Failing = *text
+	for _, text := range []*string{o.unread.Load(), o.failing.Load()} {
+		if text != nil {
+			s.Failing = *text
+		}
 	}
 	return s
 }

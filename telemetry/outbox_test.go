@@ -165,10 +165,35 @@ func TestStoreThatFails(t *testing.T) {
 	})
 }
 
+// TestStoreThatCannotBeRead says so for as long as it is so: records can still be written.
+func TestStoreThatCannotBeRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &failing{}
+		o := telemetry.NewOutbox(store, telemetry.Limits{}, slog.New(slog.DiscardHandler))
+		ctx, stop := context.WithCancel(t.Context())
+		go o.Run(ctx)
+		store.failReads(true)
+		if _, err := o.Next(0, 1); err == nil {
+			t.Error("it was read")
+		}
+		o.Enqueue("t", counted)
+		synctest.Wait()
+		if s := o.Stats(); s.Pending != 1 || !strings.Contains(s.Failing, "malformed") {
+			t.Errorf("%+v", s)
+		}
+		store.failReads(false)
+		if got := numbers(t, o); got != "1" || o.Stats().Failing != "" {
+			t.Errorf("holds %s, %+v", got, o.Stats())
+		}
+		stop()
+	})
+}
+
 type failing struct {
 	telemetry.MemStore
-	mu  sync.Mutex
-	bad bool
+	unreadable bool
+	mu         sync.Mutex
+	bad        bool
 }
 
 func (f *failing) fail(bad bool) { f.mu.Lock(); f.bad = bad; f.mu.Unlock() }
@@ -180,4 +205,15 @@ func (f *failing) Append(rs []telemetry.Record) error {
 		return fmt.Errorf("disk full")
 	}
 	return f.MemStore.Append(rs)
+}
+
+func (f *failing) failReads(yes bool) { f.mu.Lock(); f.unreadable = yes; f.mu.Unlock() }
+
+func (f *failing) Next(after uint64, limit int) ([]telemetry.Record, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.unreadable {
+		return nil, fmt.Errorf("database disk image is malformed")
+	}
+	return f.MemStore.Next(after, limit)
 }

@@ -2,10 +2,12 @@ package mqtt_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -133,4 +135,41 @@ func TestResultsDoNotWaitForSubscriptions(t *testing.T) {
 			}
 		}
 	}
+}
+
+// unreadable is an outbox that cannot be read so many times.
+type unreadable struct {
+	telemetry.MemStore
+	times atomic.Int64
+}
+
+func (u *unreadable) Next(after uint64, limit int) ([]telemetry.Record, error) {
+	if u.times.Add(-1) >= 0 {
+		return nil, errors.New("the disk does not answer")
+	}
+	return u.MemStore.Next(after, limit)
+}
+
+// TestRecordsAreReadAgain: what the disk did not give once is sent without another part.
+func TestRecordsAreReadAgain(t *testing.T) {
+	s := &embedded{addr: freeAddress(t)}
+	s.Start(t)
+	defer s.Stop()
+	store := new(unreadable)
+	store.times.Store(1)
+	if err := store.Append([]telemetry.Record{{Seq: 1, Topic: "kept", Payload: []byte("x")}}); err != nil {
+		t.Fatal(err)
+	}
+	st, _ := telemetry.NewStation(telemetry.Identity{Site: "s", Line: "l", Device: "d", Boot: "b"}, newClock())
+	log := slog.New(slog.DiscardHandler)
+	o := telemetry.NewOutbox(store, telemetry.Limits{}, log) // nobody runs it: nothing wakes the sender
+	c, err := mqtt.New(mqtt.Config{Broker: s.URL()}, st, o, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := listen(t, s.URL(), "kept")
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go c.Run(ctx)
+	e.until("kept", "x")
 }

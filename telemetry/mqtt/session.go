@@ -20,7 +20,7 @@ type session struct {
 
 	taken   []telemetry.Record      // read from the outbox, not yet started
 	reading bool                    // the outbox is being read
-	read    chan []telemetry.Record // what was read; one at a time
+	read    chan []telemetry.Record // what was read, nil if it could not be; one at a time
 	wg      sync.WaitGroup
 }
 
@@ -90,7 +90,7 @@ func (s *session) sweep(m message) {
 
 func (s *session) loop(ctx context.Context) error {
 	for {
-		s.fill()
+		s.fill(ctx)
 		select {
 		case <-ctx.Done():
 			s.farewell(ctx)
@@ -106,7 +106,7 @@ func (s *session) loop(ctx context.Context) error {
 			s.starved = true
 		case s.taken = <-s.read:
 			s.reading = false
-			s.starved = s.starved || len(s.taken) > 0
+			s.starved = s.starved || s.taken == nil || len(s.taken) > 0
 		case d := <-s.settled:
 			s.settle(ctx, d)
 		}
@@ -123,9 +123,9 @@ func (s *session) repliesIfRoom() <-chan message {
 
 // fill starts publishes until nothing waits or no more may be in flight.
 // Retained state goes first: it is small, and the newest truth.
-func (s *session) fill() {
+func (s *session) fill(ctx context.Context) {
 	for s.flying < s.cfg.InFlight {
-		if !s.sendRetained() && !s.sendRecords() {
+		if !s.sendRetained() && !s.sendRecords(ctx) {
 			return
 		}
 	}
@@ -140,7 +140,7 @@ func (s *session) sendRetained() bool {
 }
 
 // sendRecords starts a record that was read, or has more read if there are none.
-func (s *session) sendRecords() bool {
+func (s *session) sendRecords(ctx context.Context) bool {
 	if len(s.taken) > 0 {
 		r := s.taken[0]
 		s.taken = s.taken[1:]
@@ -150,16 +150,24 @@ func (s *session) sendRecords() bool {
 	}
 	if s.starved && !s.reading {
 		s.starved, s.reading = false, true
-		go s.readOutbox(s.sent, s.cfg.InFlight)
+		go s.readOutbox(ctx, s.sent, s.cfg.InFlight)
 	}
 	return false
 }
 
+// rereadAfter is when an outbox that could not be read is read again.
+const rereadAfter = time.Second
+
 // readOutbox may wait for the disk, which alarms and states do not.
-func (s *session) readOutbox(after uint64, limit int) {
+func (s *session) readOutbox(ctx context.Context, after uint64, limit int) {
 	records, err := s.outbox.Next(after, limit)
-	if err != nil {
-		s.log.Error("read the outbox", "err", err)
+	switch {
+	case err != nil:
+		clock := s.station.Clock()
+		_ = clock.SleepUntil(ctx, clock.Now().Add(rereadAfter))
+		records = nil
+	case records == nil:
+		records = []telemetry.Record{}
 	}
 	s.read <- records // has room
 }
