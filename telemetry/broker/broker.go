@@ -20,6 +20,11 @@ const (
 	MaxPacket  = 256 << 10 // bytes of one packet
 	MaxClients = 64
 
+	MaxRetained      = 512      // topics with a retained message
+	MaxRetainedBytes = 16 << 20 // of their names and messages
+	MaxSubscriptions = 256      // of one client
+	MaxSessions      = 256      // with those that are kept for clients that have left
+
 	maxConnections = 2 * MaxClients // with those that have not said who they are
 )
 
@@ -40,7 +45,7 @@ func Start(address string, log *slog.Logger) (*Broker, error) {
 		log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
 	s := mochi.New(&mochi.Options{Capabilities: capabilities(), Logger: log})
-	if err := s.AddHook(new(allowAll), nil); err != nil {
+	if err := s.AddHook(&bounds{server: s, kept: map[string]int{}}, nil); err != nil {
 		return nil, fmt.Errorf("embedded broker: %w", err)
 	}
 	tcp := &listener{TCP: listeners.NewTCP(listeners.Config{ID: "loopback", Address: address}), server: s, open: map[*begun]bool{}}
@@ -154,18 +159,87 @@ func capabilities() *mochi.Capabilities {
 	return c
 }
 
-// allowAll lets every client of this machine in: the listener is on loopback.
-type allowAll struct{ mochi.HookBase }
+// bounds let every client of this machine in, since the listener is on loopback, and
+// keep so much of what it asks the broker to hold.
+type bounds struct {
+	mochi.HookBase
+	server *mochi.Server
 
-func (*allowAll) ID() string { return "allow-all" }
-
-func (*allowAll) Provides(b byte) bool {
-	return b == mochi.OnConnectAuthenticate || b == mochi.OnACLCheck
+	mu   sync.Mutex
+	kept map[string]int // bytes by topic
+	all  int            // bytes
 }
 
-func (*allowAll) OnConnectAuthenticate(*mochi.Client, packets.Packet) bool { return true }
+func (*bounds) ID() string { return "bounds" }
 
-func (*allowAll) OnACLCheck(*mochi.Client, string, bool) bool { return true }
+func (*bounds) Provides(b byte) bool {
+	switch b {
+	case mochi.OnConnect, mochi.OnConnectAuthenticate, mochi.OnACLCheck, mochi.OnSubscribe, mochi.OnPublish, mochi.OnWill, mochi.OnRetainedExpired:
+		return true
+	}
+	return false
+}
+
+func (*bounds) OnConnectAuthenticate(*mochi.Client, packets.Packet) bool { return true }
+
+func (*bounds) OnACLCheck(*mochi.Client, string, bool) bool { return true }
+
+// OnConnect refuses a session more than there may be.
+func (h *bounds) OnConnect(cl *mochi.Client, _ packets.Packet) error {
+	if _, known := h.server.Clients.Get(cl.ID); !known && h.server.Clients.Len() >= MaxSessions {
+		return packets.ErrQuotaExceeded
+	}
+	return nil
+}
+
+// OnSubscribe takes the filters away that are too many; the broker refuses them.
+func (*bounds) OnSubscribe(cl *mochi.Client, pk packets.Packet) packets.Packet {
+	room := MaxSubscriptions - cl.State.Subscriptions.Len()
+	for i := range pk.Filters {
+		f := &pk.Filters[i]
+		if _, has := cl.State.Subscriptions.Get(f.Filter); has {
+			continue
+		}
+		if room--; room < 0 {
+			f.Filter = ""
+		}
+	}
+	return pk
+}
+
+// OnPublish lets a message pass that may not be kept.
+func (h *bounds) OnPublish(_ *mochi.Client, pk packets.Packet) (packets.Packet, error) {
+	pk.FixedHeader.Retain = pk.FixedHeader.Retain && h.keep(pk.TopicName, len(pk.Payload))
+	return pk, nil
+}
+
+// OnWill is OnPublish for the message of a client that is lost.
+func (h *bounds) OnWill(_ *mochi.Client, w mochi.Will) (mochi.Will, error) {
+	w.Retain = w.Retain && h.keep(w.TopicName, len(w.Payload))
+	return w, nil
+}
+
+// OnRetainedExpired makes room.
+func (h *bounds) OnRetainedExpired(topic string) { h.keep(topic, 0) }
+
+// keep books the retained message of a topic, or its end, if there is room.
+func (h *bounds) keep(topic string, size int) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	old, known := h.kept[topic]
+	if size == 0 {
+		h.all -= old
+		delete(h.kept, topic)
+		return true
+	}
+	size += len(topic)
+	if !known && len(h.kept) >= MaxRetained || h.all-old+size > MaxRetainedBytes {
+		return false
+	}
+	h.all += size - old
+	h.kept[topic] = size
+	return true
+}
 
 func loopback(address string) error {
 	host, _, err := net.SplitHostPort(address)
