@@ -193,6 +193,7 @@ func TestSilentConnectionsDoNotHoldUpTheEnd(t *testing.T) {
 	if _, err := conn.Write([]byte{0x10}); err != nil { // of CONNECT, and no more
 		t.Fatal(err)
 	}
+	connect(t, b, "later", "a") // so that it is accepted
 	closed := make(chan error, 1)
 	go func() { closed <- b.Close() }()
 	if _, err := untilClosed(conn); err != nil {
