@@ -90,7 +90,7 @@ func (s *Station) cmdMode(ctx context.Context, raw json.RawMessage) error {
 	}
 	s.modes.set(args.Mode)
 	err := s.line.Send(ctx, line.Sync{})
-	if kept := s.keepMode(args.Mode); kept != nil {
+	if kept := s.modes.keep(); kept != nil {
 		err = errors.Join(err, fmt.Errorf("mode %s is in force, but would not outlast a crash: %w", args.Mode, kept))
 	}
 	return err

@@ -24,6 +24,8 @@ type modes struct {
 	mode    config.Mode
 	input   bool // INHIBIT is active
 	changed edge.Instant
+
+	keeping sync.Mutex // held while the disk works; mu is not
 }
 
 // setInput follows the INHIBIT input. It never blocks.
@@ -105,6 +107,17 @@ func startMode(c *config.Config) (config.Mode, error) {
 		return "", fmt.Errorf("%s, the mode in force: %w; delete it to go back to the configuration's", path, err)
 	}
 	return chosen.Mode, nil
+}
+
+// keep notes the mode that is in force by now: of commands that come at once, the last
+// to write writes the last that was set.
+func (m *modes) keep() error {
+	m.keeping.Lock()
+	defer m.keeping.Unlock()
+	m.mu.Lock()
+	mode := m.mode
+	m.mu.Unlock()
+	return m.s.keepMode(mode)
 }
 
 // keepMode notes which mode is in force.

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -224,6 +225,25 @@ func TestFromInhibitToShadowTheLineIsNeverReady(t *testing.T) {
 	}
 	if n := ready.Rises(gpio.High) - before; n != 0 {
 		t.Errorf("READY rose %d times", n)
+	}
+}
+
+// Of two commands at once, over MQTT and HTTP, the one that is in force outlasts a crash.
+func TestTheModeInForceIsTheOneThatIsKept(t *testing.T) {
+	p := software(t, "", oddIsBad)
+	for round := range 100 {
+		var both sync.WaitGroup
+		for _, mode := range []string{"shadow", "inhibit"} {
+			both.Go(func() {
+				if err := p.cmdMode(t.Context(), json.RawMessage(`{"mode":"`+mode+`"}`)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		both.Wait()
+		if kept, err := startMode(p.cfg); err != nil || kept != p.status().Mode {
+			t.Fatalf("round %d: %q is in force, %q would be after a crash, %v", round, p.status().Mode, kept, err)
+		}
 	}
 }
 
