@@ -284,6 +284,8 @@ func TestSecretsAreNeverRepeated(t *testing.T) {
 		"[mqtt]\nbroker = \"mqtt://u:" + secret + "@h:1883\"",
 		"[mqtt]\nbroker = \"mqtts://u:" + secret + "@%zz\"",
 		"[mqtt]\npassword = [\"" + secret + "\"]",
+		"[mqtt]\nbroker = \"mqtt://h:1883?password=" + secret + "\"",
+		"[mqtt]\nbroker = \"mqtt://u:" + secret + "\"",
 		"password = \"" + secret + "\"",
 		"[[actuator]]\ntoken = \"" + secret + "\"",
 	} {

@@ -70,7 +70,9 @@ func (m *MQTT) checkBroker(k *checker) {
 	switch {
 	case err == nil && u.User != nil || strings.Contains(m.Broker, "@"):
 		k.problem("mqtt.broker", "has a login in it, which logs would show", "use mqtt.user with password_file or password_env")
-	case err != nil || u.Scheme != "mqtt" && u.Scheme != "mqtts" || u.Hostname() == "" || u.Path != "" && u.Path != "/" || u.RawQuery != "" || !portOr(u.Port()):
+	case err != nil || u.RawQuery != "" || !portOr(u.Port()): // what stands there may be a secret
+		k.problem("mqtt.broker", "has something behind the host that is no port", `give "mqtt://host:port", "mqtts://host:port", or "" for the embedded broker; a login goes into mqtt.user with password_file or password_env`)
+	case u.Scheme != "mqtt" && u.Scheme != "mqtts" || u.Hostname() == "" || u.Path != "" && u.Path != "/":
 		k.refuse("mqtt.broker", m.Broker, `"mqtt://host:port", "mqtts://host:port", or "" for the embedded broker`)
 	}
 }

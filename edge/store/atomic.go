@@ -2,8 +2,10 @@ package store
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -70,6 +72,23 @@ func (a Atomic) Write(path string, perm os.FileMode, fill func(io.Writer) error)
 	}
 	if err := a.FS.SyncDir(dir); err != nil {
 		return fmt.Errorf("write %s: it is there, but a power cut may undo it: %w", path, err)
+	}
+	return nil
+}
+
+// Remove takes the file path away, for good: no power cut brings it back. One that is not
+// there is no error.
+func Remove(path string) error { return Atomic{OS{}}.Remove(path) }
+
+// Remove is as the function of that name.
+func (a Atomic) Remove(path string) error {
+	if err := a.FS.Remove(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if err := a.FS.SyncDir(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("remove %s: it is gone, but a power cut may bring it back: %w", path, err)
 	}
 	return nil
 }

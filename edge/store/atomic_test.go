@@ -62,6 +62,21 @@ func checkWhole(t *testing.T, fs *storetest.FS, err error) {
 	}
 }
 
+// A file that was taken away stays away over a power cut, or an error says that it may not.
+func TestRemovedForGood(t *testing.T) {
+	for _, at := range []int{0, 1, 2} {
+		fs := &storetest.FS{Fault: storetest.IOError, At: at}
+		fs.Put("dir/f", before)
+		err := store.Atomic{FS: fs}.Remove("dir/f")
+		if _, back := fs.AfterPowerCut("dir/f"); back != (err != nil) || (err != nil) != (at > 0) {
+			t.Errorf("fault at %d: error %v, it is there after a power cut: %v", at, err, back)
+		}
+	}
+	if err := store.Remove(filepath.Join(t.TempDir(), "f")); err != nil {
+		t.Errorf("nothing to take away: %v", err)
+	}
+}
+
 func TestWriteOnDisk(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	if err := store.WriteFile(path, []byte(before), 0o640); err != nil {

@@ -124,10 +124,7 @@ func (m *modes) keep() error {
 func (s *Station) keepMode(mode config.Mode) error {
 	path := filepath.Join(s.cfg.Records.Dir, modeFile)
 	if mode == s.cfg.Recipe.Mode {
-		if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		return nil
+		return store.Remove(path)
 	}
 	b, err := json.Marshal(chosenMode{mode})
 	if err != nil {

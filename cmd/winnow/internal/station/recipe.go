@@ -233,10 +233,7 @@ func (c *choice) copy(cfg *config.Config, path string) (string, error) {
 func (c choice) write(cfg *config.Config) error {
 	path := filepath.Join(cfg.Records.Dir, choiceFile)
 	if c.File == "" {
-		if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		return nil
+		return store.Remove(path)
 	}
 	b, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {
