@@ -87,7 +87,7 @@ func lock(w knobs, cfg Config) (map[string]int32, error) {
 			}
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(cfg.Controls)) {
+	for _, key := range inOrder(cfg.Controls, all) {
 		c, ok := all[key]
 		if !ok {
 			errs = append(errs, fmt.Errorf("control %q is not one of the camera's: %s", key, strings.Join(slices.Sorted(maps.Keys(all)), ", ")))
@@ -96,6 +96,29 @@ func lock(w knobs, cfg Config) (map[string]int32, error) {
 		errs = append(errs, setControl(w, c, cfg.Controls[key], locked))
 	}
 	return locked, errors.Join(errs...)
+}
+
+// inOrder lists what is asked for, the automatic ones first: while one is on, what
+// it adjusts is refused or changed again.
+func inOrder(asked map[string]int32, all map[string]Control) []string {
+	var first, rest []string
+	for _, key := range slices.Sorted(maps.Keys(asked)) {
+		if isAutomatic(all[key].id) {
+			first = append(first, key)
+		} else {
+			rest = append(rest, key)
+		}
+	}
+	return append(first, rest...)
+}
+
+func isAutomatic(id webcam.ControlID) bool {
+	for _, a := range automatic {
+		if a.id == id {
+			return true
+		}
+	}
+	return false
 }
 
 func setControl(w knobs, c Control, v int32, locked map[string]int32) error {

@@ -164,6 +164,23 @@ func TestControlsAreLockedAndVerified(t *testing.T) {
 	}
 }
 
+// TestAutomaticIsSetBeforeWhatItWouldChange: who names both, focus_automatic = 0
+// and focus_absolute, does so in a table that has no order.
+func TestAutomaticIsSetBeforeWhatItWouldChange(t *testing.T) {
+	p := newPanel()
+	p.controls[0x009a0901] = webcam.Control{Name: "Exposure, Auto", Max: 3}
+	p.controls[0x009a0902] = webcam.Control{Name: "Exposure (Absolute)", Min: 1, Max: 5000, Step: 1}
+	locked, err := lock(p, Config{Controls: map[string]int32{"exposure_auto": 1, "exposure_absolute": 80}})
+	if err != nil || locked["exposure_auto"] != 1 || locked["exposure_absolute"] != 80 {
+		t.Errorf("locked %v, %v", locked, err)
+	}
+	// With automatic left on otherwise, too.
+	p.values[0x009a0901] = 3
+	if _, err := lock(p, Config{LeaveAutomatic: true, Controls: map[string]int32{"exposure_auto": 1, "exposure_absolute": 80}}); err != nil {
+		t.Errorf("automatic left on: %v", err)
+	}
+}
+
 func TestControlsThatCannotBeSet(t *testing.T) {
 	for _, c := range []struct {
 		name     string
