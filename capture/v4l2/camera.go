@@ -49,7 +49,7 @@ type Config struct {
 	LeaveAutomatic bool
 	Buffers        int // kernel buffers; 0: 4
 	Frames         int // frames that may be out at once; 0: 4
-	// Patience is the silence that means ErrStuck; 0: two frame periods.
+	// Patience is the silence that means ErrStuck; 0: two frame periods, as stated or as seen.
 	Patience time.Duration
 	Torn     bool // look for torn frames from the first on; else once the camera has shown noise, see capture.Checker
 }
@@ -74,6 +74,8 @@ type Camera struct {
 	left     edge.Instant  // when Next last returned a frame
 	excused  int           // frames before which a gap is our own doing
 	fresh    bool          // a frame has come since the stream began
+	lastAt   edge.Instant  // time stamp of the frame before
+	lastSeq  uint64        // and its number
 	idle     int           // announced frames in a row that were not there
 	err      error         // that ended the stream
 }
@@ -189,7 +191,8 @@ func (c *Camera) Pool() capture.PoolStats { return c.pool.Stats() }
 // short, repeated, flat, or that follow a gap come with their Flags set;
 // frames for which the pool has no room are dropped and counted. Other errors
 // than ctx's end the camera: ErrGone within 20 ms of being unplugged, ErrStuck
-// after two frame periods without a frame.
+// after two frame periods without a frame: those that the driver states, or longer
+// ones that its frames come in.
 func (c *Camera) Next(ctx context.Context) (*edge.Frame, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -256,7 +259,7 @@ func (c *Camera) take() (*edge.Frame, error) {
 		return nil, err
 	}
 	c.idle = 0
-	c.hear()
+	c.hear(&sh)
 	if sh.untimed && !c.fresh {
 		// The driver does not say when it took this frame: it may be one that it kept
 		// from before the stream began, of another part.
@@ -280,19 +283,32 @@ func (c *Camera) take() (*edge.Frame, error) {
 	return f, nil
 }
 
-// hear notes that a frame came: from now on the camera's rhythm is known.
-func (c *Camera) hear() {
+// hear notes that a frame came: from the second on the camera's rhythm is known.
+func (c *Camera) hear(sh *shot) {
 	last := c.heard
 	c.heard = c.clock.Now()
+	seen := c.realPeriod(sh)
 	switch {
 	case c.patience == 0:
 	case c.cfg.Patience > 0:
 		c.patience = c.cfg.Patience
+	case c.info.Period > 0 && !sh.untimed && !c.fresh: // one frame tells no rhythm
 	case c.info.Period > 0:
-		c.patience = 2 * c.info.Period
+		c.patience = 2 * max(c.info.Period, min(seen, startPatience/2))
 	case c.left != 0: // the driver states no rate: what was seen must do
 		c.patience = min(max(2*c.heard.Sub(last), c.patience/2, 2*slice), startPatience)
 	}
+}
+
+// realPeriod is the time from frame to frame by the driver's time stamps, 0 if they do
+// not say. A long exposure makes it longer than the period that the driver states.
+func (c *Camera) realPeriod(sh *shot) time.Duration {
+	at, seq := c.lastAt, c.lastSeq
+	c.lastAt, c.lastSeq = sh.at, sh.seq
+	if at == 0 || !sh.at.After(at) || sh.seq <= seq {
+		return 0
+	}
+	return sh.at.Sub(at) / time.Duration(sh.seq-seq)
 }
 
 // excuse forgives gaps that come from nobody having called Next for so long

@@ -221,6 +221,28 @@ func TestStuckStreamIsNoticedWithinTwoPeriods(t *testing.T) {
 	}
 }
 
+// TestExposureLongerThanTheStatedPeriodIsNoSilence: many cameras go on stating the
+// rate that was set when a long exposure, or poor light, slows them down.
+func TestExposureLongerThanTheStatedPeriodIsNoSilence(t *testing.T) {
+	const exposed = 100 * time.Millisecond // of a camera that states 20 ms
+	k := newFake()
+	for i := range 5 {
+		k.script = append(k.script, exposure{seq: uint32(i), value: byte(i), at: time.Duration(i+1) * exposed, silent: exposed})
+	}
+	c := open(t, k, Config{})
+	for i := range 5 {
+		f, err := c.Next(t.Context())
+		if err != nil {
+			t.Fatalf("frame %d: %v", i, err)
+		}
+		c.Release(f)
+	}
+	silence := k.now
+	if _, err := c.Next(t.Context()); !errors.Is(err, ErrStuck) || k.now.Sub(silence) != 2*exposed {
+		t.Errorf("silent camera: %v after %v, want two of its real periods", err, k.now.Sub(silence))
+	}
+}
+
 func TestSilenceBeforeTheFirstFrameIsBorneLonger(t *testing.T) {
 	k := newFake(exposure{seq: 1, silent: 1500 * time.Millisecond})
 	c := open(t, k, Config{})
