@@ -272,7 +272,7 @@ func (c *Camera) take() (*edge.Frame, error) {
 		c.fill(f, sh)
 		c.left = c.heard
 	} else {
-		c.excused++
+		c.checker.Skip(sh.seq) // that it is missing is our own doing
 	}
 	if err := c.stream.queue(sh.index); err != nil {
 		if f != nil {

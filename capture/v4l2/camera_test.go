@@ -312,6 +312,47 @@ func TestFramesThatFindNoRoomAreCounted(t *testing.T) {
 	c.Release(f)
 }
 
+// TestGapBehindAFullPoolIsToldAllTheSame: the frames that found no room are our own
+// doing, what the camera loses after them is not.
+func TestGapBehindAFullPoolIsToldAllTheSame(t *testing.T) {
+	k := newFake(exposure{seq: 1, value: 1}, exposure{seq: 2, value: 2}, exposure{seq: 3, value: 3})
+	c := open(t, k, Config{Frames: 1})
+	next := func() *edge.Frame {
+		f, err := c.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	f := next()
+	for range 2 { // 2 and 3 find no room
+		if got, err := c.take(); got != nil || err != nil {
+			t.Fatal(got, err)
+		}
+	}
+	c.Release(f)
+	k.script = []exposure{{seq: 4, value: 4}, {seq: 6, value: 5}}
+	for _, want := range []edge.FrameFlags{0, edge.FrameLost} {
+		f := next()
+		if f.Flags != want {
+			t.Errorf("frame %d: flags %b, want %b", f.Seq, f.Flags, want)
+		}
+		c.Release(f)
+	}
+}
+
+// TestRateThatTheDriverChoseOtherwiseIsNoted: it takes the nearest that it has.
+func TestRateThatTheDriverChoseOtherwiseIsNoted(t *testing.T) {
+	for _, c := range []struct {
+		rate  float64
+		notes int
+	}{{50, 0}, {49.95, 0}, {60, 1}, {0, 0}} {
+		if got := open(t, newFake(), Config{Rate: c.rate}).Info().Notes; len(got) != c.notes {
+			t.Errorf("%v frames a second asked for, 50 are had: notes %q", c.rate, got)
+		}
+	}
+}
+
 func TestCancelAndRegion(t *testing.T) {
 	k := newFake(exposure{seq: 1, value: 5})
 	c := open(t, k, Config{ROI: image.Rect(2, 1, 6, 3), Grey: true})
