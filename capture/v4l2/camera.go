@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -175,6 +176,9 @@ func (c *Camera) describe(period time.Duration) {
 	}
 	if c.cfg.Format != 0 && l.Format != c.cfg.Format {
 		i.Notes = append(i.Notes, fmt.Sprintf("format is %v, %v was asked for", l.Format, c.cfg.Format))
+	}
+	if c.cfg.Rate > 0 && period > 0 && math.Abs(c.cfg.Rate*period.Seconds()-1) > 0.01 {
+		i.Notes = append(i.Notes, fmt.Sprintf("rate is %.4g frames a second, %.4g was asked for", 1/period.Seconds(), c.cfg.Rate))
 	}
 	if c.cfg.Trigger != Hardware {
 		c.patience = startPatience
