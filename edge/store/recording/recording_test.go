@@ -111,6 +111,22 @@ func TestRecordingIsReadBack(t *testing.T) {
 	}
 }
 
+// A frame larger than segments usually are has one of its own, and the bound holds.
+func TestLargeFramesAreRecorded(t *testing.T) {
+	const bound, side = 260 << 20, 8192
+	dir := t.TempDir()
+	old := filepath.Join(dir, segmentName(1)) // leaves room for a usual segment
+	if err := errors.Join(os.WriteFile(old, nil, 0o600), os.Truncate(old, bound-64<<20)); err != nil {
+		t.Fatal(err)
+	}
+	w := create(t, dir, func(o *Options) { o.Bytes = bound })
+	record(t, w, 1, 1, side, side)
+	total, err := Total(dir)
+	if s := read(t, dir); len(s.parts) != 1 || len(s.faults) != 0 || total > bound || err != nil {
+		t.Errorf("%d parts, faults %v, %d bytes, %v; the writer says %+v", len(s.parts), s.faults, total, err, w.Stats())
+	}
+}
+
 // A score that differs in its last bit is a difference; NaN equals itself.
 func TestDifferenceIsToTheBit(t *testing.T) {
 	var a, b Part
@@ -281,7 +297,7 @@ func TestFullDiskGetsNoFiles(t *testing.T) {
 	dir := t.TempDir()
 	w := create(t, dir, nil)
 	for i := 1; i <= 50; i++ {
-		if err := w.open(); err != nil {
+		if err := w.open(w.segment); err != nil {
 			t.Fatal(err)
 		}
 		_ = w.file.Close() // the first write fails

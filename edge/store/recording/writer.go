@@ -33,7 +33,7 @@ const minBytes = 16 << 20
 // Run writes what it took.
 type Writer struct {
 	o       Options
-	segment int64 // bytes after which a new one begins
+	segment int64 // bytes after which a new one begins; a larger frame has one of its own
 	free    chan *shot
 	full    chan *shot
 	next    uint64
@@ -183,7 +183,7 @@ func (w *Writer) keep(s *shot) {
 
 func (w *Writer) write(s *shot) error {
 	need := int64(len(s.pix)) + maxJSON
-	if need > w.segment {
+	if need > w.o.Bytes/4 {
 		return fmt.Errorf("a frame of %d MiB does not fit a recording of %d MiB: allow it more", need>>20, w.o.Bytes>>20)
 	}
 	if w.file != nil && w.kept[len(w.kept)-1].bytes+need > w.segment {
@@ -192,7 +192,7 @@ func (w *Writer) write(s *shot) error {
 		}
 	}
 	if w.file == nil {
-		if err := w.open(); err != nil {
+		if err := w.open(max(need, w.segment)); err != nil {
 			return err
 		}
 	}
@@ -208,9 +208,9 @@ func (w *Writer) write(s *shot) error {
 	return nil
 }
 
-// open begins the next segment, for which it makes room first.
-func (w *Writer) open() error {
-	for len(w.kept) > 0 && w.bytes+w.segment > w.o.Bytes {
+// open begins the next segment, of room bytes, which it makes first.
+func (w *Writer) open(room int64) error {
+	for len(w.kept) > 0 && w.bytes+room > w.o.Bytes {
 		w.removeOldest()
 	}
 	n := 1
