@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -100,7 +101,7 @@ func runDemo(ctx context.Context, f demoFlags, out, log io.Writer) error {
 	if f.data == "" && f.parts == 0 {
 		f.parts = 240
 	}
-	if err := engineIsThere(f.engine, ""); err != nil { // before the line is taught
+	if err := errors.Join(engineIsThere(f.engine, ""), f.checkScores()); err != nil { // before the line is taught
 		return err
 	}
 	ex, err := openExhibit(f.data, f.product, f.drift, f.seed, f.teach, f.parts)
@@ -135,6 +136,17 @@ func runDemo(ctx context.Context, f demoFlags, out, log io.Writer) error {
 		return writeJSON(out, r)
 	}
 	return r.print(out, f.out)
+}
+
+// checkScores tells before the work what could not be written after it.
+func (f *demoFlags) checkScores() error {
+	if f.scores == "" {
+		return nil
+	}
+	if st, err := os.Stat(filepath.Dir(f.scores)); err != nil || !st.IsDir() {
+		return fmt.Errorf("%s cannot be written: there is no folder %s", f.scores, filepath.Dir(f.scores))
+	}
+	return refuseFolder("--scores", f.scores)
 }
 
 // teachExhibit learns from the exhibit's good parts.

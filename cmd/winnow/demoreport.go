@@ -11,6 +11,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"winnow/cmd/winnow/internal/watch"
 	"winnow/edge"
@@ -74,7 +75,7 @@ func (r *demoReport) add(part uint64, v *edge.Verdict, t truth) {
 	if t.known && name == "" {
 		name = "good"
 	}
-	fmt.Fprintf(&r.scores, "%d,%s,%v,%g,%g,%g,%g\n", part, name, v.Decision, v.Score.Fused, v.Score.PValue, v.Score.Latent, v.Score.Reconstruction)
+	fmt.Fprintf(&r.scores, "%d,%s,%v,%g,%g,%g,%g\n", part, csvField(name), v.Decision, v.Score.Fused, v.Score.PValue, v.Score.Latent, v.Score.Reconstruction)
 	fires := v.Fires(true)
 	if fires {
 		r.rejects++
@@ -94,6 +95,14 @@ func (r *demoReport) add(part uint64, v *edge.Verdict, t truth) {
 	case fires:
 		r.wrong++
 	}
+}
+
+// csvField is a field of a CSV file (RFC 4180): kinds are named as folders may be.
+func csvField(field string) string {
+	if !strings.ContainsAny(field, ",\"\r\n") {
+		return field
+	}
+	return `"` + strings.ReplaceAll(field, `"`, `""`) + `"`
 }
 
 // driftFigures are levels in standard deviations of taught parts, null where not

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"encoding/csv"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"winnow/edge"
+)
+
+// TestScoresNameEveryKindOfDefect: kinds are named by folders, which may hold commas
+// and quotes.
+func TestScoresNameEveryKindOfDefect(t *testing.T) {
+	r := newDemoReport()
+	kinds := []string{"good", "crack", `hole, "small"`}
+	for i, k := range kinds {
+		tr := truth{known: true, kind: k}
+		if i == 0 {
+			tr.kind = ""
+		}
+		r.add(uint64(i), &edge.Verdict{Decision: edge.Reject, Score: edge.Score{Fused: 1.5}}, tr)
+	}
+	rows, err := csv.NewReader(&r.scores).ReadAll()
+	if err != nil || len(rows) != 4 {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	for i, k := range kinds {
+		if row := rows[i+1]; row[1] != k || !slices.Equal(row[2:], []string{"reject", "1.5", "0", "0", "0"}) {
+			t.Errorf("row %d: %q", i+1, row)
+		}
+	}
+}
+
+// TestDemoSaysFirstWhatItCouldNotWrite: not after the whole line has passed.
+func TestDemoSaysFirstWhatItCouldNotWrite(t *testing.T) {
+	dir := t.TempDir()
+	for _, scores := range []string{dir, filepath.Join(dir, "missing", "scores.csv")} {
+		code, out, errs := winnow(t, "demo", "--teach", "12", "--parts", "1", "--out", filepath.Join(dir, "maps"), "--scores", scores)
+		if code == 0 || out != "" || !strings.Contains(errs, scores) {
+			t.Errorf("--scores %s: exit %d: %q %q", scores, code, out, errs)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "maps")); err == nil {
+		t.Error("parts were inspected")
+	}
+}
