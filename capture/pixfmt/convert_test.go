@@ -112,6 +112,7 @@ func TestLayoutsThatAreRefused(t *testing.T) {
 		"huge":           {Format: pixfmt.GREY, Width: 1 << 30, Height: 1 << 30},
 		"stride":         {Format: pixfmt.RGB3, Width: 4, Height: 4, Stride: 11},
 		"negative step":  {Format: pixfmt.RGB3, Width: 4, Height: 4, Stride: -12},
+		"beyond 32 bits": {Format: pixfmt.NV12, Width: 4, Height: 16384, Stride: 1 << 17},
 		"region outside": {Format: pixfmt.GREY, Width: 4, Height: 4, ROI: image.Rect(2, 2, 5, 4)},
 	} {
 		var d pixfmt.Decoder

@@ -119,7 +119,7 @@ func (l Layout) Check() error {
 		return fmt.Errorf("camera format %v is not one of %v", l.Format, Formats())
 	case l.Width < 1 || l.Height < 1 || l.Width > maxSide || l.Height > maxSide:
 		return fmt.Errorf("camera picture of %dx%d", l.Width, l.Height)
-	case l.Stride != 0 && l.Stride < l.Format.rowBytes(l.Width) || l.Stride > 8*maxSide:
+	case l.Stride != 0 && l.Stride < l.Format.rowBytes(l.Width) || l.Stride > maxStride:
 		return fmt.Errorf("%d bytes a row do not fit %d pixels of %v", l.Stride, l.Width, l.Format)
 	case !l.region().In(full):
 		return fmt.Errorf("region of interest %v does not lie in the camera's %dx%d", l.ROI, l.Width, l.Height)
@@ -127,5 +127,8 @@ func (l Layout) Check() error {
 	return nil
 }
 
-// maxSide bounds pictures so that sizes in bytes fit an int of 32 bits.
-const maxSide = 16384
+// Bounds so that sizes in bytes fit an int of 32 bits, NV12's planes too.
+const (
+	maxSide   = 16384
+	maxStride = 4 * maxSide
+)
