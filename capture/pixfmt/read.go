@@ -121,9 +121,13 @@ func decodeImage(dst *edge.Frame, r *bufio.Reader) error {
 	if err := checkSize(cfg.Width, cfg.Height); err != nil {
 		return err
 	}
+	fax := c.name == "tiff" && faxOnBlack(seen.Bytes())
 	img, err := c.decode(io.MultiReader(&seen, r))
 	if err != nil {
 		return err
+	}
+	if fax {
+		negative(img)
 	}
 	if c.name == "png" && greyPNG(head) && !isGrey(img) {
 		b := img.Bounds()

@@ -59,6 +59,14 @@ const (
 	lossyAlphaWebP = "UklGRkgAAABXRUJQVlA4WAoAAAAQAAAABAAAAgAAQUxQSAoAAAABB9CDiAhERP8DVlA4IBgAAAAwAQCdASoFAAMAAIAIJaQAA3AA/vtmQAA="
 )
 
+// Bilevel TIFF files of 5x3 pixels, written by libtiff: fax groups 3 and 4, and group
+// 4 with white as zero. All pixels are ones, which is white, white and black.
+const (
+	fax3TIFF      = "SUkqABIAAAAAE1MAE1MAE1MACQAAAQMAAQAAAAUAAAABAQMAAQAAAAMAAAACAQMAAQAAAAEAAAADAQMAAQAAAAMAAAAGAQMAAQAAAAEAAAARAQQAAQAAAAgAAAAWAQMAAQAAAAMAAAAXAQQAAQAAAAkAAAAcAQMAAQAAAAEAAAAAAAAA"
+	fax4TIFF      = "SUkqAA4AAAAmp+ACACAJAAABAwABAAAABQAAAAEBAwABAAAAAwAAAAIBAwABAAAAAQAAAAMBAwABAAAABAAAAAYBAwABAAAAAQAAABEBBAABAAAACAAAABYBAwABAAAAAwAAABcBBAABAAAABgAAABwBAwABAAAAAQAAAAAAAAA="
+	fax4WhiteTIFF = "SUkqAA4AAAAmp+ACACAJAAABAwABAAAABQAAAAEBAwABAAAAAwAAAAIBAwABAAAAAQAAAAMBAwABAAAABAAAAAYBAwABAAAAAAAAABEBBAABAAAACAAAABYBAwABAAAAAwAAABcBBAABAAAABgAAABwBAwABAAAAAQAAAAAAAAA="
+)
+
 func fromBase64(t testing.TB, s string) []byte {
 	t.Helper()
 	b, err := base64.StdEncoding.DecodeString(s)
@@ -114,6 +122,7 @@ func TestReadImageOfEveryKind(t *testing.T) {
 	blue := color.NRGBA{10, 20, 200, 255}
 	greys := color.Palette{color.Gray{0}, color.Gray{90}}
 	colours := color.Palette{color.Gray{0}, blue}
+	clear := color.Palette{color.Gray{0}, color.NRGBA{10, 20, 200, 0}}
 	for _, c := range []struct {
 		name string
 		file []byte
@@ -125,6 +134,7 @@ func TestReadImageOfEveryKind(t *testing.T) {
 		{"rgb16.png", encodePNG(t, fillPicture(image.NewRGBA64(r), color.NRGBA64{0x1234, 0x5678, 0x9abc, 0xffff})), []byte{0x12, 0x56, 0x9a}},
 		{"alpha.png", encodePNG(t, fillPicture(image.NewNRGBA(r), color.NRGBA{10, 20, 200, 7})), []byte{10, 20, 200}},
 		{"palette.png", encodePNG(t, fillPicture(image.NewPaletted(r, colours), blue)), []byte{10, 20, 200}},
+		{"clearpalette.png", encodePNG(t, fillPicture(image.NewPaletted(r, clear), clear[1])), []byte{10, 20, 200}},
 		{"greypalette.png", encodePNG(t, fillPicture(image.NewPaletted(r, greys), color.Gray{90})), []byte{90}},
 		{"rgb.bmp", encodeBMP(t, fillPicture(image.NewRGBA(r), blue)), []byte{10, 20, 200}},
 		{"grey.bmp", encodeBMP(t, fillPicture(image.NewGray(r), color.Gray{90})), []byte{90}},
@@ -132,6 +142,9 @@ func TestReadImageOfEveryKind(t *testing.T) {
 		{"grey16.tif", encodeTIFF(t, fillPicture(image.NewGray16(r), color.Gray16{0x5aff})), []byte{0x5a}},
 		{"rgb.tif", encodeTIFF(t, fillPicture(image.NewNRGBA(r), blue)), []byte{10, 20, 200}},
 		{"palette.tif", encodeTIFF(t, fillPicture(image.NewPaletted(r, colours), blue)), []byte{10, 20, 200}},
+		{"fax3.tif", fromBase64(t, fax3TIFF), []byte{255}},
+		{"fax4.tif", fromBase64(t, fax4TIFF), []byte{255}},
+		{"fax4white.tif", fromBase64(t, fax4WhiteTIFF), []byte{0}},
 		{"lossless.webp", fromBase64(t, losslessWebP), []byte{10, 20, 200}},
 		{"alpha.webp", fromBase64(t, alphaWebP), []byte{10, 20, 200}},
 		{"lossy.webp", fromBase64(t, lossyWebP), []byte{90, 90, 90}},
