@@ -31,10 +31,10 @@ func isGrey(img image.Image) bool {
 	return false
 }
 
-// greyPalette reports whether every entry of p has equal channels.
+// greyPalette reports whether every entry of p, without its alpha, has equal channels.
 func greyPalette(p color.Palette) bool {
 	for _, c := range p {
-		if r, g, b, _ := c.RGBA(); r != g || g != b {
+		if v := straight(c); v[0] != v[1] || v[1] != v[2] {
 			return false
 		}
 	}
