@@ -80,3 +80,21 @@ func TestMachinesOfOtherCheckoutsStay(t *testing.T) {
 		t.Errorf("%v, %v; only the machine that nobody uses goes", left, err)
 	}
 }
+
+func TestSuiteWithoutATestShowsNothing(t *testing.T) {
+	for _, c := range []struct {
+		out  string
+		code int
+		want bool
+	}{
+		{"=== RUN   TestA\n--- PASS: TestA (0.00s)\nPASS\n", 0, true},
+		{"testing: warning: no tests to run\nPASS\n", 0, false},
+		{"--- PASS: TestA (0.00s)\n--- SKIP: TestB (0.00s)\nPASS\n", 0, false},
+		{"--- PASS: TestA (0.00s)\n--- FAIL: TestB (0.00s)\nFAIL\n", 1, false},
+		{"panic: no\n", 2, false},
+	} {
+		if got, said := suitePassed(c.out, c.code); got != c.want {
+			t.Errorf("%q, exit code %d: %v, %s", c.out, c.code, got, said)
+		}
+	}
+}
