@@ -77,6 +77,7 @@ type Camera struct {
 	fresh    bool          // a frame has come since the stream began
 	lastAt   edge.Instant  // time stamp of the frame before
 	lastSeq  uint64        // and its number
+	seen     time.Duration // period by the time stamps; 0: not known
 	idle     int           // announced frames in a row that were not there
 	err      error         // that ended the stream
 }
@@ -291,14 +292,14 @@ func (c *Camera) take() (*edge.Frame, error) {
 func (c *Camera) hear(sh *shot) {
 	last := c.heard
 	c.heard = c.clock.Now()
-	seen := c.realPeriod(sh)
+	c.seen = c.realPeriod(sh)
 	switch {
 	case c.patience == 0:
 	case c.cfg.Patience > 0:
 		c.patience = c.cfg.Patience
 	case c.info.Period > 0 && !sh.untimed && !c.fresh: // one frame tells no rhythm
 	case c.info.Period > 0:
-		c.patience = 2 * max(c.info.Period, min(seen, startPatience/2))
+		c.patience = 2 * max(c.info.Period, min(c.seen, startPatience/2))
 	case c.left != 0: // the driver states no rate: what was seen must do
 		c.patience = min(max(2*c.heard.Sub(last), c.patience/2, 2*slice), startPatience)
 	}
@@ -318,7 +319,11 @@ func (c *Camera) realPeriod(sh *shot) time.Duration {
 // excuse forgives gaps that come from nobody having called Next for so long
 // that the driver ran out of buffers: the camera lost nothing by itself.
 func (c *Camera) excuse(now edge.Instant) {
-	if c.left != 0 && now.Sub(c.left) > time.Duration(len(c.stream.buffers)-1)*c.info.Period {
+	period := c.info.Period
+	if period == 0 {
+		period = c.seen
+	}
+	if c.left != 0 && now.Sub(c.left) > time.Duration(len(c.stream.buffers)-1)*period {
 		c.excused = len(c.stream.buffers) + 1
 	}
 }

@@ -341,6 +341,32 @@ func TestGapBehindAFullPoolIsToldAllTheSame(t *testing.T) {
 	}
 }
 
+// TestGapOfACameraWithoutAStatedRateIsTold: its frames' times say how fast it is.
+func TestGapOfACameraWithoutAStatedRateIsTold(t *testing.T) {
+	const period = 20 * time.Millisecond
+	k := newFake()
+	k.den = 0
+	for i, seq := range []uint32{1, 2, 3, 4, 5, 6, 7, 8, 10, 11} {
+		k.script = append(k.script, exposure{seq: seq, value: byte(i), at: time.Duration(seq) * period, silent: period - time.Millisecond})
+	}
+	c := open(t, k, Config{})
+	for range 10 {
+		f, err := c.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := edge.FrameFlags(0)
+		if f.Seq == 10 {
+			want = edge.FrameLost
+		}
+		if f.Flags != want {
+			t.Errorf("frame %d: flags %b, want %b", f.Seq, f.Flags, want)
+		}
+		c.Release(f)
+		k.now = k.now.Add(time.Millisecond) // that the part takes
+	}
+}
+
 // TestRateThatTheDriverChoseOtherwiseIsNoted: it takes the nearest that it has.
 func TestRateThatTheDriverChoseOtherwiseIsNoted(t *testing.T) {
 	for _, c := range []struct {
