@@ -57,6 +57,15 @@ func TestNamesSurviveText(t *testing.T) {
 	}
 }
 
+// TestFrameCheckBeyond32Bits: a forged recording may state sizes whose product is
+// nothing in 32 bits.
+func TestFrameCheckBeyond32Bits(t *testing.T) {
+	f := edge.Frame{Width: 1 << 16, Height: 1 << 16, Stride: 3 << 16, Format: edge.RGB24}
+	if f.Check() == nil {
+		t.Error("65536x65536 pixels without a byte")
+	}
+}
+
 func TestFrameCheck(t *testing.T) {
 	good := edge.Frame{Pix: make([]byte, 2*12+9), Width: 3, Height: 3, Stride: 12, Format: edge.RGB24}
 	if err := good.Check(); err != nil {

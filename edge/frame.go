@@ -72,7 +72,7 @@ func (f *Frame) Check() error {
 		return fmt.Errorf("frame %d: size %dx%d", f.Seq, f.Width, f.Height)
 	case f.Stride < row:
 		return fmt.Errorf("frame %d: stride %d is below %d bytes a row", f.Seq, f.Stride, row)
-	case len(f.Pix) < (f.Height-1)*f.Stride+row:
+	case int64(len(f.Pix)) < int64(f.Height-1)*int64(f.Stride)+int64(row):
 		return fmt.Errorf("frame %d: %d bytes for %dx%d %v", f.Seq, len(f.Pix), f.Width, f.Height, f.Format)
 	}
 	return nil
