@@ -47,3 +47,17 @@ func TestDemoSaysFirstWhatItCouldNotWrite(t *testing.T) {
 		t.Error("parts were inspected")
 	}
 }
+
+// TestWriteRefusesWhatItDoesNotDo: nothing drifts, and nothing is judged.
+func TestWriteRefusesWhatItDoesNotDo(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "line")
+	for _, more := range [][]string{{"--drift", "light"}, {"--record", "rec"}, {"--scores", "s.csv"}, {"--json"}} {
+		code, _, errs := winnow(t, append([]string{"demo", "--write", dir, "--teach", "12", "--parts", "1"}, more...)...)
+		if code != 2 || !strings.Contains(errs, more[0]) {
+			t.Errorf("%v: exit %d: %s", more, code, errs)
+		}
+		if _, err := os.Stat(dir); err == nil {
+			t.Fatalf("%v: pictures were written", more)
+		}
+	}
+}

@@ -13,6 +13,14 @@ func writeDrawn(ctx context.Context, f demoFlags, out, log io.Writer) error {
 	if f.data != "" {
 		return usagef("--write draws pictures; it takes no --data")
 	}
+	for _, no := range []struct {
+		flag  string
+		given bool
+	}{{"--drift", f.drift != ""}, {"--record", f.record.dir != ""}, {"--scores", f.scores != ""}, {"--json", f.json}} {
+		if no.given {
+			return usagef("--write draws the line as it usually is and inspects nothing; it takes no %s", no.flag)
+		}
+	}
 	s, err := scene.New(scene.Config{Seed: f.seed, Product: f.product})
 	if err != nil {
 		return err
