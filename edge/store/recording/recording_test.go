@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"winnow/edge"
@@ -290,6 +291,46 @@ func FuzzRead(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// fullDisk takes some bytes and no more.
+type fullDisk struct {
+	file *os.File
+	room int
+}
+
+func (d *fullDisk) Write(b []byte) (int, error) {
+	n, err := d.file.Write(b[:min(d.room, len(b))])
+	d.room -= n
+	if err == nil && n < len(b) {
+		err = syscall.ENOSPC
+	}
+	return n, err
+}
+
+// TestFullDiskIsNoDamage: the frame that it has no room for is not recorded in part,
+// and what was recorded before it is whole.
+func TestFullDiskIsNoDamage(t *testing.T) {
+	for _, room := range []int{0, 5, 200} {
+		dir := t.TempDir()
+		record(t, create(t, dir, nil), 1, 2, 8, 8) // is given up
+		w := create(t, dir, nil)
+		offer := func(i int) {
+			w.Offer(frame(i, 8, 8), verdict(i), nil)
+			w.keep(<-w.full)
+		}
+		offer(1)
+		offer(2)
+		w.buf.Reset(&fullDisk{w.file, room})
+		record(t, w, 3, 4, 8, 8)
+		s := read(t, dir)
+		if len(s.faults) != 0 || len(s.heads) != 2 || len(s.parts) != 4 || s.parts[3].Record != 4 {
+			t.Errorf("room for %d bytes: %d parts in %d segments, faults %v; %+v", room, len(s.parts), len(s.heads), s.faults, w.Stats())
+		}
+		if total, err := Total(dir); err != nil || total != w.bytes {
+			t.Errorf("room for %d bytes: %d bytes on disk, %d counted, %v", room, total, w.bytes, err)
+		}
+	}
 }
 
 // TestFullDiskGetsNoFiles: a disk that takes names but no bytes is not given a file for each frame.

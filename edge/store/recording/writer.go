@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -47,6 +48,9 @@ type Writer struct {
 	buf   *bufio.Writer
 	chain chain
 	parts int
+	// behind the last part that was written whole
+	whole      int64
+	wholeChain chain
 }
 
 // kept is one segment on disk.
@@ -205,6 +209,7 @@ func (w *Writer) write(s *shot) error {
 		return err
 	}
 	w.parts++
+	w.whole, w.wholeChain = w.kept[len(w.kept)-1].bytes, w.chain
 	return nil
 }
 
@@ -271,9 +276,12 @@ func (w *Writer) close() error {
 	return err
 }
 
-// giveUp closes the open segment after a fault. One without a whole part goes:
-// else a full disk would get a file for each frame that it refuses.
+// giveUp closes the open segment after a fault, behind its last whole part. One
+// without goes: else a full disk would get a file for each frame that it refuses.
 func (w *Writer) giveUp() {
+	if w.parts > 0 {
+		w.cutBack()
+	}
 	w.abandon()
 	last := w.kept[len(w.kept)-1]
 	if w.parts > 0 || os.Remove(filepath.Join(w.o.Dir, segmentName(last.number))) != nil {
@@ -281,6 +289,22 @@ func (w *Writer) giveUp() {
 	}
 	w.kept = w.kept[:len(w.kept)-1]
 	w.bytes -= last.bytes
+}
+
+// cutBack ends the open segment behind its last whole part, as far as the disk lets
+// it: a reader takes a part that was begun for a power loss.
+func (w *Writer) cutBack() {
+	if w.file.Truncate(w.whole) != nil {
+		return
+	}
+	if _, err := w.file.Seek(w.whole, io.SeekStart); err != nil {
+		return
+	}
+	last := &w.kept[len(w.kept)-1]
+	w.bytes -= last.bytes - w.whole
+	last.bytes, w.chain = w.whole, w.wholeChain
+	w.buf.Reset(w.file)
+	_ = w.close()
 }
 
 // abandon closes the open segment as it is.
