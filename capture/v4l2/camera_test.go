@@ -367,6 +367,29 @@ func TestGapOfACameraWithoutAStatedRateIsTold(t *testing.T) {
 	}
 }
 
+// TestDriverThatDoesNotCountLosesNothing: some leave the number as it is, or give both
+// fields of a picture the same one.
+func TestDriverThatDoesNotCountLosesNothing(t *testing.T) {
+	k := newFake()
+	for i, seq := range []uint32{0, 0, 0, 1, 1, 3} {
+		k.script = append(k.script, exposure{seq: seq, value: byte(i)})
+	}
+	c := open(t, k, Config{})
+	for i, want := range []struct {
+		seq   uint64
+		flags edge.FrameFlags
+	}{{0, 0}, {1, 0}, {2, 0}, {3, 0}, {4, 0}, {6, edge.FrameLost}} {
+		f, err := c.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Seq != want.seq || f.Flags != want.flags {
+			t.Errorf("frame %d: number %d, flags %b; want %d, %b", i, f.Seq, f.Flags, want.seq, want.flags)
+		}
+		c.Release(f)
+	}
+}
+
 // TestRateThatTheDriverChoseOtherwiseIsNoted: it takes the nearest that it has.
 func TestRateThatTheDriverChoseOtherwiseIsNoted(t *testing.T) {
 	for _, c := range []struct {

@@ -31,6 +31,7 @@ type stream struct {
 	on      bool
 
 	seq   uint64 // of the last frame, widened to 64 bits
+	still uint64 // frames that had the number of the one before
 	begun bool
 
 	arg buffer // reused so that a frame costs no allocation
@@ -128,14 +129,18 @@ func (s *stream) dequeue() (shot, error) {
 	return sh, nil
 }
 
-// widen continues the driver's 32-bit counter over its wraps.
+// widen continues the driver's 32-bit counter over its wraps, and counts by itself
+// where that stands still.
 func (s *stream) widen(seq uint32) uint64 {
-	if !s.begun {
+	switch {
+	case !s.begun:
 		s.begun, s.seq = true, uint64(seq)
-		return s.seq
+	case seq == uint32(s.seq):
+		s.still++
+	default:
+		s.seq += uint64(seq - uint32(s.seq))
 	}
-	s.seq += uint64(seq - uint32(s.seq))
-	return s.seq
+	return s.seq + s.still
 }
 
 // instant is the driver's time stamp where it is on CLOCK_MONOTONIC.
