@@ -101,7 +101,7 @@ func runDemo(ctx context.Context, f demoFlags, out, log io.Writer) error {
 	if f.data == "" && f.parts == 0 {
 		f.parts = 240
 	}
-	if err := errors.Join(engineIsThere(f.engine, ""), f.checkScores()); err != nil { // before the line is taught
+	if err := errors.Join(engineIsThere(f.engine, ""), f.checkWritable()); err != nil { // before the line is taught
 		return err
 	}
 	ex, err := openExhibit(f.data, f.product, f.drift, f.seed, f.teach, f.parts)
@@ -138,8 +138,13 @@ func runDemo(ctx context.Context, f demoFlags, out, log io.Writer) error {
 	return r.print(out, f.out)
 }
 
-// checkScores tells before the work what could not be written after it.
-func (f *demoFlags) checkScores() error {
+// checkWritable tells before the work what could not be written after it.
+func (f *demoFlags) checkWritable() error {
+	for _, o := range []struct{ flag, dir string }{{"--out", f.out}, {"--record", f.record.dir}} {
+		if st, err := os.Stat(o.dir); err == nil && !st.IsDir() {
+			return usagef("%s %s is a file: name a folder", o.flag, o.dir)
+		}
+	}
 	if f.scores == "" {
 		return nil
 	}

@@ -37,14 +37,15 @@ func TestScoresNameEveryKindOfDefect(t *testing.T) {
 // TestDemoSaysFirstWhatItCouldNotWrite: not after the whole line has passed.
 func TestDemoSaysFirstWhatItCouldNotWrite(t *testing.T) {
 	dir := t.TempDir()
-	for _, scores := range []string{dir, filepath.Join(dir, "missing", "scores.csv")} {
-		code, out, errs := winnow(t, "demo", "--teach", "12", "--parts", "1", "--out", filepath.Join(dir, "maps"), "--scores", scores)
-		if code == 0 || out != "" || !strings.Contains(errs, scores) {
-			t.Errorf("--scores %s: exit %d: %q %q", scores, code, out, errs)
-		}
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
 	}
-	if _, err := os.Stat(filepath.Join(dir, "maps")); err == nil {
-		t.Error("parts were inspected")
+	for _, c := range [][]string{{"--scores", dir}, {"--scores", filepath.Join(dir, "missing", "scores.csv")}, {"--out", file}, {"--record", file}} {
+		code, out, errs := winnow(t, append([]string{"demo", "--teach", "12", "--parts", "1", "--out", filepath.Join(dir, "maps")}, c...)...)
+		if code == 0 || out != "" || !strings.Contains(errs, c[1]) {
+			t.Errorf("%v: exit %d: %q %q", c, code, out, errs)
+		}
 	}
 }
 
