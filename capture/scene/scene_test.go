@@ -169,7 +169,7 @@ func TestConditionsChangeThePicture(t *testing.T) {
 			d := int(f.Pix[i]) - int(f.Pix[i-3])
 			detail += max(d, -d)
 		}
-		return level * 1000 / len(f.Pix), detail
+		return int(int64(level) * 1000 / int64(len(f.Pix))), detail
 	}
 	level, detail := mean(scene.Conditions{})
 	if dark, _ := mean(scene.Conditions{Light: -0.06}); dark >= level*99/100 || dark < level*94/100 {
