@@ -3,6 +3,7 @@ package pixfmt
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"image"
@@ -47,7 +48,7 @@ const sniff = 26
 func codecFor(head []byte) (codec, error) {
 	switch {
 	case bytes.HasPrefix(head, []byte("\x89PNG\r\n\x1a\n")):
-		return codec{"png", png.DecodeConfig, png.Decode}, nil
+		return codec{"png", png.DecodeConfig, png.Decode}, checkPNG(head)
 	case bytes.HasPrefix(head, []byte{0xff, 0xd8}):
 		return codec{"jpeg", jpeg.DecodeConfig, jpeg.Decode}, nil
 	case bytes.HasPrefix(head, []byte("GIF8")):
@@ -146,13 +147,25 @@ func greyPNG(head []byte) bool {
 }
 
 func checkSize(w, h int) error {
-	switch {
-	case w < 1 || h < 1:
+	if w < 1 || h < 1 {
 		return fmt.Errorf("its header says %dx%d pixels", w, h)
-	case int64(w)*int64(h) > MaxPixels:
+	}
+	return checkPixels(uint64(w), uint64(h))
+}
+
+func checkPixels(w, h uint64) error {
+	if w*h > MaxPixels {
 		return fmt.Errorf("%w: %dx%d pixels; at most %d million are read: scale it down or cut it", ErrTooLarge, w, h, MaxPixels/1_000_000)
 	}
 	return nil
+}
+
+// checkPNG refuses sizes of which the decoder does not say so where an int has 32 bits.
+func checkPNG(head []byte) error {
+	if len(head) < sniff {
+		return nil
+	}
+	return checkPixels(uint64(binary.BigEndian.Uint32(head[16:])), uint64(binary.BigEndian.Uint32(head[20:])))
 }
 
 // plain says an end of file in words; other errors are passed on.
