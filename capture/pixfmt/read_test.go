@@ -122,7 +122,7 @@ func TestReadImageOfEveryKind(t *testing.T) {
 	blue := color.NRGBA{10, 20, 200, 255}
 	greys := color.Palette{color.Gray{0}, color.Gray{90}}
 	colours := color.Palette{color.Gray{0}, blue}
-	clear := color.Palette{color.Gray{0}, color.NRGBA{10, 20, 200, 0}}
+	ghosts := color.Palette{color.Gray{0}, color.NRGBA{10, 20, 200, 0}}
 	for _, c := range []struct {
 		name string
 		file []byte
@@ -134,7 +134,7 @@ func TestReadImageOfEveryKind(t *testing.T) {
 		{"rgb16.png", encodePNG(t, fillPicture(image.NewRGBA64(r), color.NRGBA64{0x1234, 0x5678, 0x9abc, 0xffff})), []byte{0x12, 0x56, 0x9a}},
 		{"alpha.png", encodePNG(t, fillPicture(image.NewNRGBA(r), color.NRGBA{10, 20, 200, 7})), []byte{10, 20, 200}},
 		{"palette.png", encodePNG(t, fillPicture(image.NewPaletted(r, colours), blue)), []byte{10, 20, 200}},
-		{"clearpalette.png", encodePNG(t, fillPicture(image.NewPaletted(r, clear), clear[1])), []byte{10, 20, 200}},
+		{"clearpalette.png", encodePNG(t, fillPicture(image.NewPaletted(r, ghosts), ghosts[1])), []byte{10, 20, 200}},
 		{"greypalette.png", encodePNG(t, fillPicture(image.NewPaletted(r, greys), color.Gray{90})), []byte{90}},
 		{"rgb.bmp", encodeBMP(t, fillPicture(image.NewRGBA(r), blue)), []byte{10, 20, 200}},
 		{"grey.bmp", encodeBMP(t, fillPicture(image.NewGray(r), color.Gray{90})), []byte{90}},
