@@ -54,7 +54,7 @@ func (f *Features) err() error {
 			return s.err
 		}
 	}
-	return nil
+	return f.room.err
 }
 
 // read copies tap t of a picture to dst.

@@ -159,12 +159,8 @@ func Fit(ctx context.Context, encoder *tflite.Model, f *Features, eng infer.Engi
 func (ft *fitter) tick(stage string) error {
 	ft.ticks++
 	ft.o.Progress(stage, min(ft.ticks, ft.total), ft.total)
-	for _, l := range ft.levels {
-		for _, s := range []*shelf{l.x.data, l.odd, l.swayed.data} {
-			if s.err != nil {
-				return s.err
-			}
-		}
+	if err := ft.features.room.err; err != nil {
+		return err
 	}
 	return ft.ctx.Err()
 }

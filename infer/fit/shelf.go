@@ -16,6 +16,7 @@ const MemoryRoom = 32 << 20
 type room struct {
 	left int64
 	dir  string // "": the system's folder for temporary files
+	err  error  // the first of reading what a shelf has in a file
 }
 
 // shelf keeps rows of bytes, in memory while its room lasts, then in a file
@@ -93,6 +94,9 @@ func (s *shelf) read(dst []byte, i, from int) {
 	}
 	if s.err != nil {
 		clear(dst)
+		if s.room.err == nil {
+			s.room.err = fmt.Errorf("features that memory has no room for: %w", s.err)
+		}
 	}
 }
 

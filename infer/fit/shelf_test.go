@@ -69,37 +69,8 @@ func TestShelfTellsOfAFaultOnce(t *testing.T) {
 // that keeps everything in memory, to the bit.
 func TestFitDoesNotDependOnRoom(t *testing.T) {
 	fitted := func(left int64) *Result {
-		tap := Tap{Name: "pixels", Height: 8, Width: 8, Channels: 3, Scale: 1.0 / 16}
-		b := tflite.NewBuilder("pixels")
-		in := b.AddInput("picture", []int{1, 8, 8, 3}, tflite.Quant{Scale: 1.0 / 16})
-		w := b.AddWeights("one", []int{1, 1, 1, 3}, []int8{127, 127, 127}, []float32{1.0 / 127, 1.0 / 127, 1.0 / 127}, 3)
-		m, err := b.Model(b.DepthwiseConv2D("pixels", in, w, -1, tflite.DepthwiseConv2D{StrideH: 1, StrideW: 1}, featureQuant))
-		if err != nil {
-			t.Fatal(err)
-		}
-		f := NewFeatures([]Tap{tap})
+		f, m := pixelFeatures(t, left)
 		defer f.Close()
-		f.SpillTo(t.TempDir(), left)
-		r := rand.New(rand.NewPCG(3, 4))
-		for i := range 40 {
-			p := make([]byte, 8*8*3)
-			for j := range p {
-				p[j] = byte(int8(r.NormFloat64() * 20))
-			}
-			if err := f.Add(i, [][]byte{p}); err != nil {
-				t.Fatal(err)
-			}
-			for j := range 27 {
-				p[60+j] = byte(int8(100 - j))
-			}
-			cover := make([]byte, 64)
-			for j := 20; j < 30; j++ {
-				cover[j] = 255
-			}
-			if err := f.AddDrawn(i, i, [][]byte{p}, cover, 8, 8); err != nil {
-				t.Fatal(err)
-			}
-		}
 		res, err := Fit(context.Background(), m, f, native.New(), Options{LocalTaps: 1, FalseReject: 0.1})
 		if err != nil {
 			t.Fatal(err)
@@ -117,5 +88,61 @@ func TestFitDoesNotDependOnRoom(t *testing.T) {
 	}
 	if !bytes.Equal(a, b) || !reflect.DeepEqual(memory.HeldOut, file.HeldOut) || !reflect.DeepEqual(memory.Drawn, file.Drawn) {
 		t.Error("a fit from a file differs from one from memory")
+	}
+}
+
+// pixelFeatures are those of 40 parts of noise and as many drawn defects, kept in so many bytes
+// of memory, and their encoder.
+func pixelFeatures(t *testing.T, left int64) (*Features, *tflite.Model) {
+	t.Helper()
+	tap := Tap{Name: "pixels", Height: 8, Width: 8, Channels: 3, Scale: 1.0 / 16}
+	b := tflite.NewBuilder("pixels")
+	in := b.AddInput("picture", []int{1, 8, 8, 3}, tflite.Quant{Scale: 1.0 / 16})
+	w := b.AddWeights("one", []int{1, 1, 1, 3}, []int8{127, 127, 127}, []float32{1.0 / 127, 1.0 / 127, 1.0 / 127}, 3)
+	m, err := b.Model(b.DepthwiseConv2D("pixels", in, w, -1, tflite.DepthwiseConv2D{StrideH: 1, StrideW: 1}, featureQuant))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := NewFeatures([]Tap{tap})
+	f.SpillTo(t.TempDir(), left)
+	r := rand.New(rand.NewPCG(3, 4))
+	for i := range 40 {
+		p := make([]byte, 8*8*3)
+		for j := range p {
+			p[j] = byte(int8(r.NormFloat64() * 20))
+		}
+		if err := f.Add(i, [][]byte{p}); err != nil {
+			t.Fatal(err)
+		}
+		for j := range 27 {
+			p[60+j] = byte(int8(100 - j))
+		}
+		cover := make([]byte, 64)
+		for j := 20; j < 30; j++ {
+			cover[j] = 255
+		}
+		if err := f.AddDrawn(i, i, [][]byte{p}, cover, 8, 8); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return f, m
+}
+
+// TestFitEndsWhenWhatItKeptCannotBeReadAgain: zeros in the place of feature maps would teach
+// something else than the parts.
+func TestFitEndsWhenWhatItKeptCannotBeReadAgain(t *testing.T) {
+	for _, stage := range []string{"learning", "judging held-out parts", "looking at surroundings", "judging held-out surroundings"} {
+		f, m := pixelFeatures(t, 0)
+		defer f.Close()
+		broken := false
+		_, err := Fit(context.Background(), m, f, native.New(), Options{LocalTaps: 1, FalseReject: 0.1, Progress: func(at string, _, _ int) {
+			if at == stage && !broken {
+				broken = true
+				_ = f.rows[0].file.Close()
+			}
+		}})
+		if !broken || !errors.Is(err, fs.ErrClosed) {
+			t.Errorf("feature maps were gone (%t) from %q on: %v", broken, stage, err)
+		}
 	}
 }

@@ -73,7 +73,7 @@ func alone(t *testing.T, parts [][]byte, groups []int, cells func(h, w int) []fl
 	t.Helper()
 	l := &levelFit{level: level{h: 4, w: 4, channels: 3}, x: rows{width: 48, channels: 3, step: 0.1, data: shelfOf(parts)}}
 	ft := &fitter{
-		o: Options{Progress: func(string, int, int) {}, Cells: cells}, features: &Features{groups: groups, parts: make([]int, len(parts))},
+		o: Options{Progress: func(string, int, int) {}, Cells: cells}, features: &Features{room: new(room), groups: groups, parts: make([]int, len(parts))},
 		grid: [2]int{4, 4}, ctx: context.Background(),
 	}
 	company, n := ft.company()
