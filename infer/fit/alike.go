@@ -62,17 +62,26 @@ func PrintOf(input []byte, w, h int) Print {
 // other, numbered from 0 in order of appearance, and how many were joined: two
 // exposures of one part, or a file under two names, are no two independent parts.
 //
-// Where that would leave fewer than half of the parts, these are more likely the parts
+// Where that would leave fewer than half of the groups, these are more likely the parts
 // of a very uniform product than few parts seen again and again: then only equal
 // pictures are joined, and uniform is how many others might be.
 func GroupPrints(prints []Print, groups []int) (joined []int, merged, uniform int) {
 	joined, merged = groupWhere(groups, func(i, j int) bool { return prints[i].Thumb.alike(&prints[j].Thumb) })
-	if 2*merged <= len(prints) {
+	if 2*merged <= distinct(joined)+merged {
 		return joined, merged, 0
 	}
 	uniform = merged
 	joined, merged = groupWhere(groups, func(i, j int) bool { return prints[i].Digest == prints[j].Digest })
 	return joined, merged, uniform - merged
+}
+
+// distinct is how many groups there are.
+func distinct(groups []int) int {
+	seen := map[int]bool{}
+	for _, g := range groups {
+		seen[g] = true
+	}
+	return len(seen)
 }
 
 // groupWhere joins the groups of parts that are the same.

@@ -59,3 +59,18 @@ func TestGroupPrints(t *testing.T) {
 		t.Errorf("uniform parts: groups %v, %d merged, %d alike", groups, merged, alike)
 	}
 }
+
+// TestGroupPrintsOfGroupedParts: whether nearly all are alike is asked of parts, not of their
+// pictures. Twenty groups of five exposures each, all alike, are twenty parts of a uniform product,
+// and not one part.
+func TestGroupPrintsOfGroupedParts(t *testing.T) {
+	var prints []Print
+	var groups []int
+	for i := range 100 {
+		prints = append(prints, PrintOf(exposure(0, uint64(i)), 64, 64))
+		groups = append(groups, i/5)
+	}
+	if joined, merged, alike := GroupPrints(prints, groups); !slices.Equal(joined, groups) || merged != 0 || alike != 19 {
+		t.Errorf("groups %v, %d merged, %d alike", joined, merged, alike)
+	}
+}

@@ -84,13 +84,7 @@ func (f *Features) JoinAlike(prints []Print) (joined, uniform int) {
 func (f *Features) Len() int { return len(f.parts) }
 
 // Groups is the number of different groups.
-func (f *Features) Groups() int {
-	seen := map[int]bool{}
-	for _, g := range f.groups {
-		seen[g] = true
-	}
-	return len(seen)
-}
+func (f *Features) Groups() int { return distinct(f.groups) }
 
 // channelStats are mean and standard deviation of each channel of one tap over
 // all parts and places, after 3x3 pooling, in real units.
