@@ -83,6 +83,11 @@ func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f 
 	if err := sv.mask.apply(ctx, t, sv.usable); err != nil {
 		return nil, err
 	}
+	if r.register {
+		if err := t.register(ctx, sv.usable); err != nil {
+			return nil, err
+		}
+	}
 	if f.density > 0 {
 		if r.distilled, err = t.lighten(ctx, f.refit, f, bar); err != nil {
 			return nil, err
@@ -91,11 +96,6 @@ func teachPictures(ctx context.Context, recipe string, ps []evaluate.Picture, f 
 	t.features.SpillTo(spillFolder(f.out), fit.MemoryRoom)
 	if took, bytes, err := t.forecast(sv.usable[0].Path, len(sv.usable)); err == nil {
 		bar.say(forecastText(len(sv.usable), w, h, took, bytes+decodeBytes(sv)))
-	}
-	if r.register {
-		if err := t.register(ctx, sv.usable); err != nil {
-			return nil, err
-		}
 	}
 	groups := evaluate.GroupNumbers(sv.usable)
 	frame := new(edge.Frame)

@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -205,5 +207,25 @@ func TestTeachDistill(t *testing.T) {
 	needTensorFlow(t)
 	if code, said, _ := teach("--prune", "0.5", "--prune-loss", "1", "--distill", "60"); code != exitOK {
 		t.Errorf("exit code %d: %s", code, said)
+	}
+}
+
+// Parts that an encoder was refitted on are known again by the package, where it moves parts onto
+// each other as well: none of them is a fresh part for calibration.
+func TestRefittedPartsAreNotFresh(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "good")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 16 {
+		movedPart(t, filepath.Join(dir, fmt.Sprintf("%02d.png", i)), uint64(i), i%5-2, i/3%5-2, false)
+	}
+	out := filepath.Join(t.TempDir(), "part.tflite")
+	if code, _, errs := winnow(t, "teach", "--from", dir, "--out", out, "--input", "96x96", "--level", "raw", "--register", "--prune", "0.2", "--prune-loss", "1"); code != exitOK {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	if code, said, errs := winnow(t, "calibrate", "--model", out, "--from", dir, "--out", filepath.Join(t.TempDir(), "again.tflite")); code == exitOK || !strings.Contains(errs, "pictures that the package was taught on") {
+		t.Errorf("exit %d: %s%s", code, said, errs)
 	}
 }
