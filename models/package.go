@@ -36,7 +36,9 @@ const (
 	MaxFile  = 64 << 20 // the whole package
 	maxEntry = 32 << 20 // one associated file, unpacked
 	maxTotal = 96 << 20 // all associated files, unpacked
+	maxLists = 4 << 20  // manifest.json or calibration.json, whose lists may be ten times as large in memory
 	maxFiles = 64
+	maxParts = 1024 // outputs of a golden vector
 )
 
 // RuleError says which rule of FORMAT.md a file breaks.
@@ -174,6 +176,9 @@ func isText(b []byte) bool {
 
 // split finds the archive behind the flatbuffer and unpacks it within the limits.
 func split(b []byte) (graph []byte, files map[string][]byte, err error) {
+	if n := bytes.Count(b, []byte("PK\x01\x02")); n > 2*maxFiles { // before there is an object for each
+		return nil, nil, broken("P4", "%d associated files; 1 to %d are allowed", n, maxFiles)
+	}
 	zr, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
 	if errors.Is(err, zip.ErrFormat) {
 		if bytes.Contains(b, []byte("PK\x03\x04")) && bytes.Contains(b, []byte(ManifestFile)) {
@@ -209,8 +214,12 @@ func split(b []byte) (graph []byte, files map[string][]byte, err error) {
 
 // unpack returns the content of f and where its local header starts.
 func unpack(f *zip.File) (data []byte, header int, err error) {
-	if f.UncompressedSize64 > maxEntry {
-		return nil, 0, broken("P4", "associated file %q has %d MiB, at most %d are allowed", f.Name, f.UncompressedSize64>>20, maxEntry>>20)
+	most := uint64(maxEntry)
+	if f.Name == ManifestFile || f.Name == CalibrationFile {
+		most = maxLists
+	}
+	if f.UncompressedSize64 > most {
+		return nil, 0, broken("P4", "associated file %q has %d MiB, at most %d are allowed", f.Name, f.UncompressedSize64>>20, most>>20)
 	}
 	off, err := f.DataOffset()
 	if err != nil {
@@ -221,7 +230,7 @@ func unpack(f *zip.File) (data []byte, header int, err error) {
 		return nil, 0, broken("P3", "associated file %q: %w", f.Name, err)
 	}
 	defer rc.Close()
-	data, err = io.ReadAll(io.LimitReader(rc, maxEntry+1))
+	data, err = io.ReadAll(io.LimitReader(rc, int64(most)+1))
 	if err != nil {
 		return nil, 0, broken("P5", "associated file %q is damaged: %w", f.Name, err)
 	}
@@ -333,6 +342,9 @@ func cut(b []byte) ([][]byte, error) {
 	for len(b) > 0 {
 		if len(b) < 4 {
 			return nil, errors.New("cut off in a length")
+		}
+		if len(parts) == maxParts {
+			return nil, fmt.Errorf("more than %d parts", maxParts)
 		}
 		n := binary.LittleEndian.Uint32(b)
 		if uint64(n) > uint64(len(b)-4) {
