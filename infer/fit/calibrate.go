@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
+	"strings"
 
 	"winnow/edge"
 	"winnow/infer"
@@ -128,20 +130,34 @@ func PartsFor(rate, confidence float64) int {
 // needed for the rate that was asked for.
 func Promise(c models.Calibration) string {
 	cert := c.Certificate
-	s := fmt.Sprintf("false-reject rate at most %.2g %% at %.0f %% confidence, from %d good parts", 100*cert.Bound, 100*cert.Confidence, cert.N)
+	s := fmt.Sprintf("false-reject rate at most %s %% at %.0f %% confidence, from %d good parts", AtMost(100*cert.Bound), 100*cert.Confidence, cert.N)
 	if cert.Method == "cross" {
 		s += " (cross-fitted: each was judged by a model that had not seen it)"
 	}
 	if cert.Bound <= c.FalseReject {
 		return s
 	}
-	s += fmt.Sprintf("; %.2g %% was asked for: ", 100*c.FalseReject)
+	s += fmt.Sprintf("; %.4g %% was asked for: ", 100*c.FalseReject)
 	if best := UpperBound(0, cert.N, cert.Confidence); best > c.FalseReject {
 		n := PartsFor(c.FalseReject, cert.Confidence)
-		return s + fmt.Sprintf("%d good parts can prove that, drawn with --false-reject %.3g; %d prove %.2g %% at best",
-			n, provingRate(c.FalseReject, n, cert.Confidence), cert.N, 100*best)
+		return s + fmt.Sprintf("%d good parts can prove that, drawn with --false-reject %.3g; %d prove %s %% at best",
+			n, provingRate(c.FalseReject, n, cert.Confidence), cert.N, AtMost(100*best))
 	}
 	return s + fmt.Sprintf("drawn with --false-reject %.3g these parts would prove that", provingRate(c.FalseReject, cert.N, cert.Confidence))
+}
+
+// AtMost says v in two digits that are no less.
+func AtMost(v float64) string {
+	if !(v > 1e-9) {
+		return strconv.FormatFloat(v, 'g', -1, 64)
+	}
+	places := 1 - int(math.Floor(math.Log10(v)))
+	unit := math.Pow10(-places)
+	said := strconv.FormatFloat(math.Ceil(v/unit-1e-9)*unit, 'f', max(places, 0), 64)
+	if places > 0 {
+		said = strings.TrimRight(strings.TrimRight(said, "0"), ".")
+	}
+	return said
 }
 
 // provingRate is what a threshold must be drawn for so that n good parts prove a rate: as

@@ -153,3 +153,36 @@ func TestRatesThatNobodyCanProveAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestPromiseIsNoBetterThanItsBound: what is said to be the most is not rounded down, and it is
+// said in plain digits.
+func TestPromiseIsNoBetterThanItsBound(t *testing.T) {
+	for _, n := range []int{1, 2, 8, 45, 59, 61, 120, 298, 299} {
+		for _, rate := range []float64{0.9999, 0.05, 0.0125, 0.01} {
+			c := models.Calibration{FalseReject: rate}
+			c.Certificate.N, c.Certificate.Confidence = n, Confidence
+			c.Certificate.Bound = UpperBound(Rank(rate, n)-1, n, Confidence)
+			said := Promise(c)
+			var most float64
+			if _, err := fmt.Sscanf(said, "false-reject rate at most %g %%", &most); err != nil || most < 100*c.Certificate.Bound || most > 110*c.Certificate.Bound+1e-9 || strings.Contains(said, "e+") {
+				t.Errorf("%d parts bear %.4f %%: %s", n, 100*c.Certificate.Bound, said)
+			}
+			if i := strings.Index(said, "prove that, drawn"); i >= 0 && rate == 0.0125 && !strings.Contains(said, "1.25 % was asked for") {
+				t.Errorf("1.25 %% was asked for: %s", said)
+			}
+			if _, best, ok := strings.Cut(said, fmt.Sprintf("%d prove ", n)); ok {
+				if _, err := fmt.Sscanf(best, "%g", &most); err != nil || most < 100*UpperBound(0, n, Confidence) {
+					t.Errorf("%d parts prove %.4f %% at best: %s", n, 100*UpperBound(0, n, Confidence), said)
+				}
+			}
+		}
+	}
+}
+
+func TestAtMost(t *testing.T) {
+	for v, want := range map[float64]string{0: "0", 0.0301: "0.031", 0.99691: "1", 4.951: "5", 4.87: "4.9", 6.44: "6.5", 9.99: "10", 12: "12", 95: "95", 99.3: "100", 100: "100"} {
+		if got := AtMost(v); got != want {
+			t.Errorf("%g is at most %s, want %s", v, got, want)
+		}
+	}
+}
