@@ -176,8 +176,15 @@ func (t *teacher) Add(f *edge.Frame, group int) error {
 
 // AddNamed is Add of a part that has a name.
 func (t *teacher) AddNamed(f *edge.Frame, group int, name string) error {
-	in := t.picture
-	if err := t.pre.Run(f, in); err != nil {
+	if err := t.prepare(f); err != nil {
+		return err
+	}
+	return t.learn(t.picture, group, name)
+}
+
+// prepare the picture of a part, or say why it cannot be taught.
+func (t *teacher) prepare(f *edge.Frame) error {
+	if err := t.pre.Run(f, t.picture); err != nil {
 		return err
 	}
 	if share, bad := t.pre.Missing(); bad {
@@ -189,7 +196,7 @@ func (t *teacher) AddNamed(f *edge.Frame, group int, name string) error {
 	if t.sensor != nil {
 		t.sensor.Confirm(f)
 	}
-	return t.learn(in, group, name)
+	return nil
 }
 
 // learn from the prepared picture of one good part.

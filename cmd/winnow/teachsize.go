@@ -193,8 +193,13 @@ func (p *prober) add(frame *edge.Frame, group int) error {
 	big := p.teachers[len(p.teachers)-1]
 	part := big.features.Len()
 	for _, t := range p.teachers {
-		if err := t.Add(frame, group); err != nil {
-			return nil // it cannot be judged at any size; teaching will say so
+		if t.prepare(frame) != nil {
+			return nil // every try has the same parts; teaching will say so
+		}
+	}
+	for _, t := range p.teachers {
+		if err := t.learn(t.picture, group, ""); err != nil {
+			return err
 		}
 	}
 	src := anomaly.Picture{W: big.w, H: big.h, Pix: append([]byte(nil), big.picture...)}

@@ -2,8 +2,12 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"image"
+	"image/color"
 	"io"
 	"math"
+	"math/rand/v2"
 	"path/filepath"
 	"testing"
 
@@ -84,5 +88,37 @@ func TestProbeTriesTheSameDefectsAtEverySize(t *testing.T) {
 	}
 	if a, b := p.teachers[0].features.Drawn(), p.teachers[1].features.Drawn(); a != b || a == 0 {
 		t.Errorf("%d defects at one size, %d at the other", a, b)
+	}
+}
+
+// TestProbeTriesTheSamePartsAtEverySize: a part that lies too far to be moved at one size, and
+// just near enough at another, is tried at neither; drawn defects would be held against other parts.
+func TestProbeTriesTheSamePartsAtEverySize(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var ps []evaluate.Picture
+	for i := range 12 {
+		r, ink := rand.New(rand.NewPCG(uint64(i), 4)), rand.New(rand.NewPCG(1, 1))
+		dx := 0
+		if i == 3 {
+			dx = 62 // of 480: 12.4 of 96, 20.7 of 160
+		}
+		img := image.NewGray(image.Rect(0, 0, 480, 480))
+		for j := range img.Pix {
+			img.Pix[j] = uint8(150 + r.IntN(9))
+		}
+		for c := range 12 * 12 {
+			for dark, j := ink.IntN(2) == 0, 0; dark && j < 30*30; j++ {
+				img.SetGray(60+dx+c%12*30+j%30, 60+c/12*30+j/30, color.Gray{60})
+			}
+		}
+		ps = append(ps, evaluate.Picture{Path: writePNG(t, filepath.Join(dir, fmt.Sprintf("%02d.png", i)), img)})
+	}
+	p := prober{threads: 1, tries: []try{{w: 96, h: 96, register: true}, {w: 160, h: 160, register: true}}}
+	if _, err := p.run(t.Context(), ps, newProgress(io.Discard)); err != nil {
+		t.Fatal(err)
+	}
+	if a, b := p.teachers[0].features.Len(), p.teachers[1].features.Len(); a != 11 || b != 11 {
+		t.Errorf("%d parts at one size, %d at the other, of 12 of which one lies too far", a, b)
 	}
 }
