@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -163,10 +164,7 @@ func AtMost(v float64) string {
 // provingRate is what a threshold must be drawn for so that n good parts prove a rate: as
 // many of them may exceed it as the certificate bears.
 func provingRate(rate float64, n int, confidence float64) float64 {
-	k := 1
-	for k < n && UpperBound(k, n, confidence) <= rate {
-		k++
-	}
+	k := 1 + sort.Search(n-1, func(i int) bool { return UpperBound(1+i, n, confidence) > rate })
 	return (float64(k) + 0.5) / float64(n+1)
 }
 
