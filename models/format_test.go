@@ -183,6 +183,22 @@ func TestRules(t *testing.T) {
 	}
 }
 
+// TestCertificatesThatClaimTooMuch: a certificate from more parts than have scores, or of no chance
+// at all, is none (P11).
+func TestCertificatesThatClaimTooMuch(t *testing.T) {
+	for _, c := range []string{
+		`"bound":0.5,"confidence":0.95,"n":3`, `"bound":0.5,"confidence":0.95,"n":2000000000`, `"bound":0.5,"confidence":0.95,"n":-1`,
+		`"bound":0,"confidence":0.95,"n":2`, `"bound":-0.1,"confidence":0.95,"n":2`, `"bound":1.1,"confidence":0.95,"n":2`,
+		`"bound":0.5,"confidence":1,"n":2`, `"bound":0.5,"confidence":0,"n":2`,
+	} {
+		b := recoded(t, CalibrationFile, []byte(`{"scores":[1,2],"threshold":2,"unsure_above":2,"map_scale":1,"certificate":{`+c+`}}`))
+		var r *RuleError
+		if _, err := Read(b); !errors.As(err, &r) || r.Rule != "P11" {
+			t.Errorf("%s: error %v", c, err)
+		}
+	}
+}
+
 // withPictures is the sample with a mask and a reference.
 func withPictures(mask, reference []byte) *Package {
 	p, ignored := sample(), 0.25

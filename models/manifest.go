@@ -339,6 +339,13 @@ func (c Calibration) check() error {
 	case !(c.MapScale > 0) || math.IsInf(c.MapScale, 0):
 		return fmt.Errorf("calibration: map scale %g is not positive", c.MapScale)
 	}
+	switch p := c.Certificate; {
+	case p.N == 0: // no promise
+	case p.N < 0 || p.N > len(c.Scores):
+		return fmt.Errorf("calibration: a certificate from %d parts, of which %d have scores", p.N, len(c.Scores))
+	case !(p.Bound > 0 && p.Bound <= 1) || !(p.Confidence > 0 && p.Confidence < 1):
+		return fmt.Errorf("calibration: a certificate of at most %g at a confidence of %g", p.Bound, p.Confidence)
+	}
 	return nil
 }
 
