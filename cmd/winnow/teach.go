@@ -135,10 +135,10 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 	bar.finish()
 	m := p.Manifest
 	r := taughtReport{
-		Model: f.out, Digest: p.Digest(), Bytes: len(b), Parts: m.Taught.Parts, Groups: m.Taught.Groups, Skipped: skipped,
+		Model: f.out, Digest: p.Digest(), Bytes: len(b), Parts: m.Taught.Parts, Groups: m.Taught.Groups, Skipped: listed(skipped),
 		Input:     [2]int{m.Preprocess.Width, m.Preprocess.Height},
 		Threshold: p.Calibration.Threshold, Certificate: p.Calibration.Certificate, Promise: fit.Promise(p.Calibration),
-		Suspects: taught.suspects(), Views: viewReports(taught.result), Whitened: taught.result.Whitened.String(), Repeats: taught.result.Repeats, Sizes: taught.sizes, Level: levelName(m.Preprocess.Level), Levels: taught.levels, Register: taught.register, Registers: taught.registers, Pruned: taught.pruned, Seconds: time.Since(start).Seconds(),
+		Suspects: taught.suspects(), Views: listed(viewReports(taught.result)), Whitened: taught.result.Whitened.String(), Repeats: taught.result.Repeats, Sizes: listed(taught.sizes), Level: levelName(m.Preprocess.Level), Levels: listed(taught.levels), Register: taught.register, Registers: listed(taught.registers), Pruned: listed(taught.pruned), Seconds: time.Since(start).Seconds(),
 	}
 	r.Outlook, r.dead, r.alike = taught.outlook(), taught.dead, taught.alike
 	if m.Preprocess.Ignored != nil {
@@ -174,6 +174,9 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 	fmt.Fprintf(out, "%s\n", r.Promise)
 	return nil
 }
+
+// listed is v, which JSON writes as a list even where nothing is in it.
+func listed[T any](v []T) []T { return append([]T{}, v...) }
 
 // printRegisters says what moving parts onto each other showed.
 func printRegisters(out io.Writer, registers []registerReport) {

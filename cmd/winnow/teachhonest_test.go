@@ -125,3 +125,19 @@ func TestPruneNeedsDrawnDefects(t *testing.T) {
 		t.Errorf("exit %d: %s", code, errs)
 	}
 }
+
+// TestTeachListsNothingAsAnEmptyList: what reads `teach --json` goes through its lists.
+func TestTeachListsNothingAsAnEmptyList(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "good")
+	drawParts(t, dir, 10, false)
+	code, out, errs := winnow(t, "teach", "--from", dir, "--out", filepath.Join(t.TempDir(), "p.tflite"), "--input", "96x96", "--register=off", "--level=raw", "--json")
+	if code != exitOK {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	for _, list := range []string{"skipped", "sizes", "pruned", "levels", "registers"} {
+		if !strings.Contains(out, `"`+list+`": []`) {
+			t.Errorf("%s is no empty list: %s", list, out)
+		}
+	}
+}
