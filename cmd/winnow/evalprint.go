@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"winnow/edge/evaluate"
+	"winnow/infer/fit"
 )
 
 func printEval(r evaluate.Result, dest string, out io.Writer) error {
@@ -88,7 +89,7 @@ func printFigures(w io.Writer, r evaluate.Result) error {
 	if r.Framed.Known() {
 		row("the first frame is on a defect", "in %s of what is not accepted; median IoU %.2f", between(&r, "framed_rate", r.Framed), float64(r.FrameIoU))
 	}
-	row("certificate", "at most %.2g %% false rejects at %.0f %% confidence, from %d parts", 100*r.Certificate.Bound, 100*r.Certificate.Confidence, r.Certificate.N)
+	row("certificate", "at most %s %% false rejects at %.0f %% confidence, from %d parts", fit.AtMost(100*r.Certificate.Bound), 100*r.Certificate.Confidence, r.Certificate.N)
 	printSlices(w, &r)
 	_, err := fmt.Fprintf(w, "latency p50 %.1f ms, p99 %.1f ms\n", float64(r.LatencyMS.P50), float64(r.LatencyMS.P99))
 	return err
