@@ -51,9 +51,16 @@ func (s *Station) openLedger(ctx context.Context) error {
 	s.keeper = &keeper{s: s, db: db, closed: map[pageKey]edge.Counts{}}
 	if why := db.Damaged(); why != "" {
 		s.log.Warn("the ledger was damaged and begins anew", "why", why)
+		// What it knew of the boot before is lost with it: that may not have ended by itself.
+		if err := db.Write(ctx, store.Page{Recipe: s.cfg.Recipe.Name, Boot: lostBoot, Open: true}); err != nil {
+			return err
+		}
 	}
 	return s.keeper.findOld(ctx)
 }
+
+// lostBoot stands for boots whose pages were in a ledger that was damaged.
+const lostBoot = "lost"
 
 // findOld finds pages of boots that did not end by themselves. They stay open
 // until a reset, so that a restart does not stand for one.

@@ -446,6 +446,26 @@ func TestAKilledStationIsKnownBehindAYearOfPages(t *testing.T) {
 	}
 }
 
+// Nobody knows how a station ended whose ledger is damaged: most likely in a power cut.
+func TestADamagedLedgerWaitsForAReset(t *testing.T) {
+	dir := killedStation(t)
+	path := filepath.Join(dir, "records", "ledger.db")
+	if err := os.WriteFile(path, []byte(strings.Repeat("no database ", 1000)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p := launchIn(t, dir, plantConfig, Model{Judge: judgeFunc(oddIsBad), Digest: "test"}, nil)
+	p.until("the start", p.running.Load)
+	if ready := p.chip.Line(lineReady); ready.Rises(gpio.High) > 0 || !strings.Contains(p.line.Status().Reason, "did not end by itself") {
+		t.Errorf("READY rose %d times; %s", ready.Rises(gpio.High), p.line.Status().Reason)
+	}
+	if err := p.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if open := openPages(t, dir); len(open) != 1 { // a restart does not stand for a reset
+		t.Errorf("after a clean end without a reset: open pages %+v", open)
+	}
+}
+
 // killedStation returns a folder whose station was killed with a part judged.
 func killedStation(t *testing.T) string {
 	t.Helper()
