@@ -71,6 +71,9 @@ func arguments(raw json.RawMessage, into any) error {
 }
 
 func (s *Station) cmdReset(ctx context.Context, _ json.RawMessage) error {
+	if !s.modes.again() {
+		return errors.New("the line does not take commands")
+	}
 	if err := s.line.Send(ctx, line.Reset{}); err != nil {
 		return err
 	}

@@ -119,5 +119,7 @@ func (s *Station) confirmed(c gpio.Confirmation) {
 // reset leaves FAULT and lifts alarms. It never blocks.
 func (s *Station) reset() {
 	s.log.Info("reset by the input")
-	s.line.Post(line.Reset{Done: s.clearAlarms})
+	if s.modes.again() {
+		s.line.Post(line.Reset{Done: s.clearAlarms})
+	}
 }

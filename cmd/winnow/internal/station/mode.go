@@ -44,8 +44,18 @@ func (m *modes) set(mode config.Mode) {
 	m.apply()
 }
 
-// apply holds the outputs first: a hand may be on its way into the machine.
-func (m *modes) apply() {
+// again tells outputs and line of the mode once more: a line that took no command then
+// would be READY behind outputs that are held. It reports whether the line takes it, and
+// never blocks.
+func (m *modes) again() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.apply()
+}
+
+// apply holds the outputs first: a hand may be on its way into the machine. It reports
+// whether the line takes the mode.
+func (m *modes) apply() bool {
 	m.s.outs.hold(m.holds())
 	inhibit := m.input || m.mode == config.ModeInhibit
 	first, second := line.Command(line.SetShadow(m.mode == config.ModeShadow)), line.Command(line.SetInhibit(inhibit))
@@ -54,7 +64,9 @@ func (m *modes) apply() {
 	}
 	if !m.s.line.Post(first) || !m.s.line.Post(second) {
 		m.s.stop("overload", "the line does not take commands", "restart the station")
+		return false
 	}
+	return true
 }
 
 func (m *modes) holds() gpio.Hold {

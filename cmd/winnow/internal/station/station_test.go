@@ -360,7 +360,6 @@ func TestAPanicIsAFaultUntilReset(t *testing.T) {
 	p.until("READY", func() bool { return bool(p.chip.Line(lineReady).Read()) && !bool(p.chip.Line(lineFault).Read()) })
 }
 
-// TestAStationThatWasKilledWaitsForAReset: nobody knows what was on its belt.
 // A reset is refused while the judge hangs: what it would have lifted stands, here and on the line.
 func TestAResetThatIsRefusedLiftsNoAlarm(t *testing.T) {
 	free := make(chan struct{})
@@ -385,6 +384,26 @@ func TestAResetThatIsRefusedLiftsNoAlarm(t *testing.T) {
 	}
 }
 
+// Outputs are held at once, the line hears of it by a command: where that was lost, a reset
+// must not make it READY behind outputs that are held.
+func TestAResetPutsTheModeInForceThatTheLineHasNotHeardOf(t *testing.T) {
+	p := start(t, "", oddIsBad)
+	ready, busy := p.chip.Line(lineReady), make(chan struct{})
+	before := ready.Rises(gpio.High)
+	p.line.Post(line.Reset{Done: func() { <-busy }})
+	for p.line.Post(line.Sync{}) {
+	}
+	p.modes.set(config.ModeInhibit)
+	close(busy)
+	p.until("READY drops", func() bool { return !bool(ready.Read()) })
+	p.reset()
+	p.until("INHIBIT", func() bool { return p.line.Status().State == line.Inhibit })
+	if n := ready.Rises(gpio.High) - before; n != 0 {
+		t.Errorf("READY rose %d times while the outputs are held", n)
+	}
+}
+
+// TestAStationThatWasKilledWaitsForAReset: nobody knows what was on its belt.
 func TestAStationThatWasKilledWaitsForAReset(t *testing.T) {
 	dir := killedStation(t)
 	p := launchIn(t, dir, plantConfig, Model{Judge: judgeFunc(oddIsBad), Digest: "test"}, nil)
