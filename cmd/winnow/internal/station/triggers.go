@@ -1,6 +1,7 @@
 package station
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -99,7 +100,7 @@ func (t *triggers) detect(at edge.Instant) {
 	case !known || len(t.waiting) == capacity:
 		t.s.stop("missed-trigger", "a trigger was heard of too late, or too many parts are before the camera: one passes that nobody tracks", "stop the belt, clear it, then reset")
 	case t.track.Count() >= target: // it has moved on since
-		t.announce(t.track.Reached(target, at))
+		t.announce(cmp.Or(t.track.Reached(target, at), t.s.clock.Now()))
 	default:
 		t.waiting = append(t.waiting, target)
 	}
