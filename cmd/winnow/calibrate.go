@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -105,7 +103,7 @@ func runCalibrate(ctx context.Context, f calibrateFlags, out, log io.Writer) err
 	if err := f.check(); err != nil {
 		return err
 	}
-	if _, err := os.Stat(filepath.Dir(f.out)); err != nil {
+	if err := checkFolder(f.out); err != nil {
 		return err
 	}
 	p, err := models.ReadFile(f.model)

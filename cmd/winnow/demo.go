@@ -148,8 +148,8 @@ func (f *demoFlags) checkWritable() error {
 	if f.scores == "" {
 		return nil
 	}
-	if st, err := os.Stat(filepath.Dir(f.scores)); err != nil || !st.IsDir() {
-		return fmt.Errorf("%s cannot be written: there is no folder %s", f.scores, filepath.Dir(f.scores))
+	if err := checkFolder(f.scores); err != nil {
+		return err
 	}
 	return refuseFolder("--scores", f.scores)
 }

@@ -83,8 +83,8 @@ func (f *evalFlags) checkOutputs() error {
 		if to.path == "" || to.path == "-" {
 			continue
 		}
-		if st, err := os.Stat(filepath.Dir(to.path)); err != nil || !st.IsDir() {
-			return fmt.Errorf("%s cannot be written: there is no folder %s", to.path, filepath.Dir(to.path))
+		if err := checkFolder(to.path); err != nil {
+			return err
 		}
 		if err := refuseFolder(to.flag, to.path); err != nil {
 			return err
@@ -97,14 +97,6 @@ func (f *evalFlags) checkOutputs() error {
 	}
 	if f.html != "" && f.html != os.DevNull && filepath.Clean(f.html) == filepath.Clean(f.json) {
 		return usagef("--html and --json are one file, %s: name two", f.html)
-	}
-	return nil
-}
-
-// refuseFolder where a file is to be written.
-func refuseFolder(flag, path string) error {
-	if st, err := os.Stat(path); err == nil && st.IsDir() {
-		return usagef("%s %s is a folder: name a file", flag, path)
 	}
 	return nil
 }

@@ -38,6 +38,24 @@ func TestFlagsThatCannotBeAreRefused(t *testing.T) {
 	}
 }
 
+// TestFilesWithoutAFolderAreRefused: before anything is read, so that no work is lost.
+func TestFilesWithoutAFolderAreRefused(t *testing.T) {
+	t.Parallel()
+	nowhere := filepath.Join(t.TempDir(), "nowhere")
+	file := filepath.Join(nowhere, "x")
+	for _, args := range [][]string{
+		{"teach", "--from", "none", "--out", file},
+		{"calibrate", "--model", "none", "--from", "none", "--out", file},
+		{"eval", "--model", "none", "--data", "none", "--html", file},
+		{"eval", "--model", "none", "--data", "none", "--json", file},
+		{"demo", "--data", "none", "--scores", file},
+	} {
+		if code, _, errs := winnow(t, args...); code != exitFailed || !strings.Contains(errs, "there is no folder "+nowhere) {
+			t.Errorf("%q: exit %d: %s", args, code, errs)
+		}
+	}
+}
+
 // TestEvalSaysWhatFlatters: test pictures that were taught, whatever they are called, and groups on
 // both sides of a split.
 func TestEvalSaysWhatFlatters(t *testing.T) {

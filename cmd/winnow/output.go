@@ -23,6 +23,24 @@ func writeJSON(w io.Writer, v any) error {
 	return e.Encode(v)
 }
 
+// checkFolder refuses a file whose folder is not there: work may take long,
+// so that is said before it.
+func checkFolder(path string) error {
+	dir := filepath.Dir(path)
+	if st, err := os.Stat(dir); err != nil || !st.IsDir() {
+		return fmt.Errorf("%s cannot be written: there is no folder %s", path, dir)
+	}
+	return nil
+}
+
+// refuseFolder where a file is to be written.
+func refuseFolder(flag, path string) error {
+	if st, err := os.Stat(path); err == nil && st.IsDir() {
+		return usagef("%s %s is a folder: name a file", flag, path)
+	}
+	return nil
+}
+
 // progress shows a bar with the time left once work has lasted two seconds, on
 // a terminal only. The zero progress shows nothing.
 type progress struct {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
@@ -108,7 +107,7 @@ func runTeach(ctx context.Context, f teachFlags, out, log io.Writer) error {
 	}
 	start := time.Now()
 	defer debug.SetGCPercent(debug.SetGCPercent(teachGarbage))
-	if _, err := os.Stat(filepath.Dir(f.out)); err != nil { // before minutes of work
+	if err := checkFolder(f.out); err != nil {
 		return err
 	}
 	ds, err := evaluate.OpenDataset(f.from, f.split)

@@ -212,11 +212,6 @@ func (f *trainFlags) check() error {
 	if err := checkInput(f.input); err != nil {
 		return err
 	}
-	if f.out != "" {
-		if _, err := os.Stat(filepath.Dir(f.out)); err != nil { // before minutes of work
-			return err
-		}
-	}
 	return f.checkWritable()
 }
 
@@ -231,8 +226,8 @@ func (f *trainFlags) checkWritable() error {
 			return usagef("%s takes a file, not standard output", o.flag)
 		}
 		path := filepath.Clean(o.path)
-		if st, err := os.Stat(filepath.Dir(path)); err != nil || !st.IsDir() {
-			return fmt.Errorf("%s cannot be written: there is no folder %s", o.path, filepath.Dir(path))
+		if err := checkFolder(path); err != nil {
+			return err
 		}
 		st, err := os.Stat(path)
 		if err == nil && st.IsDir() {

@@ -154,17 +154,24 @@ func TestWatchdogGoesOnACleanStop(t *testing.T) {
 	})
 }
 
-func TestSystemdHears(t *testing.T) {
+// systemd returns who talks to a service manager, and where that would hear it.
+func systemd(t *testing.T) (*Systemd, *net.UnixConn) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "notify")
 	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	t.Cleanup(func() { l.Close() })
 	s, err := OpenSystemd(path)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return s, l
+}
+
+func TestSystemdHears(t *testing.T) {
+	s, l := systemd(t)
 	for _, say := range []func() error{func() error { return s.Notify("READY=1") }, s.Feed, s.Close} {
 		if err := say(); err != nil {
 			t.Error(err)
@@ -185,19 +192,9 @@ func TestSystemdHears(t *testing.T) {
 // TestBusySystemdKeepsNoDogHungry: a service manager that does not read for a
 // moment misses one meal; the hardware watchdog beside it is fed all the same.
 func TestBusySystemdKeepsNoDogHungry(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "notify")
-	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	s, err := OpenSystemd(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, l := systemd(t)
 	defer s.Close()
-	for err == nil {
-		err = s.Notify("STATUS=busy")
+	for s.Notify("STATUS=busy") == nil {
 	}
 	if err := s.Feed(); err != nil {
 		t.Errorf("a message that is missed is the end: %v", err)

@@ -107,14 +107,21 @@ func TestBrokerClosesWhileConnectionsBegin(t *testing.T) {
 	}
 }
 
-func TestHugePacketIsCutOff(t *testing.T) {
-	b := start(t)
+// dial opens a connection to b that lasts for as long as the test may take.
+func dial(t *testing.T, b *broker.Broker) net.Conn {
+	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(b.URL(), "mqtt://"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	return conn
+}
+
+func TestHugePacketIsCutOff(t *testing.T) {
+	b := start(t)
+	conn := dial(t, b)
 	if _, err := conn.Write([]byte{0x10, 0xff, 0xff, 0xff, 0x7f}); err != nil {
 		t.Fatal(err)
 	}
@@ -128,12 +135,7 @@ func TestHugePacketIsCutOff(t *testing.T) {
 // TestBrokenPacketEndsItsOwnConnectionOnly: the station is in the same program.
 func TestBrokenPacketEndsItsOwnConnectionOnly(t *testing.T) {
 	b := start(t)
-	conn, err := net.Dial("tcp", strings.TrimPrefix(b.URL(), "mqtt://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	conn := dial(t, b)
 	connect := "\x10\x10\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x03bad"
 	subscribe := "\x82\x06\x00\x01\x00\x00\x01a" // ends behind the filter
 	if _, err := conn.Write([]byte(connect + subscribe)); err != nil {

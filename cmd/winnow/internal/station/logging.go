@@ -18,11 +18,11 @@ const logPatience = time.Second
 // disk and no service. It is a slog.Handler.
 type journal struct {
 	slog.Handler
-	*pages
+	*backlog
 }
 
-// pages are messages on their way to where they are written.
-type pages struct {
+// backlog is the messages on their way to where they are written.
+type backlog struct {
 	queue chan func(lost uint64)
 	ended chan struct{} // nothing is written any more
 	lost  atomic.Uint64 // messages that found no room
@@ -33,7 +33,7 @@ type pages struct {
 
 // newJournal writes through h until it is closed.
 func newJournal(h slog.Handler) *journal {
-	j := &journal{h, &pages{queue: make(chan func(uint64), logRoom), ended: make(chan struct{})}}
+	j := &journal{h, &backlog{queue: make(chan func(uint64), logRoom), ended: make(chan struct{})}}
 	go j.write()
 	return j
 }
@@ -73,34 +73,34 @@ func (j *journal) late(ctx context.Context, r slog.Record) error {
 
 // WithAttrs implements slog.Handler.
 func (j *journal) WithAttrs(a []slog.Attr) slog.Handler {
-	return &journal{j.Handler.WithAttrs(a), j.pages}
+	return &journal{j.Handler.WithAttrs(a), j.backlog}
 }
 
 // WithGroup implements slog.Handler.
 func (j *journal) WithGroup(name string) slog.Handler {
-	return &journal{j.Handler.WithGroup(name), j.pages}
+	return &journal{j.Handler.WithGroup(name), j.backlog}
 }
 
-func (p *pages) write() {
-	defer close(p.ended)
-	for say := range p.queue {
-		say(p.lost.Swap(0))
+func (b *backlog) write() {
+	defer close(b.ended)
+	for say := range b.queue {
+		say(b.lost.Swap(0))
 	}
 }
 
 // Close waits a moment for what is not written yet.
-func (p *pages) Close() {
-	p.mu.Lock()
-	first := !p.closed
-	p.closed = true
-	p.mu.Unlock()
+func (b *backlog) Close() {
+	b.mu.Lock()
+	first := !b.closed
+	b.closed = true
+	b.mu.Unlock()
 	if first {
-		close(p.queue)
+		close(b.queue)
 	}
 	patience := time.NewTimer(logPatience)
 	defer patience.Stop()
 	select {
-	case <-p.ended:
+	case <-b.ended:
 	case <-patience.C:
 	}
 }
