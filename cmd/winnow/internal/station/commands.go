@@ -26,7 +26,7 @@ func (s *Station) verbs() map[string]func(ctx context.Context, args json.RawMess
 	return map[string]func(context.Context, json.RawMessage) error{
 		"reset":     s.cmdReset,
 		"mode":      s.cmdMode,
-		"trigger":   func(context.Context, json.RawMessage) error { return s.triggers.byCommand() },
+		"trigger":   s.cmdTrigger,
 		"challenge": s.cmdChallenge,
 		"fire":      s.cmdFire,
 
@@ -70,7 +70,17 @@ func arguments(raw json.RawMessage, into any) error {
 	return nil
 }
 
-func (s *Station) cmdReset(ctx context.Context, _ json.RawMessage) error {
+func (s *Station) cmdTrigger(_ context.Context, raw json.RawMessage) error {
+	if err := arguments(raw, new(struct{})); err != nil {
+		return err
+	}
+	return s.triggers.byCommand()
+}
+
+func (s *Station) cmdReset(ctx context.Context, raw json.RawMessage) error {
+	if err := arguments(raw, new(struct{})); err != nil {
+		return err
+	}
 	if !s.modes.again() {
 		return errors.New("the line does not take commands")
 	}

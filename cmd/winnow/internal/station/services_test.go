@@ -151,6 +151,8 @@ func TestCommandsOverHTTP(t *testing.T) {
 		{"no such mode", "mode", p.token, withArgs("m0", `{"mode":"sleep"}`), "args", http.StatusConflict},
 		{"no mode", "mode", p.token, "", `give "mode"`, http.StatusConflict},
 		{"fired while ready", "fire", p.token, withArgs("f0", `{"actuator":"reject","hold_ms":50}`), "in mode", http.StatusConflict},
+		{"reset with an argument", "reset", p.token, withArgs("r0", `{"code":"jam"}`), `unknown field "code"`, http.StatusConflict},
+		{"trigger with an argument", "trigger", p.token, withArgs("t0", `{"parts":3}`), `unknown field "parts"`, http.StatusConflict},
 		{"no challenges", "challenge", p.token, "", "challenge.every is 0s", http.StatusConflict},
 	} {
 		if code, a := p.post(c.verb, c.token, c.body); code != c.code || a.Result != telemetry.ResultRefused || !strings.Contains(a.Reason, c.reason) {
