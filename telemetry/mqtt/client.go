@@ -40,7 +40,7 @@ type Stats struct {
 	Connects  uint64 // connections made
 	Acked     uint64 // records that the broker acknowledged
 	Dropped   uint64 // QoS 0 messages that were not sent
-	Failing   string // why there is no connection; "" while there is one
+	Failing   string // why there is no connection; "" once the broker has acknowledged something
 }
 
 // Depths of the queues between the line and the network.

@@ -173,3 +173,57 @@ func TestRecordsAreReadAgain(t *testing.T) {
 	go c.Run(ctx)
 	e.until("kept", "x")
 }
+
+// TestABrokerThatAcknowledgesNothingIsNoConnection: the station says so, and connects
+// again without taking its Last Will back; it is well with the first acknowledgement.
+func TestABrokerThatAcknowledgesNothingIsNoConnection(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	st := start(t, "mqtt://"+l.Addr().String(), func(c *mqtt.Config) { c.Timeout = 100 * time.Millisecond })
+	st.part(1)
+	// serve answers all but what it is to leave, until the connection ends.
+	serve := func(acknowledge bool) {
+		conn, err := l.Accept()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		conn.SetReadDeadline(time.Now().Add(patience))
+		for {
+			p, err := packets.ReadPacket(conn)
+			if err != nil {
+				if !acknowledge && !errors.Is(err, io.EOF) {
+					t.Errorf("the station kept the connection: %v", err)
+				}
+				return
+			}
+			switch p := p.(type) {
+			case *packets.ConnectPacket:
+				conn.Write([]byte{0x20, 2, 0, 0})
+			case *packets.SubscribePacket:
+				conn.Write([]byte{0x90, 3, byte(p.MessageID >> 8), byte(p.MessageID), 1})
+			case *packets.PingreqPacket:
+				conn.Write([]byte{0xd0, 0})
+			case *packets.DisconnectPacket:
+				if !acknowledge {
+					t.Error("the station took its will back")
+				}
+			case *packets.PublishPacket:
+				if p.Qos == 1 && acknowledge {
+					conn.Write([]byte{0x40, 2, byte(p.MessageID >> 8), byte(p.MessageID)})
+				}
+			}
+		}
+	}
+	serve(false)
+	await(t, "the station says why", func() bool { return strings.Contains(st.Stats().Failing, "acknowledges nothing") })
+	serve(false)
+	go serve(true)
+	drained(t, st)
+	await(t, "the station is well", func() bool { return st.Stats().Failing == "" })
+	st.stop()
+}

@@ -28,6 +28,7 @@ type message struct {
 // link is one connection from CONNACK to its end; it never reconnects.
 type link struct {
 	client paho.Client
+	conn   net.Conn
 	lost   chan error    // receives once, unless close comes first
 	gone   chan struct{} // closed by close
 }
@@ -52,7 +53,7 @@ func connect(ctx context.Context, cfg *Config, clientID string, w *will) (*link,
 	var abort context.CancelFunc
 	opts.SetCustomOpenConnectionFn(func(*url.URL, paho.ClientOptions) (net.Conn, error) {
 		conn, err := cfg.dial(ctx)
-		if err == nil {
+		if l.conn = conn; err == nil {
 			stop := context.AfterFunc(ctx, func() { conn.Close() })
 			abort = func() { stop() }
 		}
@@ -143,6 +144,9 @@ func (l *link) publish(wg *sync.WaitGroup, topic string, qos byte, retained bool
 
 // errGone ends publishes that were in flight when the link was closed.
 var errGone = errors.New("the connection was closed")
+
+// cut breaks the connection, so that the broker publishes the will.
+func (l *link) cut() { l.conn.Close() }
 
 // close disconnects without a will, if the connection is still there. It is
 // called once.

@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -15,6 +16,8 @@ type session struct {
 	link    *link
 	settled chan settlement // publishes that came to an end; as deep as may be in flight
 	flying  int             // publishes of QoS 1 without acknowledgement
+	heard   bool            // since the last look: an acknowledgement, or nothing had been waiting for one
+	look    chan struct{}   // it is time to look whether the broker acknowledges
 	sent    uint64          // the latest record that was started
 	starved bool            // the outbox may have more than was taken
 
@@ -42,9 +45,15 @@ func (c *Client) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s := &session{Client: c, link: link, settled: make(chan settlement, MaxInFlight), starved: true, read: make(chan []telemetry.Record, 1)}
+	s := &session{
+		Client: c, link: link, settled: make(chan settlement, MaxInFlight), look: make(chan struct{}),
+		starved: true, read: make(chan []telemetry.Record, 1),
+	}
 	defer s.wg.Wait()
 	defer link.close()
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	s.wg.Go(func() { s.remind(ctx) })
 	s.begin(ctx)
 	defer c.connected.Store(false)
 	return s.loop(ctx)
@@ -53,7 +62,6 @@ func (c *Client) session(ctx context.Context) error {
 // begin says what is, then that the station is online.
 func (s *session) begin(ctx context.Context) {
 	s.connects.Add(1)
-	s.failing.Store(nil)
 	s.log.Info("connected to the broker", "broker", s.cfg.Broker, "client", s.cfg.ClientID)
 	s.board.redo()
 	for s.flying < s.cfg.InFlight-1 && s.sendRetained() {
@@ -109,6 +117,27 @@ func (s *session) loop(ctx context.Context) error {
 			s.starved = s.starved || s.taken == nil || len(s.taken) > 0
 		case d := <-s.settled:
 			s.settle(ctx, d)
+		case <-s.look:
+			if s.flying > 0 && !s.heard && len(s.settled) == 0 {
+				s.link.cut()
+				return errSilent
+			}
+			s.heard = false
+		}
+	}
+}
+
+// errSilent ends a connection that nothing leaves the outbox by.
+var errSilent = errors.New("the broker acknowledges nothing, though the connection holds")
+
+// remind asks for a look now and then: a broker has so long for its next acknowledgement,
+// and at most twice as long.
+func (s *session) remind(ctx context.Context) {
+	clock := s.station.Clock()
+	for clock.SleepUntil(ctx, clock.Now().Add(2*s.cfg.Timeout)) == nil {
+		select {
+		case s.look <- struct{}{}:
+		case <-ctx.Done():
 		}
 	}
 }
@@ -174,6 +203,7 @@ func (s *session) readOutbox(ctx context.Context, after uint64, limit int) {
 
 // start begins a publish of QoS 1.
 func (s *session) start(topic string, retained bool, payload []byte, record uint64) {
+	s.heard = s.heard || s.flying == 0
 	s.flying++
 	s.link.publish(&s.wg, topic, 1, retained, payload, func(err error) {
 		s.settled <- settlement{record, err}
@@ -181,10 +211,15 @@ func (s *session) start(topic string, retained bool, payload []byte, record uint
 }
 
 // settle ends a publish. One that failed fails with its connection, and is
-// sent again by the next.
+// sent again by the next. Only an acknowledgement proves the connection.
 func (s *session) settle(ctx context.Context, d settlement) {
 	s.flying--
-	if d.err == nil && d.record != 0 {
+	if d.err != nil {
+		return
+	}
+	s.heard = true
+	s.failing.Store(nil)
+	if d.record != 0 {
 		s.acked.Add(1)
 		s.outbox.Done(ctx, d.record)
 	}
