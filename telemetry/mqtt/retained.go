@@ -21,12 +21,26 @@ func newBoard() *board {
 
 func (b *board) put(topic string, payload []byte) {
 	b.mu.Lock()
+	b.set(topic, payload)
+	b.mu.Unlock()
+	b.signal()
+}
+
+// sweep clears topic, unless it has a payload now.
+func (b *board) sweep(topic string) {
+	b.mu.Lock()
+	if len(b.latest[topic]) == 0 {
+		b.set(topic, nil)
+	}
+	b.mu.Unlock()
+	b.signal()
+}
+
+func (b *board) set(topic string, payload []byte) {
 	b.latest[topic] = payload
 	if !slices.Contains(b.dirty, topic) {
 		b.dirty = append(b.dirty, topic)
 	}
-	b.mu.Unlock()
-	b.signal()
 }
 
 // redo marks everything to be sent, as for a broker that may have forgotten it.
@@ -50,13 +64,6 @@ func (b *board) take() (topic string, payload []byte, ok bool) {
 	}
 	topic, b.dirty = b.dirty[0], b.dirty[1:]
 	return topic, b.latest[topic], true
-}
-
-// stands reports whether topic has a payload now.
-func (b *board) stands(topic string) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return len(b.latest[topic]) > 0
 }
 
 func (b *board) signal() {

@@ -91,8 +91,8 @@ func (s *session) listen(ctx context.Context) {
 // sweep clears alarms that an earlier run left on the broker.
 func (s *session) sweep(m message) {
 	_, ours := s.station.Topics().AlarmCode(m.topic)
-	if ours && m.retained && len(m.payload) > 0 && !s.board.stands(m.topic) {
-		s.board.put(m.topic, nil)
+	if ours && m.retained && len(m.payload) > 0 {
+		s.board.sweep(m.topic)
 	}
 }
 
