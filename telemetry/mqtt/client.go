@@ -64,14 +64,16 @@ func New(cfg Config, station *telemetry.Station, outbox *telemetry.Outbox, log *
 			return nil, err
 		}
 	}
-	return &Client{
+	c := &Client{
 		cfg: cfg, station: station, outbox: outbox, log: log,
 		gate:     cmp.Or(cfg.Gate, telemetry.NewGate(station.Clock(), station.Boot())),
 		board:    newBoard(),
 		messages: make(chan message, messageDepth),
 		commands: make(chan message, commandDepth),
 		replies:  make(chan message, replyDepth),
-	}, nil
+	}
+	c.board.put(station.Topics().Status(), nil) // sessions write it
+	return c, nil
 }
 
 // Retain implements telemetry.Sink.

@@ -59,14 +59,14 @@ func (c *Client) session(ctx context.Context) error {
 	return s.loop(ctx)
 }
 
-// begin says what is, then that the station is online.
+// begin says what is, then that the station is online: the status is the last of its
+// topics by the alphabet, in which redo has them sent.
 func (s *session) begin(ctx context.Context) {
 	s.connects.Add(1)
 	s.log.Info("connected to the broker", "broker", s.cfg.Broker, "client", s.cfg.ClientID)
 	s.board.redo()
-	for s.flying < s.cfg.InFlight-1 && s.sendRetained() {
+	for s.flying < s.cfg.InFlight && s.sendRetained() {
 	}
-	s.start(s.station.Topics().Status(), true, s.station.EncodeStatus(telemetry.Online), 0)
 	s.listen(ctx)
 	s.connected.Store(true)
 }
@@ -160,8 +160,13 @@ func (s *session) fill(ctx context.Context) {
 	}
 }
 
+// sendRetained starts the next topic of the board. Of the status the board knows only that
+// it is to be told: it is written as it is sent, so that none is older than one before it.
 func (s *session) sendRetained() bool {
 	topic, payload, ok := s.board.take()
+	if topic == s.station.Topics().Status() {
+		payload = s.station.EncodeStatus(telemetry.Online)
+	}
 	if ok {
 		s.start(topic, true, payload, 0)
 	}
