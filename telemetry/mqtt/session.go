@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"sync"
 	"time"
@@ -80,6 +81,9 @@ func (s *session) listen(ctx context.Context) {
 	if err := s.link.subscribe(ctx, topics.Alarms(), s.sweep); err != nil {
 		s.log.Warn("alarms of an earlier run cannot be cleared", "err", err)
 	}
+	if err := s.link.subscribe(ctx, topics.Status(), s.witness); err != nil {
+		s.log.Warn("a late word of an earlier connection's end cannot be taken back", "err", err)
+	}
 	if s.cfg.Handle == nil {
 		return
 	}
@@ -93,6 +97,16 @@ func (s *session) sweep(m message) {
 	_, ours := s.station.Topics().AlarmCode(m.topic)
 	if ours && m.retained && len(m.payload) > 0 {
 		s.board.sweep(m.topic)
+	}
+}
+
+// witness takes back that the station is gone, which a broker may say of an earlier
+// connection when this one holds already. Any online is left alone, so that two that
+// speak for one station do not answer each other for ever.
+func (s *session) witness(m message) {
+	var st telemetry.Status
+	if json.Unmarshal(m.payload, &st) == nil && st.Status != telemetry.Online {
+		s.board.put(m.topic, nil)
 	}
 }
 
@@ -230,14 +244,14 @@ func (s *session) settle(ctx context.Context, d settlement) {
 	}
 }
 
-// farewell sends what is retained and "stopped", and waits for the
-// acknowledgements, briefly.
+// farewell sends what is retained and "stopped", which is the last word, and waits
+// for the acknowledgements, briefly.
 func (s *session) farewell(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewellTime)
 	defer cancel()
 	said := false
 	for {
-		for s.flying < s.cfg.InFlight && s.sendRetained() {
+		for !said && s.flying < s.cfg.InFlight && s.sendRetained() {
 		}
 		if !said && s.flying < s.cfg.InFlight {
 			s.start(s.station.Topics().Status(), true, s.station.EncodeStatus(telemetry.Stopped), 0)
