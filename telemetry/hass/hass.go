@@ -4,8 +4,11 @@
 package hass
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"winnow/telemetry"
 )
@@ -62,7 +65,7 @@ func Discovery(prefix string, who telemetry.Identity) (topic string, body []byte
 	if err != nil {
 		return "", nil, err
 	}
-	unique := "winnow_" + who.Site + "_" + who.Line + "_" + who.Device
+	unique := uniqueID(who, topics)
 	body, err = json.Marshal(payload{
 		Device: device{
 			Identifiers: []string{unique}, Name: who.Device,
@@ -78,6 +81,17 @@ func Discovery(prefix string, who telemetry.Identity) (topic string, body []byte
 		return "", nil, fmt.Errorf("discovery: %w", err)
 	}
 	return prefix + "/device/" + unique + "/config", body, nil
+}
+
+// uniqueID joins the station's ids. Where they have underscores themselves, the same text could
+// come of other ids, and a digest of the topics, which are nobody else's, follows.
+func uniqueID(who telemetry.Identity, topics telemetry.Topics) string {
+	ids := who.Site + "_" + who.Line + "_" + who.Device
+	if strings.Count(ids, "_") > 2 {
+		sum := sha256.Sum256([]byte(topics.Prefix()))
+		ids += "_" + hex.EncodeToString(sum[:4])
+	}
+	return "winnow_" + ids
 }
 
 func components(unique string, topics telemetry.Topics) map[string]component {

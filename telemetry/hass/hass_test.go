@@ -62,6 +62,37 @@ func TestHasWhatDiscoveryDemands(t *testing.T) {
 	}
 }
 
+// TestStationsAreToldApart: ids may have underscores, which part them in Home Assistant's.
+func TestStationsAreToldApart(t *testing.T) {
+	seen := map[string]telemetry.Identity{}
+	for _, w := range []telemetry.Identity{
+		{Site: "a_b", Line: "c", Device: "d"},
+		{Site: "a", Line: "b_c", Device: "d"},
+		{Site: "a", Line: "b", Device: "c_d"},
+		{Site: "a", Line: "b", Device: "c"},
+		{Site: "a", Line: "b", Device: "c-d"},
+	} {
+		topic, body, err := hass.Discovery(hass.DefaultPrefix, w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var m message
+		if err := json.Unmarshal(body, &m); err != nil {
+			t.Fatal(err)
+		}
+		ids := append([]string{topic}, m.Device.Identifiers...)
+		for _, c := range m.Components {
+			ids = append(ids, c.UniqueID)
+		}
+		for _, id := range ids {
+			if other, taken := seen[id]; taken {
+				t.Errorf("%s is %+v and %+v", id, other, w)
+			}
+			seen[id] = w
+		}
+	}
+}
+
 // TestTemplatesReadWhatIsPublished looks every key of every template up in a
 // real payload of its topic.
 func TestTemplatesReadWhatIsPublished(t *testing.T) {
