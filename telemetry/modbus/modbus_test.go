@@ -92,6 +92,50 @@ func TestNoResultShowsAsNothing(t *testing.T) {
 	}
 }
 
+// TestSilentClientsLeaveTheirPlaces: to others, once they have been silent for so long.
+func TestSilentClientsLeaveTheirPlaces(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	l.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	done, serving := make(chan error, 1), make(chan struct{})
+	go func() {
+		done <- Run(ctx, Config{Listen: addr, Clients: 2, Idle: 200 * time.Millisecond, Serving: func() { close(serving) }}, func() Snapshot { return Snapshot{Heartbeat: 9} })
+	}()
+	<-serving
+	for range 2 {
+		c, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := c.Write([]byte{0, 1, 0}); err != nil { // the beginning of a request
+			t.Fatal(err)
+		}
+	}
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		c, err := modbus.NewClient(&modbus.ClientConfiguration{URL: "tcp://" + addr, Timeout: time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err = c.Open(); err == nil {
+			_, err = c.ReadRegister(19, modbus.INPUT_REGISTER)
+			c.Close()
+		}
+		if err == nil {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal(err)
+		}
+	}
+	cancel()
+	<-done
+}
+
 func TestBadAddressIsSaid(t *testing.T) {
 	if err := Run(t.Context(), Config{Listen: "nonsense"}, nil); err == nil {
 		t.Error("no error")
