@@ -449,6 +449,32 @@ func TestACommandIsObeyedOnceWhicheverWayItComes(t *testing.T) {
 	}
 }
 
+// TestADamagedOutboxIsTold: its records are lost and their numbers begin anew, which
+// somebody has to take note of. The line inspects.
+func TestADamagedOutboxIsTold(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "records"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "records", "outbox.db"), []byte(strings.Repeat("no database ", 100)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p := launchIn(t, dir, plantConfig, Model{Judge: judgeFunc(oddIsBad), Digest: "test"}, nil)
+	p.until("READY", func() bool { return bool(p.chip.Line(lineReady).Read()) })
+	told := func() bool {
+		return slices.ContainsFunc(p.Problems(), func(h health.Problem) bool { return h.Code == "records-lost" })
+	}
+	if !told() {
+		t.Errorf("problems: %+v", p.Problems())
+	}
+	if err := p.cmdReset(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if told() {
+		t.Error("a reset leaves the alarm")
+	}
+}
+
 // A service whose address was taken is well again once it has it.
 func TestModbusIsWellAgainOnceItHasItsAddress(t *testing.T) {
 	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")

@@ -173,7 +173,7 @@ func (s *Station) tellAndInspect(ctx context.Context) error {
 	}
 	defer outbox.Close()
 	if why := outbox.Damaged(); why != "" {
-		s.log.Warn("the outbox was damaged and begins anew", "why", why)
+		s.health.Raise("records-lost", "the outbox was damaged: records that waited in it are lost, and numbers begin anew; it was put aside as "+why, "look at the disk, then reset")
 	}
 	s.pictures, err = store.OpenPictures(filepath.Join(s.cfg.Records.Dir, "rejects"), store.PictureLimits{
 		Count: s.cfg.Records.KeepRejects, Bytes: int64(s.cfg.Records.MaxMB) << 20,

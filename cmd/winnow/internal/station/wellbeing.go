@@ -32,6 +32,7 @@ func (s *Station) clearAlarms() {
 		s.health.Clear(code)
 	}
 	s.health.Clear("trigger-too-soon")
+	s.health.Clear("records-lost")
 	s.keeper.excuse()
 }
 
