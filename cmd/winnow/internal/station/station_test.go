@@ -474,8 +474,9 @@ func TestADamagedLedgerWaitsForAReset(t *testing.T) {
 	}
 	p := launchIn(t, dir, plantConfig, Model{Judge: judgeFunc(oddIsBad), Digest: "test"}, nil)
 	p.until("the start", p.running.Load)
-	if ready := p.chip.Line(lineReady); ready.Rises(gpio.High) > 0 || !strings.Contains(p.line.Status().Reason, "did not end by itself") {
-		t.Errorf("READY rose %d times; %s", ready.Rises(gpio.High), p.line.Status().Reason)
+	p.until("the reason", func() bool { return strings.Contains(p.line.Status().Reason, "did not end by itself") })
+	if n := p.chip.Line(lineReady).Rises(gpio.High); n > 0 {
+		t.Errorf("READY rose %d times", n)
 	}
 	if err := p.stop(); err != nil {
 		t.Fatal(err)
