@@ -43,6 +43,9 @@ func teachCommand() *cobra.Command {
 			"  winnow-tf teach --from good/ --out part.tflite --prune 0.5 --distill 600    a lighter encoder, trained on this station's pictures",
 		Args: registerArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if f.prune == "" && c.Flags().Changed("prune-loss") {
+				return usagef("--prune-loss says what a lighter encoder may cost: ask for one, such as --prune auto")
+			}
 			return runTeach(c.Context(), f, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}

@@ -169,7 +169,7 @@ func TestTeachPrune(t *testing.T) {
 }
 
 // --distill trains what --prune left, and the report and the package say so; it is
-// refused where it would do nothing.
+// refused where it would do nothing, as is --prune-loss.
 func TestTeachDistill(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -193,7 +193,7 @@ func TestTeachDistill(t *testing.T) {
 		}
 		return code, stderr.String(), r
 	}
-	for _, args := range [][]string{{"--distill", "60"}, {"--distill", "-1", "--prune", "0.5"}} {
+	for _, args := range [][]string{{"--prune-loss", "0.1"}, {"--distill", "60"}, {"--distill", "-1", "--prune", "0.5"}} {
 		if code, said, _ := teach(args...); code != exitUsage {
 			t.Errorf("%v: exit code %d: %s", args, code, said)
 		}

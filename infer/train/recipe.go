@@ -235,6 +235,8 @@ func (r *Recipe) check() error {
 func (r *Recipe) agree() error {
 	o, n := &r.Objectives, len(r.Regime.Levels)
 	switch {
+	case *o == Objectives{AdvStart: o.AdvStart}:
+		return errors.New("recipe: objectives are all 0, so there is nothing to train for: set one, such as objectives.mse = 1")
 	case o.needViews() && r.Augment.Variants < 1:
 		return errors.New("recipe: objectives.contrastive and objectives.multi_view compare views of a part: set augment.variants to at least 1")
 	case o.KL > 0 && r.Family != "variational":

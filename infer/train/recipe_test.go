@@ -10,6 +10,7 @@ import (
 func TestRecipeThatDoesNotAgree(t *testing.T) {
 	for _, c := range []struct{ recipe, says string }{
 		{"[objectives]\nkl = 0.1", "objectives.kl"},
+		{"[objectives]\nmse = 0\nssim = 0", "objectives.mse"},
 		{"[objectives]\ncontrastive = 0.1", "augment.variants"},
 		{"[objectives]\nmulti_view = 0.1", "augment.variants"},
 		{"family = \"multi-level\"\n[regime]\nlevels = []", "regime.levels"},
