@@ -68,7 +68,7 @@ type Hold uint8
 const (
 	HoldNone      Hold = iota
 	HoldAutomatic      // only manual pulses pass
-	HoldAll            // somebody's hand may be in the machine
+	HoldAll            // somebody's hand may be in the machine, or nothing is to be fired
 	HoldManual         // only automatic pulses pass
 )
 

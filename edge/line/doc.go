@@ -45,16 +45,16 @@ type Actuator interface {
 }
 
 // Announcer is implemented by actuators that follow parts on the belt and fire
-// at one that arrives without a verdict. Forget lets a part pass that was announced before the
-// actuators were held. Neither blocks.
+// at one that arrives without a verdict. Forget lets a part pass, announced or not, whose
+// verdict is not to be acted on. Neither blocks.
 type Announcer interface {
 	Announce(seq uint64, trigger edge.Instant)
 	Forget(seq uint64)
 }
 
-// Holder is implemented by actuators that are kept still by whoever inhibits the line. Hold
-// takes the verdict that comes meanwhile, as Act does: a part that was announced before is
-// acted on if it arrives after the end of that. One that came meanwhile passes.
+// Holder is implemented by actuators that whoever inhibits the line, or puts it in shadow mode,
+// keeps still. Parts are announced to them meanwhile, and Hold takes their verdicts as Act does:
+// a part that arrives after the end of that is acted on.
 type Holder interface {
 	Hold(v *edge.Verdict)
 }

@@ -109,7 +109,8 @@ func (m *Machine) announce(t edge.Instant) *slot {
 	m.seq++
 	m.latest = t
 	m.book(func(c *edge.Counts, _ *Extra) { c.Triggers++; m.open++ })
-	if a, ok := m.deps.Actuator.(Announcer); ok && m.cond.armed() {
+	_, holds := m.deps.Actuator.(Holder)
+	if a, ok := m.deps.Actuator.(Announcer); ok && (m.cond.armed() || holds && !m.cond.teaching) {
 		a.Announce(m.seq, t)
 	}
 	if m.n > 0 && m.at(m.n-1).until == 0 {

@@ -149,7 +149,7 @@ func (m *Machine) act(v *edge.Verdict) {
 		m.deps.Actuator.Act(v)
 		return
 	}
-	if h, ok := m.deps.Actuator.(Holder); ok && m.cond.inhibitedOnly() {
+	if h, ok := m.deps.Actuator.(Holder); ok && !m.cond.teaching {
 		h.Hold(v)
 		return
 	}

@@ -109,6 +109,3 @@ func (c *conditions) state() (State, string) {
 // shadow or teaching holds it also while the line is not ready. A fault does
 // not lift an inhibit either: somebody's hand may be in the machine.
 func (c *conditions) armed() bool { return !c.inhibit && !c.shadow && !c.teaching }
-
-// inhibitedOnly reports whether verdicts would reach the actuator but for an inhibit.
-func (c *conditions) inhibitedOnly() bool { return c.inhibit && !c.shadow && !c.teaching }

@@ -71,7 +71,7 @@ func (m *modes) apply() bool {
 
 func (m *modes) holds() gpio.Hold {
 	switch {
-	case m.input:
+	case m.input || m.mode == config.ModeShadow:
 		return gpio.HoldAll
 	case m.mode == config.ModeInhibit:
 		return gpio.HoldAutomatic

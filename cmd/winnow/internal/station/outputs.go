@@ -84,11 +84,6 @@ func (t *turns) of(seq uint64) *turn {
 	return &(*t)[i]
 }
 
-// has reports whether a part was announced and has no verdict.
-func (t turns) has(seq uint64) bool {
-	return slices.ContainsFunc(t, func(p turn) bool { return p.seq == seq })
-}
-
 // forget takes a part out that gets no result.
 func (t *turns) forget(seq uint64) {
 	*t = slices.DeleteFunc(*t, func(p turn) bool { return p.seq == seq })
@@ -244,13 +239,10 @@ func (o *outputs) Announce(seq uint64, trigger edge.Instant) {
 	}
 }
 
-// Hold fires for a part that was announced before INHIBIT, if that is over when it is before
-// its actuator: till then the scheduler keeps its pulse. Its result is not handed over.
+// Hold fires for a part that has its verdict during INHIBIT or in shadow mode, if that is over
+// when it is before its actuator: till then the scheduler keeps its pulse. Its result is not
+// handed over.
 func (o *outputs) Hold(v *edge.Verdict) {
-	if !o.turns.has(v.ID.Seq) {
-		o.Forget(v.ID.Seq)
-		return
-	}
 	o.s.times.acted(v)
 	o.gates.Act(v)
 	o.s.times.decided(v)
@@ -258,7 +250,7 @@ func (o *outputs) Hold(v *edge.Verdict) {
 	o.turns.tell(o.s.plc.result)
 }
 
-// Forget lets a part pass that was announced before the actuators were held.
+// Forget lets a part pass.
 func (o *outputs) Forget(seq uint64) {
 	if a, ok := o.gates.(line.Announcer); ok {
 		a.Forget(seq)

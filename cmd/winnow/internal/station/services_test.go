@@ -202,6 +202,7 @@ func TestShadowNeverFiresAndDrawsItsCurve(t *testing.T) {
 			t.Errorf("no %s in %s", want, curve)
 		}
 	}
+	p.until("they have passed the actuator", p.outs.idle)
 	p.done("mode", withArgs("m2", `{"mode":"ready"}`))
 	p.trigger(2)
 	p.until("one pulse", func() bool { return p.pulses(lineReject) == 1 })
@@ -209,7 +210,7 @@ func TestShadowNeverFiresAndDrawsItsCurve(t *testing.T) {
 		t.Error(err)
 	}
 	if n := p.pulses(lineReject); n != 1 {
-		t.Errorf("%d pulses for one part judged bad while ready", n)
+		t.Errorf("%d pulses for one bad part before its actuator while ready", n)
 	}
 	if b, err := os.ReadFile(filepath.Join(p.cfg.Records.Dir, "curve.json")); err != nil || !strings.Contains(string(b), `"n": 6`) {
 		t.Errorf("curve on disk: %v %s", err, b)

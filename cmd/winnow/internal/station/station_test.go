@@ -288,6 +288,7 @@ func TestInhibitHoldsTheActuatorsAtOnce(t *testing.T) {
 	p.chip.Line(lineInhibit).Drive(gpio.High)
 	p.until("READY drops", func() bool { return !bool(p.chip.Line(lineReady).Read()) })
 	p.parts(6)
+	p.until("they have passed the actuator", p.outs.idle)
 	p.chip.Line(lineInhibit).Drive(gpio.Low)
 	p.until("READY comes back", func() bool { return bool(p.chip.Line(lineReady).Read()) })
 	if n := p.pulses(lineReject); n != 0 {
@@ -323,6 +324,39 @@ func TestAnInhibitThatIsOverLetsNoBadPartPass(t *testing.T) {
 	}
 	if n := p.pulses(lineValid); n != 0 {
 		t.Errorf("%d results were handed over while inhibited", n)
+	}
+}
+
+// What counts is that READY is on when a bad part is before its actuator, not what was in
+// force as it passed the trigger and got its verdict.
+func TestABadPartOfShadowOrInhibitIsRejectedOnceReady(t *testing.T) {
+	for _, mode := range []config.Mode{config.ModeShadow, config.ModeInhibit} {
+		for _, late := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, its verdict comes when READY is on: %v", mode, late), func(t *testing.T) {
+				judge := make(chan struct{})
+				p := start(t, "", func(f *edge.Frame, v *edge.Verdict) error {
+					<-judge
+					return oddIsBad(f, v)
+				})
+				p.modes.set(mode)
+				p.part() // bad
+				if !late {
+					close(judge)
+					p.until("its verdict", func() bool { return p.line.Counts().Triggers == 1 })
+				}
+				p.modes.set(config.ModeReady)
+				p.until("READY comes back", func() bool { return bool(p.chip.Line(lineReady).Read()) })
+				if late {
+					close(judge)
+				}
+				if err := p.stop(); err != nil {
+					t.Error(err)
+				}
+				if n := p.pulses(lineReject); n != 1 {
+					t.Errorf("%d pulses", n)
+				}
+			})
+		}
 	}
 }
 
