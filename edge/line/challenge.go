@@ -24,13 +24,13 @@ type Challenges struct {
 	cfg   ChallengeConfig
 	clock edge.Clock
 
-	mu         sync.Mutex
-	due        edge.Instant
-	begun      edge.Instant // the running challenge
-	left       int          // parts of the running challenge still to come; 0: none runs
-	failed     bool
-	caught, n  uint64
-	lastFailed bool
+	mu        sync.Mutex
+	due       edge.Instant
+	begun     edge.Instant // the running challenge
+	left      int          // parts of the running challenge still to come; 0: none runs
+	missed    bool         // one of the running challenge was not rejected
+	caught, n uint64
+	failed    bool // one was not rejected, and no challenge was passed since
 }
 
 // NewChallenges starts the timetable: the first challenge is due now.
@@ -46,7 +46,7 @@ func NewChallenges(c ChallengeConfig, clock edge.Clock) (*Challenges, error) {
 func (c *Challenges) Begin() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.left, c.failed, c.begun = c.cfg.Parts, false, c.clock.Now()
+	c.left, c.missed, c.begun = c.cfg.Parts, false, c.clock.Now()
 }
 
 // Judged books the verdict of the next known-bad part. Only a reject for what
@@ -67,19 +67,12 @@ func (c *Challenges) Judged(v *edge.Verdict) bool {
 	if v.Decision == edge.Reject {
 		c.caught++
 	} else {
-		c.failed = true
+		c.missed, c.failed = true, true
 	}
-	if c.left == 0 {
-		c.end()
+	if c.left == 0 && !c.missed {
+		c.failed, c.due = false, c.clock.Now().Add(c.cfg.Every)
 	}
 	return true
-}
-
-func (c *Challenges) end() {
-	c.lastFailed = c.failed
-	if !c.failed {
-		c.due = c.clock.Now().Add(c.cfg.Every)
-	}
 }
 
 // Due reports whether a challenge should be made now.
@@ -95,7 +88,7 @@ func (c *Challenges) Hold() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch late := c.clock.Now().Sub(c.due); {
-	case c.lastFailed:
+	case c.failed:
 		return "a known-bad part was not rejected; check lamp, focus and model, then repeat the challenge"
 	case late > c.cfg.Grace:
 		return fmt.Sprintf("the challenge is overdue; send %d known-bad parts", c.cfg.Parts) // the same each time: a new reason is told anew
@@ -103,12 +96,12 @@ func (c *Challenges) Hold() string {
 	return ""
 }
 
-// Renew begins for a judge, of which earlier challenges proved so much: a challenge is
-// due now.
-func (c *Challenges) Renew(caught, n uint64) {
+// Renew begins for a judge, of which earlier challenges proved so much, or failed: a
+// challenge is due now.
+func (c *Challenges) Renew(caught, n uint64, failed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.due, c.left, c.failed, c.lastFailed = c.clock.Now(), 0, false, false
+	c.due, c.left, c.failed = c.clock.Now(), 0, failed
 	c.caught, c.n = caught, n
 }
 
@@ -137,9 +130,16 @@ func (d Detection) MarshalJSON() ([]byte, error) {
 	}{plain(d), d.String()})
 }
 
-// Detection returns the statistics since the start.
+// Detection returns the statistics.
 func (c *Challenges) Detection() Detection {
+	d, _ := c.Standing()
+	return d
+}
+
+// Standing is what Renew wants to know after a restart: the statistics, and whether a
+// known-bad part was not rejected and no challenge was passed since.
+func (c *Challenges) Standing() (d Detection, failed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return Detection{c.caught, c.n, LowerBound(c.caught, c.n, 0.95)}
+	return Detection{c.caught, c.n, LowerBound(c.caught, c.n, 0.95)}, c.failed
 }

@@ -50,12 +50,19 @@ func TestChallengeTimetable(t *testing.T) {
 	}
 	c.Advance(time.Hour)
 	ch.Begin()
+	if ch.Judged(missed); ch.Hold() == "" {
+		t.Error("READY waits for the other parts of a challenge that has failed")
+	}
 	ch.Judged(caught)
-	ch.Judged(missed)
 	if ch.Hold() == "" || !ch.Due() {
 		t.Error("a failed challenge leaves the line READY")
 	}
-	ch.Begin()
+	if d, failed := ch.Standing(); d.N != 4 || !failed {
+		t.Errorf("%+v, failed: %v", d, failed)
+	}
+	if ch.Begin(); ch.Hold() == "" {
+		t.Error("a challenge that begins lifts the failure of the one before")
+	}
 	ch.Judged(caught)
 	ch.Judged(caught)
 	if d := ch.Detection(); ch.Hold() != "" || d.N != 6 || d.Caught != 5 {

@@ -34,8 +34,11 @@ CREATE TABLE IF NOT EXISTS ledger (
 	PRIMARY KEY (shift, recipe, boot));
 CREATE TABLE IF NOT EXISTS challenge (at TEXT NOT NULL, recipe TEXT NOT NULL, boot TEXT NOT NULL, caught INTEGER NOT NULL, n INTEGER NOT NULL);`
 
-// challengeModel adds a column that ledgers of earlier versions lack.
-const challengeModel = `ALTER TABLE challenge ADD COLUMN model TEXT NOT NULL DEFAULT ''`
+// Columns that ledgers of earlier versions lack.
+const (
+	challengeModel  = `ALTER TABLE challenge ADD COLUMN model TEXT NOT NULL DEFAULT ''`
+	challengeFailed = `ALTER TABLE challenge ADD COLUMN failed INTEGER NOT NULL DEFAULT 0`
+)
 
 // OpenLedger opens or makes the database at path. One that is damaged is put
 // aside as path.damaged, and an empty one takes its place: see Damaged.
@@ -52,11 +55,14 @@ func openLedger(path string) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := db.Exec(ledgerSchema); err != nil {
-		db.Close()
-		return nil, fmt.Errorf("ledger %s: %w", path, err)
+	_, err = db.Exec(ledgerSchema)
+	if err == nil {
+		err = addColumn(db, "challenge", "model", challengeModel)
 	}
-	if err := addColumn(db, "challenge", "model", challengeModel); err != nil {
+	if err == nil {
+		err = addColumn(db, "challenge", "failed", challengeFailed)
+	}
+	if err != nil {
 		db.Close()
 		return nil, fmt.Errorf("ledger %s: %w", path, err)
 	}
@@ -132,10 +138,17 @@ type Proved struct {
 	Model  string // digest of its package
 }
 
-// Challenge notes a challenge that ended at: so many of n known-bad parts were caught.
-func (l *Ledger) Challenge(ctx context.Context, at time.Time, of Proved, boot string, caught, n uint64) error {
-	_, err := l.db.ExecContext(ctx, `INSERT INTO challenge (at, recipe, model, boot, caught, n) VALUES (?,?,?,?,?,?)`,
-		at.UTC().Format(time.RFC3339), of.Recipe, of.Model, boot, int64(caught), int64(n))
+// Challenged is what challenges have come to.
+type Challenged struct {
+	Caught, N uint64 // so many of N known-bad parts were rejected
+	Failed    bool   // one was not, and no challenge was passed since
+}
+
+// Challenge notes the known-bad parts that had their verdicts at an instant, and how the
+// challenges stand after them.
+func (l *Ledger) Challenge(ctx context.Context, at time.Time, of Proved, boot string, c Challenged) error {
+	_, err := l.db.ExecContext(ctx, `INSERT INTO challenge (at, recipe, model, boot, caught, n, failed) VALUES (?,?,?,?,?,?,?)`,
+		at.UTC().Format(time.RFC3339), of.Recipe, of.Model, boot, int64(c.Caught), int64(c.N), c.Failed)
 	if err != nil {
 		return fmt.Errorf("ledger: %w", err)
 	}
@@ -143,10 +156,11 @@ func (l *Ledger) Challenge(ctx context.Context, at time.Time, of Proved, boot st
 }
 
 // Challenges sums up what the challenges of a recipe and its model have come to.
-func (l *Ledger) Challenges(ctx context.Context, of Proved) (caught, n uint64, err error) {
-	row := l.db.QueryRowContext(ctx, `SELECT COALESCE(SUM(caught),0), COALESCE(SUM(n),0) FROM challenge WHERE recipe = ? AND model = ?`, of.Recipe, of.Model)
-	if err := row.Scan(&caught, &n); err != nil {
-		return 0, 0, fmt.Errorf("ledger: %w", err)
+func (l *Ledger) Challenges(ctx context.Context, of Proved) (c Challenged, err error) {
+	row := l.db.QueryRowContext(ctx, `WITH mine AS (SELECT rowid AS turn, caught, n, failed FROM challenge WHERE recipe = ? AND model = ?)
+		SELECT COALESCE(SUM(caught),0), COALESCE(SUM(n),0), COALESCE((SELECT failed FROM mine ORDER BY turn DESC LIMIT 1),0) FROM mine`, of.Recipe, of.Model)
+	if err := row.Scan(&c.Caught, &c.N, &c.Failed); err != nil {
+		return Challenged{}, fmt.Errorf("ledger: %w", err)
 	}
-	return caught, n, nil
+	return c, nil
 }

@@ -50,17 +50,20 @@ func TestLedgerSurvivesReopening(t *testing.T) {
 func TestChallengesAddUpOverBoots(t *testing.T) {
 	gear := store.Proved{Recipe: "gear", Model: "aa11"}
 	l := openLedger(t, filepath.Join(t.TempDir(), "ledger.db"))
-	for i, c := range [][2]uint64{{3, 3}, {2, 3}} {
-		if err := l.Challenge(t.Context(), time.Now(), gear, string(rune('a'+i)), c[0], c[1]); err != nil {
+	for i, c := range []store.Challenged{{Caught: 3, N: 3}, {Caught: 2, N: 3, Failed: true}, {Caught: 1, N: 1, Failed: true}, {Caught: 2, N: 2}} {
+		if err := l.Challenge(t.Context(), time.Now(), gear, string(rune('a'+i)), c); err != nil {
 			t.Fatal(err)
 		}
+		if sum, err := l.Challenges(t.Context(), gear); sum.Failed != c.Failed || err != nil {
+			t.Errorf("after %+v: %+v, %v", c, sum, err)
+		}
 	}
-	if caught, n, err := l.Challenges(t.Context(), gear); caught != 5 || n != 6 || err != nil {
-		t.Errorf("%d of %d %v", caught, n, err)
+	if c, err := l.Challenges(t.Context(), gear); c != (store.Challenged{Caught: 8, N: 9}) || err != nil {
+		t.Errorf("%+v %v", c, err)
 	}
 	for _, other := range []store.Proved{{Recipe: "washer", Model: "aa11"}, {Recipe: "gear", Model: "bb22"}} {
-		if _, n, _ := l.Challenges(t.Context(), other); n != 0 {
-			t.Errorf("%d parts of %+v", n, other)
+		if c, err := l.Challenges(t.Context(), other); c != (store.Challenged{}) || err != nil {
+			t.Errorf("%+v of %+v, %v", c, other, err)
 		}
 	}
 }
@@ -90,8 +93,8 @@ func TestLedgerOfAnEarlierVersionOpens(t *testing.T) {
 	db.Close()
 	for range 2 { // the second time there is nothing to add
 		l := openLedger(t, path)
-		if _, n, err := l.Challenges(t.Context(), store.Proved{Recipe: "gear", Model: "aa11"}); n != 0 || err != nil {
-			t.Errorf("%d parts, %v", n, err)
+		if c, err := l.Challenges(t.Context(), store.Proved{Recipe: "gear", Model: "aa11"}); c != (store.Challenged{}) || err != nil {
+			t.Errorf("%+v, %v", c, err)
 		}
 		l.Close()
 	}

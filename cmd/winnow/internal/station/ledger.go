@@ -105,12 +105,13 @@ func (k *keeper) restore(ctx context.Context) error {
 // renew takes up what is proved of the model in force.
 func (k *keeper) renew(ctx context.Context) error {
 	of := k.s.model.Load().proved()
-	caught, n, err := k.db.Challenges(ctx, of)
+	c, err := k.db.Challenges(ctx, of)
 	if err != nil {
 		return err
 	}
-	k.s.challenges.Renew(caught, n)
+	k.s.challenges.Renew(c.Caught, c.N, c.Failed)
 	k.of, k.proved = of, k.s.challenges.Detection()
+	k.s.checkChallenge()
 	return nil
 }
 
@@ -211,11 +212,11 @@ func (k *keeper) keepChallenges(ctx context.Context) error {
 }
 
 func (k *keeper) writeChallenges(ctx context.Context) error {
-	d := k.s.challenges.Detection()
+	d, failed := k.s.challenges.Standing()
 	if d.N == k.proved.N {
 		return nil
 	}
-	err := k.db.Challenge(ctx, k.s.clock.Wall().Time, k.of, k.s.boot, d.Caught-k.proved.Caught, d.N-k.proved.N)
+	err := k.db.Challenge(ctx, k.s.clock.Wall().Time, k.of, k.s.boot, store.Challenged{Caught: d.Caught - k.proved.Caught, N: d.N - k.proved.N, Failed: failed})
 	if err == nil {
 		k.proved = d
 	}

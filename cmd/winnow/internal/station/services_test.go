@@ -332,13 +332,45 @@ func TestChallengesHoldReadyAndArePassed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	if caught, n, err := l.Challenges(t.Context(), store.Proved{Recipe: "default", Model: "test"}); caught != 2 || n != 2 || err != nil {
-		t.Errorf("kept: %d of %d, %v", caught, n, err)
+	if c, err := l.Challenges(t.Context(), store.Proved{Recipe: "default", Model: "test"}); c != (store.Challenged{Caught: 2, N: 2}) || err != nil {
+		t.Errorf("kept: %+v, %v", c, err)
 	}
 	pages, err := l.Pages(t.Context(), 10)
 	if err != nil || len(pages) != 1 || pages[0].Open || pages[0].Counts != p.line.Counts() {
 		t.Errorf("%+v %v", pages, err)
 	}
+}
+
+// Who finds a station that lets known-bad parts pass, and starts it again, has mended nothing.
+func TestAFailedChallengeStandsOverARestart(t *testing.T) {
+	dir, text := t.TempDir(), plantConfig+"[challenge]\nevery = \"1h\"\ngrace = \"1h\"\nparts = 2\n"
+	const why = "known-bad part was not rejected"
+	run := func(t *testing.T, name string, judge judgeFunc, test func(p *page)) {
+		t.Run(name, func(t *testing.T) {
+			p := launchPageIn(t, dir, text, Model{Judge: judge, Digest: "test"}, nil)
+			p.until("the start", p.running.Load)
+			test(p)
+		})
+	}
+	t.Run("to its end", func(t *testing.T) {
+		run(t, "one is accepted", oddIsBad, func(p *page) {
+			p.done("challenge", "")
+			p.trigger(2)
+			p.until("READY drops", func() bool { return strings.Contains(p.line.Status().Reason, why) })
+			if err := p.stop(); err != nil {
+				p.t.Fatal(err)
+			}
+		})
+	})
+	run(t, "started again", allBad, func(p *page) {
+		p.done("challenge", "")
+		p.trigger(1)
+		if n := p.chip.Line(lineReady).Rises(gpio.High); n != 0 || !strings.Contains(p.line.Status().Reason, why) {
+			p.t.Errorf("READY rose %d times, %+v", n, p.line.Status())
+		}
+		p.trigger(1)
+		p.until("READY", func() bool { return bool(p.chip.Line(lineReady).Read()) })
+	})
 }
 
 func TestInjectedDefectsAreJudgedBesideTheLine(t *testing.T) {

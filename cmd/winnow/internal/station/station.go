@@ -234,9 +234,6 @@ func (s *Station) inspect(ctx context.Context) error {
 	if err := s.openChallenges(); err != nil {
 		return err
 	}
-	if err := s.keeper.restore(ctx); err != nil {
-		return err
-	}
 	var watchdog *dog // nobody beats it before the line runs
 	cfg := s.lineConfig()
 	cfg.Recipe, cfg.Model = s.model.Load().Recipe, s.model.Load().Digest
@@ -248,6 +245,9 @@ func (s *Station) inspect(ctx context.Context) error {
 		return err
 	}
 	s.keeper.sayUnclean()
+	if err := s.keeper.restore(ctx); err != nil {
+		return err
+	}
 	if err := s.beginInputs(); err != nil {
 		return err
 	}
