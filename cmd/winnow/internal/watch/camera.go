@@ -27,12 +27,22 @@ type camera struct {
 	looking int // frames that are still to be looked at
 	learner infer.SensorLearner
 	frame   edge.Frame
+	broke   any // what looking has panicked with
 }
 
-// see takes a part that was just judged.
+// see takes a part that was just judged. Where looking at an earlier one has panicked, it
+// does: whoever judges knows what becomes of a judge that panics.
 func (c *camera) see(f *edge.Frame, accepted bool) {
 	if c.busy.Load() {
 		return
+	}
+	if why := c.broke; why != nil {
+		c.broke, c.recent = nil, 0
+		c.dead.Store(nil)
+		if c.looking > 0 {
+			c.look()
+		}
+		panic(why)
 	}
 	c.recent <<= 1
 	if !accepted {
@@ -65,6 +75,7 @@ func (c *camera) looked() bool { return !c.busy.Load() && c.looking == 0 }
 
 func (c *camera) study() {
 	defer c.busy.Store(false)
+	defer func() { c.broke = recover() }()  // it must not take the outputs down with it
 	if dead := c.dead.Load(); dead != nil { // until it turns out alive
 		still := *dead
 		if still.Confirm(&c.frame); still.String() == "" {
