@@ -29,6 +29,8 @@ type Events interface {
 	// WaitForEvent returns the next edge of the kind that In asked for,
 	// ErrHalted after Halt, or ctx's error.
 	WaitForEvent(ctx context.Context) (Event, error)
+	// Level is Read, which cannot say that it has failed.
+	Level() (gpio.Level, error)
 }
 
 // ErrHalted is returned by a wait that Halt ended.
@@ -141,8 +143,9 @@ func Begin(pin Events, pull gpio.Pull, f *Filter) error {
 	if err := pin.In(pull, gpio.BothEdges); err != nil {
 		return err
 	}
-	f.stable = bool(pin.Read()) != f.ActiveLow
-	return nil
+	level, err := pin.Level()
+	f.stable = bool(level) != f.ActiveLow
+	return err
 }
 
 // Follow is the second half of Watch.

@@ -2,6 +2,7 @@ package gpio_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -75,4 +76,19 @@ func TestWatchReportsKernelTimes(t *testing.T) {
 			t.Errorf("%v, want %v", got, want)
 		}
 	})
+}
+
+// unread is a line that is requested and cannot be read, as one behind a bus may be.
+type unread struct{ *sim.Pin }
+
+func (unread) Level() (pgpio.Level, error) { return pgpio.Low, errUnread }
+
+var errUnread = errors.New("bus error")
+
+// An INHIBIT that cannot be read must not be taken for one that is off.
+func TestAnInputThatCannotBeReadIsNotTakenForInactive(t *testing.T) {
+	pin := sim.NewChip(bubble{time.Now()}).Line(1)
+	if err := gpio.Begin(unread{pin}, pgpio.PullNoChange, &gpio.Filter{}); !errors.Is(err, errUnread) {
+		t.Errorf("%v", err)
+	}
 }

@@ -194,15 +194,24 @@ func (p *Pin) explain(as string, err error) error {
 	return err
 }
 
-// Read returns the level; a line that is not requested reads low.
+// Read returns the level; a line that is not requested or cannot be read reads low.
 func (p *Pin) Read() gpio.Level {
+	l, _ := p.Level()
+	return l
+}
+
+// Level implements winnow/gpio.Events.
+func (p *Pin) Level() (gpio.Level, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.line == nil {
-		return gpio.Low
+		return gpio.Low, fmt.Errorf("read %s: it is not requested", p)
 	}
 	v, err := p.line.Value()
-	return err == nil && v != 0
+	if err != nil {
+		return gpio.Low, fmt.Errorf("read %s: %w", p, err)
+	}
+	return v != 0, nil
 }
 
 // WaitForEdge waits for an edge; -1 waits until one comes or Halt.

@@ -86,7 +86,8 @@ func readKeepsOutput(t *testing.T, b Bench) {
 func inputSees(t *testing.T, b Bench) {
 	must(t, b.Pin.In(pin.PullNoChange, pin.NoEdge))
 	for _, l := range []pin.Level{pin.High, pin.Low, pin.High} {
-		if b.Drive(l); b.Pin.Read() != l {
+		b.Drive(l)
+		if told, err := b.Pin.Level(); b.Pin.Read() != l || told != l || err != nil {
 			t.Errorf("reads %v, the wire is %v", !l, l)
 		}
 	}

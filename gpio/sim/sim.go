@@ -94,7 +94,7 @@ func (p *Pin) Unwire() {
 	p.wires = nil
 }
 
-// Fail makes Out, In fail with err from now on; nil mends the line.
+// Fail makes Out, In and Level fail with err from now on; nil mends the line.
 func (p *Pin) Fail(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -216,6 +216,13 @@ func (p *Pin) Read() pin.Level {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.level
+}
+
+// Level is Read, unless the line fails.
+func (p *Pin) Level() (pin.Level, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.level, p.fail
 }
 
 // WaitForEdge waits in real time; -1 waits until an edge or Halt.
