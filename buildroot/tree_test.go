@@ -107,6 +107,18 @@ func TestDriversNeedNoLoading(t *testing.T) {
 	}
 }
 
+// TestImagesCanTrustABroker: a certificate is valid where the date is and its authority
+// is known.
+func TestImagesCanTrustABroker(t *testing.T) {
+	for _, f := range defconfigs(t) {
+		for _, symbol := range []string{"BR2_PACKAGE_CHRONY", "BR2_PACKAGE_CA_CERTIFICATES"} {
+			if v := value(settings(t, f, "BR2_"), symbol); v != "y" {
+				t.Errorf("%s: %s is %q", f, symbol, v)
+			}
+		}
+	}
+}
+
 // TestNamedFilesExist looks for every file of this tree that anything in it names.
 func TestNamedFilesExist(t *testing.T) {
 	named := regexp.MustCompile(`\$(?:\(BR2_EXTERNAL_WINNOW_PATH\)|BR2_EXTERNAL_WINNOW_PATH)/([\w./*-]*)`)
