@@ -23,6 +23,7 @@ type Client struct {
 	board    *board
 	messages chan message // QoS 0, not retained
 	commands chan message
+	slow     chan message // commands of cfg.Slow
 	replies  chan message
 
 	connected atomic.Bool
@@ -70,6 +71,7 @@ func New(cfg Config, station *telemetry.Station, outbox *telemetry.Outbox, log *
 		board:    newBoard(),
 		messages: make(chan message, messageDepth),
 		commands: make(chan message, commandDepth),
+		slow:     make(chan message, commandDepth),
 		replies:  make(chan message, replyDepth),
 	}
 	c.board.put(station.Topics().Status(), nil) // sessions write it
@@ -109,7 +111,9 @@ func (c *Client) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	if c.cfg.Handle != nil {
-		wg.Go(func() { c.obey(ctx) })
+		for _, lane := range []chan message{c.commands, c.slow} {
+			wg.Go(func() { c.obey(ctx, lane) })
+		}
 	}
 	pause := backoff{min: c.cfg.BackoffMin, max: c.cfg.BackoffMax}
 	for ctx.Err() == nil {

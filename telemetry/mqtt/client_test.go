@@ -304,6 +304,42 @@ func TestCommands(t *testing.T) {
 	})
 }
 
+func TestNoCommandWaitsForASlowOne(t *testing.T) {
+	withServers(t, func(t *testing.T, s server) {
+		s.Start(t)
+		e := listen(t, s.URL(), "winnow/v1/s/l/d/cmd/+/ack")
+		loaded := make(chan struct{})
+		st := start(t, s.URL(), func(c *mqtt.Config) {
+			c.Slow = []string{"recipe"}
+			c.Handle = func(ctx context.Context, cmd telemetry.Command) error {
+				if cmd.Verb == "recipe" {
+					select {
+					case <-loaded:
+					case <-ctx.Done():
+					}
+				}
+				return nil
+			}
+		})
+		await(t, "the station is connected", func() bool { return st.Stats().Connected })
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		for _, c := range []struct{ verb, id string }{{"recipe", "a1"}, {"recipe", "a2"}, {"mode", "a3"}} {
+			expires := time.Now().Add(time.Minute).UTC().Format(time.RFC3339Nano)
+			if err := e.Publish(ctx, "winnow/v1/s/l/d/cmd/"+c.verb, false, fmt.Appendf(nil, `{"schema":1,"id":%q,"expires":%q}`, c.id, expires)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		e.until("/cmd/mode/ack", `"result":"done"`)
+		close(loaded)
+		for _, id := range []string{"a1", "a2"} {
+			if h := e.until("/cmd/recipe/ack", ""); !strings.Contains(h.payload, id) || !strings.Contains(h.payload, `"result":"done"`) {
+				t.Errorf("%s was answered %s", id, h.payload)
+			}
+		}
+	})
+}
+
 func TestRetainedCommandIsRefused(t *testing.T) {
 	withServers(t, func(t *testing.T, s server) {
 		s.Start(t)

@@ -3,6 +3,7 @@ package mqtt
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"winnow/telemetry"
 )
@@ -13,20 +14,24 @@ func (s *session) hear(m message) {
 		s.answer(m, telemetry.RequestID(m.payload), telemetry.ResultRefused, "retained commands are refused: they would be repeated on every connect")
 		return
 	}
+	lane := s.commands
+	if verb, _ := s.station.Topics().Verb(m.topic); slices.Contains(s.cfg.Slow, verb) {
+		lane = s.slow
+	}
 	select {
-	case s.commands <- m:
+	case lane <- m:
 	default:
 		s.answer(m, telemetry.RequestID(m.payload), telemetry.ResultRefused, "too many commands at once: ask again later")
 	}
 }
 
-// obey carries out commands, one at a time, until ctx ends.
-func (c *Client) obey(ctx context.Context) {
+// obey carries out the commands of a lane, one at a time, until ctx ends.
+func (c *Client) obey(ctx context.Context, lane <-chan message) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case m := <-c.commands:
+		case m := <-lane:
 			c.carryOut(ctx, m)
 		}
 	}

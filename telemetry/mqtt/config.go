@@ -34,9 +34,11 @@ type Config struct {
 	BackoffMin time.Duration // default 0.5 s
 	BackoffMax time.Duration // default 60 s
 
-	// Handle obeys commands, one at a time; nil takes none. An error that
-	// wraps telemetry.ErrRefused is answered with refused, any other with failed.
+	// Handle obeys commands, one at a time in the order in which they came, and
+	// beside them those of Slow; nil takes none. An error that wraps
+	// telemetry.ErrRefused is answered with refused, any other with failed.
 	Handle func(ctx context.Context, cmd telemetry.Command) error
+	Slow   []string        // verbs that no other command waits for
 	Gate   *telemetry.Gate // that commands by other ways pass too; default: one of its own
 }
 

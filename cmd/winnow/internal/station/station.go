@@ -189,7 +189,7 @@ func (s *Station) tellAndInspect(ctx context.Context) error {
 	who := telemetry.Identity{Site: s.cfg.Device.Site, Line: s.cfg.Device.Line, Device: s.cfg.Device.ID, Boot: s.boot, Version: s.version}
 	s.teller, err = StartVoice(ctx, who, s.clock, mqtt.Config{
 		Broker: m.Broker, User: m.User, Password: m.Password, InFlight: m.InFlight,
-		Handle: s.handler(), Gate: s.gate,
+		Handle: s.handler(), Slow: []string{"recipe"}, Gate: s.gate,
 		TLS: mqtt.TLS{CAFile: m.CAFile, CertFile: m.CertFile, KeyFile: m.KeyFile, ServerName: m.ServerName},
 	}, m.Listen, outbox, telemetry.Limits{Records: m.OutboxRecords, Bytes: int64(m.OutboxMB) << 20}, s.log)
 	if err != nil {
