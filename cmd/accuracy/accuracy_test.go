@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"winnow/edge"
 	"winnow/edge/evaluate"
 )
 
@@ -45,10 +46,10 @@ func TestDocumentSaysWhatIsUnknown(t *testing.T) {
 	nan := evaluate.Number(math.NaN())
 	b := &bench{o: options{corruptParts: 10, seeds: 1}, rows: []row{{
 		set:  set{name: "aliens", title: "aliens"},
-		eval: evaluate.Result{ImageAUROC: 0.995, PixelAUROC: nan, Intervals: map[string][2]evaluate.Number{"image_auroc": {0.98, 1}}, Corruptions: []evaluate.Corrupted{{Name: "none", ImageAUROC: 1, FalseReject: 0.5}}},
+		eval: evaluate.Result{ImageAUROC: 0.995, Certificate: edge.Certificate{Bound: 0.02616, N: 113}, PixelAUROC: nan, Intervals: map[string][2]evaluate.Number{"image_auroc": {0.98, 1}}, Corruptions: []evaluate.Corrupted{{Name: "none", ImageAUROC: 1, FalseReject: 0.5}}},
 	}}, mislabel: []mislabelled{{title: "aliens", cannot: true}}}
 	text := b.document(time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC))
-	for _, want := range []string{"2026-11-25", "99.5 (98.0 to 100.0)", "| 100.0 / 50.0 |", "names no suspects"} {
+	for _, want := range []string{"2026-11-25", "99.5 (98.0 to 100.0)", "| 2.7 from 113 |", "| 100.0 / 50.0 |", "names no suspects"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the document lacks %q:\n%s", want, text)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"winnow/capture/corrupt"
 	"winnow/edge/evaluate"
+	"winnow/infer/fit"
 )
 
 // pc words a share without its sign: the tables are in percent.
@@ -90,7 +91,7 @@ func (b *bench) threshold(w *strings.Builder) {
 		r := &b.rows[i]
 		e := &r.eval
 		rows = append(rows, []string{
-			r.title, r.figure("false_reject_rate", e.FalseReject), fmt.Sprintf("%.1f from %d", 100*e.Certificate.Bound, e.Certificate.N), r.figure("escape_rate", e.Escape),
+			r.title, r.figure("false_reject_rate", e.FalseReject), fmt.Sprintf("%s from %d", fit.AtMost(100*e.Certificate.Bound), e.Certificate.N), r.figure("escape_rate", e.Escape),
 			pc(e.Unsure), pc(e.UnsureBad), r.framed(), fmt.Sprintf("%.1f", r.cost.cpu.Seconds()), fmt.Sprintf("%.0f", float64(r.cost.peak)/(1<<20)), fmt.Sprintf("%.1f", float64(e.LatencyMS.P50)),
 		})
 	}

@@ -74,9 +74,6 @@ func benchCommand() *cobra.Command {
 			if f.part && f.line {
 				return usagef("--part and --line are two benches: give one")
 			}
-			if f.threads < 0 {
-				return usagef("--threads %d is negative", f.threads)
-			}
 			if f.runs < 1 {
 				return usagef("--runs %d: at least 1 is needed", f.runs)
 			}
@@ -96,7 +93,7 @@ func benchCommand() *cobra.Command {
 	fs := c.Flags()
 	fs.StringVar(&f.model, "model", "", ".tflite file to time")
 	fs.StringVar(&f.engine, "engine", engineAuto, "auto, native, tensorflow or tensorflow-fast")
-	fs.IntVar(&f.threads, "threads", 1, "threads to use; 0 is one for each processor")
+	threadsVar(c, &f.threads, 1, "threads to use")
 	fs.IntVar(&f.runs, "runs", 50, "runs to time")
 	fs.BoolVar(&f.part, "part", false, "time frame to verdict, and beside it the encoder alone, instead of the graph alone; needs a model package")
 	fs.BoolVar(&f.line, "line", false, "time trigger to output of a whole station on simulated lines, ten parts a second; without --model it is taught on drawn parts")

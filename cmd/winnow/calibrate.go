@@ -55,7 +55,7 @@ func calibrateCommand() *cobra.Command {
 	fs.StringVar(&f.out, "out", "", "model package to write")
 	fs.StringVar(&f.engine, "engine", engineNative, "auto, native or tensorflow")
 	fs.Float64Var(&f.falseReject, "false-reject", 0.01, "false-reject rate that the threshold is drawn for")
-	fs.IntVar(&f.threads, "threads", 0, "threads to use; 0 is one for each processor")
+	threadsVar(c, &f.threads, 0, "threads to use")
 	fs.BoolVar(&f.json, "json", false, "print the result as JSON")
 	return c
 }
@@ -70,8 +70,6 @@ func (f *calibrateFlags) check() error {
 		return usagef("--out is needed: the model package to write; it may be the one of --model")
 	case !fit.CanAsk(f.falseReject):
 		return usagef("--false-reject %g is not between %g and 1", f.falseReject, fit.LeastRate)
-	case f.threads < 0:
-		return usagef("--threads %d is negative", f.threads)
 	case f.condition != "" && f.only == "":
 		return usagef("--only is needed with --condition: which of its conditions to calibrate for")
 	case f.only != "" && f.condition == "":

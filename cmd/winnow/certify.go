@@ -65,7 +65,7 @@ func certificateCommand() *cobra.Command {
 	fs.StringVar(&f.product, "product", "", "what the drawn line makes: gear, board or cap")
 	fs.Uint64Var(&f.seed, "seed", 1, "what is drawn")
 	fs.Float64Var(&f.falseReject, "false-reject", 0.01, "false-reject rate that thresholds are drawn for")
-	fs.IntVar(&f.threads, "threads", 0, "draws at the same time; 0 is one for each processor")
+	threadsVar(c, &f.threads, 0, "draws at the same time")
 	fs.BoolVar(&f.json, "json", false, "print the result as JSON")
 	return c
 }
@@ -82,8 +82,6 @@ func (f *certifyFlags) check() error {
 		return usagef("--side %d is no multiple of 32", f.side)
 	case !fit.CanAsk(f.falseReject):
 		return usagef("--false-reject %g is not between %g and 1", f.falseReject, fit.LeastRate)
-	case f.threads < 0:
-		return usagef("--threads must not be negative")
 	}
 	return checkProduct(f.product)
 }

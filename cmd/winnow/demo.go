@@ -52,8 +52,8 @@ func demoCommand() *cobra.Command {
 		Example: "  winnow demo\n  winnow demo --parts 300 --seed 7 --json\n  winnow demo --data mtd/                  a folder in MVTec layout\n  winnow demo --data conveyor.gif          taught on its first frames\n  winnow demo --write line/ --teach 300    the drawn line as pictures for teach and eval",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if f.parts < 0 || f.threads < 0 || f.teach < fit.MinParts {
-				return usagef("--parts and --threads must not be negative, and --teach is at least %d", fit.MinParts)
+			if f.parts < 0 || f.teach < fit.MinParts {
+				return usagef("--parts must not be negative, and --teach is at least %d", fit.MinParts)
 			}
 			if err := checkProduct(f.product); err != nil {
 				return err
@@ -81,7 +81,7 @@ func demoCommand() *cobra.Command {
 	fs.StringVar(&f.product, "product", "", "what a drawn line makes: gear, board or cap; gear if none is named")
 	fs.StringVar(&f.drift, "drift", "", "what happens to a drawn line half way: light, focus, pose or product")
 	fs.StringVar(&f.write, "write", "", "write the drawn line to this new folder as pictures in MVTec layout, and inspect nothing: --teach good parts, and --parts to judge, half of them defective")
-	fs.IntVar(&f.threads, "threads", 0, "threads to use; 0 is one for each processor")
+	threadsVar(c, &f.threads, 0, "threads to use")
 	fs.BoolVar(&f.json, "json", false, "print the figures as JSON")
 	f.record.add(fs)
 	return c

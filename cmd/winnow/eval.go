@@ -56,7 +56,7 @@ func evalCommand() *cobra.Command {
 	fs.StringVar(&f.engine, "engine", engineAuto, "auto, native or tensorflow")
 	fs.StringVar(&f.json, "json", "", "write the figures as JSON to this file; - is the standard output")
 	fs.StringVar(&f.html, "html", "", "write a report to this file: curves, tables, worst mistakes; it opens offline")
-	fs.IntVar(&f.threads, "threads", 0, "threads to use; 0 is one for each processor")
+	threadsVar(c, &f.threads, 0, "threads to use")
 	c.AddCommand(certificateCommand())
 	return c
 }
@@ -67,8 +67,8 @@ func (f *evalFlags) check() error {
 		return usagef("--model and --data are needed")
 	case len(f.splits) > len(f.data):
 		return usagef("%d --split for %d --data", len(f.splits), len(f.data))
-	case f.threads < 0 || f.corruptParts < 0:
-		return usagef("--threads and --corrupt-parts must not be negative")
+	case f.corruptParts < 0:
+		return usagef("--corrupt-parts %d is negative", f.corruptParts)
 	case f.html == "-":
 		return usagef("--html takes a file, such as report.html")
 	}

@@ -79,7 +79,10 @@ func printFigures(w io.Writer, r evaluate.Result) error {
 	row("AUPRO (to 30 % false positives)", "%s", between(&r, "aupro", r.AUPRO))
 	row("region AUROC", "%s", between(&r, "region_auroc", r.RegionAUROC))
 	if r.EmptyMasks > 0 {
-		row("empty masks", "%d defective pictures are left out of pixel figures: nothing in them is marked as bright", r.EmptyMasks)
+		row("empty masks", "%d defective pictures are left out of pixel figures: their masks have nothing bright", r.EmptyMasks)
+	}
+	if r.MissingMasks > 0 {
+		row("missing masks", "%d defective pictures are left out of pixel figures: there is no mask of them", r.MissingMasks)
 	}
 	fmt.Fprintf(w, "at the calibrated threshold of %.4g\n", float64(r.Threshold))
 	row("false rejects", "%s", between(&r, "false_reject_rate", r.FalseReject))

@@ -47,7 +47,7 @@ func modelRun() *cobra.Command {
 	c.Flags().StringVar(&input, "input", "", ".npy file, or .npz with one array an input")
 	c.Flags().StringVar(&dir, "output-dir", "", "folder for the outputs; it is made if needed")
 	c.Flags().StringVar(&engine, "engine", engineAuto, "auto, native or tensorflow")
-	c.Flags().IntVar(&threads, "threads", 0, "threads to use; 0 is one for each processor")
+	threadsVar(c, &threads, 0, "threads to use")
 	return c
 }
 

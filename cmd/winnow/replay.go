@@ -35,16 +35,13 @@ func replayCommand() *cobra.Command {
 			if f.verify == "" {
 				return usagef("--verify is needed: the folder of a recording")
 			}
-			if f.threads < 0 {
-				return usagef("--threads %d is negative", f.threads)
-			}
 			return runReplay(c.Context(), f, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
 	fs := c.Flags()
 	fs.StringVar(&f.verify, "verify", "", "folder of a recording")
 	fs.StringVar(&f.engine, "engine", engineNative, "auto, native or tensorflow")
-	fs.IntVar(&f.threads, "threads", 0, "threads to use; 0 is one for each processor")
+	threadsVar(c, &f.threads, 0, "threads to use")
 	fs.BoolVar(&f.json, "json", false, "print the result as JSON")
 	return c
 }

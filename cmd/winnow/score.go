@@ -36,9 +36,6 @@ func scoreCommand() *cobra.Command {
 			if model == "" {
 				return usagef("--model is needed")
 			}
-			if threads < 0 {
-				return usagef("--threads %d is negative", threads)
-			}
 			paths, err := picturesOf(args)
 			if err != nil {
 				return err
@@ -67,7 +64,7 @@ func scoreCommand() *cobra.Command {
 	flags.StringVar(&model, "model", "", "model package")
 	flags.StringVar(&heatmap, "heatmap", "", "write the picture with its heatmap over it to this PNG file, or each to this folder (ends with /, or is there): yellow and red are above what good parts show, blue is wide and faint and seldom in good parts")
 	flags.StringVar(&engine, "engine", engineAuto, "auto, native or tensorflow")
-	flags.IntVar(&threads, "threads", 0, "threads to use; 0 is one for each processor")
+	threadsVar(c, &threads, 0, "threads to use")
 	flags.BoolVar(&asJSON, "json", false, "print the results as JSON")
 	return c
 }

@@ -75,7 +75,7 @@ func TestScoreRefuses(t *testing.T) {
 		want string
 	}{
 		{[]string{a}, 2, "--model is needed"},
-		{[]string{"--model", model, "--threads", "-1", a}, 2, "--threads -1 is negative"},
+		{[]string{"--model", model, "--threads", "-1", a}, 2, `"-1" for "--threads" flag`},
 		{[]string{"--model", model, "--heatmap", "why.png", a, a}, 2, "--heatmap why/"},
 		{[]string{"--model", model, empty}, 1, "no pictures in"},
 		{[]string{"--model", model, filepath.Join(empty, "none.png")}, 1, "none.png does not exist"},

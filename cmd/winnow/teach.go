@@ -63,7 +63,7 @@ func teachCommand() *cobra.Command {
 	fs.StringVar(&f.library, "library", "", "folder or file of libtensorflow, for --distill; empty for the usual places")
 	fs.StringVar(&f.level, "level", levelAuto, "what takes changing light out: raw (nothing), gain (brightness), mean-std (brightness and contrast), or auto: what drawn defects speak for where the light of the taught parts changes")
 	fs.Float64Var(&f.falseReject, "false-reject", 0.01, "false-reject rate that the threshold is drawn for")
-	fs.IntVar(&f.threads, "threads", 0, "threads to use; 0 is one for each processor")
+	threadsVar(c, &f.threads, 0, "threads to use")
 	fs.BoolVar(&f.json, "json", false, "print the result as JSON")
 	return c
 }
@@ -257,8 +257,6 @@ func (f *teachFlags) check() error {
 		return usagef("--out is needed: the model package to write, such as part.tflite")
 	case !fit.CanAsk(f.falseReject):
 		return usagef("--false-reject %g is not between %g and 1", f.falseReject, fit.LeastRate)
-	case f.threads < 0:
-		return usagef("--threads %d is negative", f.threads)
 	case !(f.pruneLoss >= 0 && f.pruneLoss <= 1):
 		return usagef("--prune-loss %g is outside 0 to 1", f.pruneLoss)
 	}

@@ -57,7 +57,7 @@ func trainCommand() *cobra.Command {
 	fs.StringVar(&f.html, "html", "", "report to write: curves, reconstructions, heatmaps")
 	fs.StringVar(&f.sheet, "contact-sheet", "", "PNG to write of what the network sees: pictures, variants and drawn anomalies")
 	fs.Float64Var(&f.falseReject, "false-reject", 0.01, "false-reject rate that the threshold is drawn for")
-	fs.IntVar(&f.threads, "threads", 0, "threads to use; 0 is one for each processor")
+	threadsVar(c, &f.threads, 0, "threads to use")
 	fs.BoolVar(&f.dryRun, "dry-run", false, "say parameters, MACs, memory and time per step, and train nothing")
 	fs.BoolVar(&f.deterministic, "deterministic", false, "one thread and no clock: the same pictures and recipe give the same bits")
 	fs.BoolVar(&f.restart, "restart", false, "begin anew where a checkpoint lies")
@@ -206,8 +206,6 @@ func (f *trainFlags) check() error {
 		return usagef("--out is needed: the model package to write, such as part.tflite")
 	case !fit.CanAsk(f.falseReject):
 		return usagef("--false-reject %g is not between %g and 1", f.falseReject, fit.LeastRate)
-	case f.threads < 0:
-		return usagef("--threads %d is negative", f.threads)
 	}
 	if err := checkInput(f.input); err != nil {
 		return err

@@ -53,7 +53,7 @@ func trainCurveCommand() *cobra.Command {
 	fs.StringVar(&f.recipe, "recipe", "feature-ae", "name of a recipe that ships, or a TOML file")
 	fs.StringVar(&f.input, "input", inputAuto, "pixels of the model's input, such as 256x256, in multiples of 32; auto chooses as teach does")
 	fs.StringVar(&f.library, "library", "", "folder or file of libtensorflow; empty for the usual places")
-	fs.IntVar(&f.threads, "threads", 0, "threads to use; 0 is one for each processor")
+	threadsVar(c, &f.threads, 0, "threads to use")
 	fs.BoolVar(&f.deterministic, "deterministic", false, "one thread and no clock: the same pictures and recipe give the same bits")
 	fs.Float64SliceVar(&f.densities, "densities", []float64{1, 0.75, 0.5, 0.25}, "densities to measure, 1 for rounding alone")
 	fs.BoolVar(&f.closedForm, "closed-form", false, "teach on the same pictures as well, and measure that")

@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strconv"
+
+	"github.com/spf13/cobra"
 
 	"winnow/infer"
 	"winnow/infer/native"
@@ -103,7 +106,26 @@ func judgeThreads(asked int) int {
 	if asked > 0 {
 		return asked
 	}
-	return max(1, runtime.NumCPU())
+	return min(max(1, runtime.NumCPU()), native.MaxThreads)
+}
+
+// threadsVar adds --threads, which takes what an engine does.
+func threadsVar(c *cobra.Command, n *int, usual int, usage string) {
+	*n = usual
+	c.Flags().Var((*threads)(n), "threads", usage+"; 0 is one for each processor")
+}
+
+type threads int
+
+func (t *threads) String() string { return strconv.Itoa(int(*t)) }
+func (t *threads) Type() string   { return "int" }
+func (t *threads) Set(s string) error {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 || n > native.MaxThreads {
+		return fmt.Errorf("give a number from 0 to %d", native.MaxThreads)
+	}
+	*t = threads(n)
+	return nil
 }
 
 // program is what manifests say of who wrote them.

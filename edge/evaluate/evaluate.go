@@ -50,11 +50,11 @@ type kept struct {
 
 // Evaluation gathers parts.
 type Evaluation struct {
-	parts   []kept
-	masks   int // defective parts with a mask
-	empty   int // and without one, or with one that marks nothing
-	given   int // that came with a mask, whatever it marks
-	scratch *pixels
+	parts    []kept
+	masks    int // defective parts with a mask
+	empty    int // and without one, or with one that marks nothing
+	maskless int // defective ones that came with none
+	scratch  *pixels
 }
 
 // New returns an empty evaluation.
@@ -64,11 +64,10 @@ func New() *Evaluation { return &Evaluation{scratch: newPixels()} }
 func (e *Evaluation) Add(p Part) {
 	k := kept{Part: p}
 	marked := slices.Contains(p.Mask, true)
-	if !p.Good() && p.Mask != nil {
-		e.given++
-	}
 	switch {
 	case p.Good():
+	case p.Mask == nil:
+		e.maskless++
 	case marked:
 		e.masks++
 	default:
@@ -98,12 +97,12 @@ func (e *Evaluation) Parts() []Part {
 func (e *Evaluation) Result(seed uint64) Result {
 	good, bad := e.where((*Part).Good), e.where(func(p *Part) bool { return !p.Good() })
 	r := Result{
-		Good: len(good), Bad: len(bad), Groups: e.groups(), EmptyMasks: e.empty,
+		Good: len(good), Bad: len(bad), Groups: e.groups(), EmptyMasks: e.empty, MissingMasks: e.maskless,
 		LatencyMS: e.latency(), PerDefect: map[string]Defect{},
 		Taught: len(e.where(func(p *Part) bool { return p.Taught })),
 	}
-	if e.given == 0 {
-		r.EmptyMasks = 0 // the set has no masks at all: nothing was left out
+	if e.masks+e.empty == 0 {
+		r.MissingMasks = 0 // the set has no masks at all: nothing was left out
 	}
 	r.Intervals = e.intervals(good, bad, seed)
 	for _, f := range figures {

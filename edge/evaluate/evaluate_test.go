@@ -236,7 +236,11 @@ func TestMasksThatMarkNothingAreCounted(t *testing.T) {
 	p := marked(4, 2)
 	p.Mask = nil
 	e.Add(p)
-	if r := e.Result(1); r.EmptyMasks != 0 {
-		t.Errorf("%d empty masks in a set that has none", r.EmptyMasks)
+	if r := e.Result(1); r.EmptyMasks != 0 || r.MissingMasks != 0 {
+		t.Errorf("%d empty and %d missing masks in a set that has none", r.EmptyMasks, r.MissingMasks)
+	}
+	e.Add(marked(4, 2))
+	if r := e.Result(1); r.EmptyMasks != 0 || r.MissingMasks != 1 {
+		t.Errorf("%d empty and %d missing masks, want 0 and 1", r.EmptyMasks, r.MissingMasks)
 	}
 }

@@ -154,9 +154,10 @@ type Result struct {
 	Taught       int      `json:"taught_pictures"`
 	SharedGroups []string `json:"shared_groups"`
 
-	EmptyMasks  int         `json:"empty_masks"` // defective pictures left out of pixel figures
-	Corruptions []Corrupted `json:"corruptions"`
-	CrossDomain []Crossed   `json:"cross_domain"`
+	EmptyMasks   int         `json:"empty_masks"`   // defective pictures left out of pixel figures: their masks mark nothing
+	MissingMasks int         `json:"missing_masks"` // or they have none, where others have
+	Corruptions  []Corrupted `json:"corruptions"`
+	CrossDomain  []Crossed   `json:"cross_domain"`
 }
 
 // Flattery says in sentences what makes the figures better than fresh parts would.

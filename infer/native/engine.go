@@ -19,8 +19,8 @@ const defaultArena = 256 << 20
 // weights may become: operators that share weights each pack their own.
 const packedTimes = 16
 
-// maxThreads bounds Options.Threads.
-const maxThreads = 64
+// MaxThreads bounds Options.Threads: more are taken for so many.
+const MaxThreads = 64
 
 // maxOps, maxInputs, of all operators together, and maxEnds, inputs and outputs of the
 // model, bound the time that loading takes.
@@ -72,7 +72,7 @@ func (e engine) Load(model []byte, o infer.Options) (infer.Session, error) {
 	if o.Threads == 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
-	o.Threads = min(max(o.Threads, 1), maxThreads)
+	o.Threads = min(max(o.Threads, 1), MaxThreads)
 	plan, err := g.Plan(o.ArenaLimit, inPlace)
 	if err != nil {
 		return nil, err
