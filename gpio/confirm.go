@@ -20,8 +20,10 @@ type ConfirmConfig struct {
 }
 
 // Confirmer matches reject pulses with what the confirmation sensor sees: the
-// oldest open pulse is confirmed by the first activation within its window. It
-// decides and never waits: Tick does what is due. It is safe for concurrent use.
+// oldest open pulse is confirmed by the first activation within its window. Where windows
+// overlap the sensor tells how many parts fell and not which: a part that is Unseen may
+// stand for one that was fired at before it, within its own window. It decides and never
+// waits: Tick does what is due. It is safe for concurrent use.
 type Confirmer struct {
 	cfg  ConfirmConfig
 	tell func(Confirmation)
