@@ -41,6 +41,10 @@ func OpenDB(path string, more ...string) (*sql.DB, error) {
 	return db, nil
 }
 
+// asides is how many damaged databases of one path are kept; what is damaged then takes
+// the place of the latest.
+const asides = 3
+
 // putAside opens the database at path. One that is damaged is renamed to aside
 // and an empty one takes its place.
 func putAside[T any](path string, open func(string) (T, error)) (o T, aside string, err error) {
@@ -48,7 +52,7 @@ func putAside[T any](path string, open func(string) (T, error)) (o T, aside stri
 	if !errors.Is(err, ErrDamaged) {
 		return o, "", err
 	}
-	aside = path + ".damaged"
+	aside = freeAside(path)
 	if rename := os.Rename(path, aside); rename != nil {
 		return o, "", errors.Join(err, rename)
 	}
@@ -56,6 +60,18 @@ func putAside[T any](path string, open func(string) (T, error)) (o T, aside stri
 	os.Remove(path + "-shm")
 	o, err = open(path)
 	return o, aside, err
+}
+
+// freeAside is path.damaged, or path.damaged.2 where that is taken, and so on.
+func freeAside(path string) string {
+	aside := path + ".damaged"
+	for i := 2; i <= asides; i++ {
+		if _, err := os.Lstat(aside); errors.Is(err, os.ErrNotExist) {
+			break
+		}
+		aside = fmt.Sprintf("%s.damaged.%d", path, i)
+	}
+	return aside
 }
 
 func healthy(db *sql.DB) error {

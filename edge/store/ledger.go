@@ -41,7 +41,7 @@ const (
 )
 
 // OpenLedger opens or makes the database at path. One that is damaged is put
-// aside as path.damaged, and an empty one takes its place: see Damaged.
+// aside as path.damaged (.damaged.2, .damaged.3), and an empty one takes its place: see Damaged.
 func OpenLedger(path string) (*Ledger, error) {
 	l, aside, err := putAside(path, openLedger)
 	if err == nil {

@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY, topic TEXT NOT NULL,
 CREATE TABLE IF NOT EXISTS outbox_last (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL);`
 
 // OpenOutbox opens or makes the database at path. One that is damaged is put
-// aside as path.damaged, and an empty one takes its place: see Damaged. One
+// aside as path.damaged (.damaged.2, .damaged.3), and an empty one takes its place: see Damaged. One
 // that cannot be read, or that another process holds, is an error.
 func OpenOutbox(path string) (*Outbox, error) {
 	o, aside, err := putAside(path, openOutbox)

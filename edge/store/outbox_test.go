@@ -52,6 +52,32 @@ func TestOutboxSurvivesReopening(t *testing.T) {
 	}
 }
 
+// TestEarlierDamagedFilesAreKept: what waited in them may still be wanted, so far as they
+// do not fill the disk.
+func TestEarlierDamagedFilesAreKept(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "outbox.db")
+	for i, want := range []string{".damaged", ".damaged.2", ".damaged.3", ".damaged.3"} {
+		rubbish := bytes.Repeat([]byte{byte('a' + i)}, 4096)
+		if err := os.WriteFile(path, rubbish, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		o, err := store.OpenOutbox(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o.Damaged() != path+want {
+			t.Errorf("damage %d was put aside as %s, want %s", i+1, o.Damaged(), want)
+		}
+		if kept, err := os.ReadFile(o.Damaged()); err != nil || !bytes.Equal(kept, rubbish) {
+			t.Errorf("damage %d: %s: %.8q, %v", i+1, want, kept, err)
+		}
+		o.Close()
+	}
+	if kept, err := os.ReadFile(path + ".damaged"); err != nil || kept[0] != 'a' {
+		t.Errorf("the first is gone: %.8q, %v", kept, err)
+	}
+}
+
 func TestDamagedOutboxIsPutAside(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "outbox.db")
 	rubbish := bytes.Repeat([]byte("no database "), 1000)
