@@ -106,7 +106,7 @@ func (s *Station) confirmed(c gpio.Confirmation) {
 	case gpio.Confirmed:
 		s.line.Confirm(1)
 	case gpio.Unseen:
-		s.stop("unconfirmed", fmt.Sprintf("the sensor did not see part %d fall, or another that was rejected up to %v before it: one may have escaped", c.ID, s.cfg.Confirm.Within.Std()), "look for both, then reset")
+		s.stop("unconfirmed", fmt.Sprintf("the sensor did not see part %d fall, or, if another was rejected less than %v before it, that one: it may have escaped", c.ID, s.cfg.Confirm.Within.Std()), "look for it, then reset")
 	case gpio.Unexpected:
 		s.health.Raise("unexpected-reject", "the confirmation sensor saw something that nobody rejected", "look at the sensor and the belt, then reset")
 	case gpio.Jammed:
